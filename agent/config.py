@@ -1,0 +1,226 @@
+"""One TOML file per controller, read once, strict: an unknown key or a value out of range stops start-up and says where."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from agent.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,40}$", description="a-z, 0-9, _ and -: it becomes a topic level")]
+Pin = Annotated[int, Meta(ge=0, le=53)]
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+class Board(Section):
+    """Which pins there are. `sim` needs `rig`, the socket of the simulated wiring: nothing is ever simulated by default."""
+
+    pins: Literal["lgpio", "rpigpio", "native", "pigpio", "sim"] = "lgpio"
+    rig: str = ""
+
+
+class Reader(Section):
+    """A Wiegand reader on two pins. `formats` is also the list of lengths it may send."""
+
+    name: Name = "front"
+    d0_pin: Pin = 17
+    d1_pin: Pin = 27
+    formats: tuple[Literal["H10301"], ...] = ("H10301",)
+
+
+class LockSection(Section):
+    """The lock and its relay."""
+
+    kind: Literal["strike", "maglock"] = "strike"
+    fail: Literal["secure", "safe"] = "secure"
+    relay_pin: Pin = 22
+    relay_active_high: bool = True
+    pulse_s: Annotated[float, Meta(ge=0.5, le=30)] = 3.0
+    extended_pulse_s: Annotated[float, Meta(ge=0.5, le=60)] = 10.0
+    hardware_release: bool = False
+    """A maglock must be cut by REX and fire loop in hardware; the installer states here that it is."""
+    fire_door: bool = False
+
+
+class Inputs(Section):
+    """Inputs that are wired; an absent pin means that the door has no such sensor."""
+
+    contact_pin: Pin | None = 23
+    rex_pin: Pin | None = 24
+    fire_pin: Pin | None = None
+    tamper_pin: Pin | None = None
+    debounce_s: Annotated[float, Meta(ge=0.001, le=0.5)] = 0.03
+
+
+class DoorTiming(Section):
+    held_open_s: Annotated[float, Meta(ge=5, le=3600)] = 30.0
+    rex_pulse_s: Annotated[float, Meta(ge=0.5, le=30)] = 5.0
+    relock_on_open: bool = True
+    """Secure as soon as the door has opened, so that it latches when it falls shut."""
+
+
+class Policy(Section):
+    """What a fob and a face must show before the door lets go."""
+
+    fmr: Annotated[float, Meta(gt=0, le=0.01)] = 0.001
+    """False match rate the threshold stands for; must be one the model's manifest states."""
+    threshold_floor: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Never below this cosine, whatever the manifest says (raised by calibration on the door's own camera)."""
+    face_wait_s: Annotated[float, Meta(ge=0, le=10)] = 1.5
+    mismatch_wait_s: Annotated[float, Meta(ge=0, le=10)] = 0.8
+    vision_wait_s: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    without_vision: Literal["deny", "fob_alone"] = "deny"
+    without_template: Literal["deny", "fob_alone"] = "deny"
+    min_face_px: Annotated[float, Meta(ge=16, le=400)] = 40.0
+    min_quality: Annotated[float, Meta(ge=0, le=1)] = 0.2
+
+
+class Deployment(Section):
+    """What the law lets run here at all; see docs/PRIVACY.md. Expression stages are refused in `workplace-eu`."""
+
+    profile: Literal["workplace-eu", "standard"] = "workplace-eu"
+    expression: bool = False
+    keep_evidence: bool = False
+    """Keep an annotated picture of each decision on this controller."""
+
+
+class Records(Section):
+    folder: str = "/var/lib/doorward"
+    bundle: str = "/var/lib/doorward/access.bundle"
+    centre_key: str = "/etc/doorward/centre.pub"
+    """Ed25519 key (hex) that access bundles must be signed with."""
+    door_key: str = "/etc/doorward/door.key"
+    """X25519 key (hex, mode 0600) that templates are sealed for."""
+
+
+class Link(Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    user: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    keepalive_s: Annotated[int, Meta(ge=2, le=600)] = 15
+    window: Annotated[int, Meta(ge=1, le=1000)] = 100
+    """Events under way at once."""
+    ack_timeout_s: Annotated[float, Meta(ge=0.1, le=600)] = 5.0
+    max_command_s: Annotated[float, Meta(ge=1, le=60)] = 10.0
+    """A command may not ask to be valid for longer."""
+
+
+class Vision(Section):
+    """The vision program."""
+
+    camera: Annotated[str, Meta(pattern=r"^(picamera2|sim:.+|file:.+|rtsp:.+|\d+|/dev/.+)$")] = "picamera2"
+    width_px: Annotated[int, Meta(ge=320, le=1920)] = 640
+    height_px: Annotated[int, Meta(ge=240, le=1080)] = 480
+    frames_per_s: Annotated[float, Meta(ge=1, le=60)] = 15.0
+    engine: Literal["auto", "litert", "tflite-runtime", "edgetpu"] = "auto"
+    threads: Annotated[int, Meta(ge=1, le=8)] = 1
+    models: str = ""
+    """Folder of the models; empty for those that came with the program."""
+
+
+class Config(Section):
+    """Everything both programs of a controller need to know before they start."""
+
+    site: Name
+    door: Name
+    run_folder: str = "/run/doorward"
+    """Where door and vision find each other's sockets."""
+    board: Board = Board()
+    reader: Reader = Reader()
+    lock: LockSection = LockSection()
+    inputs: Inputs = Inputs()
+    timing: DoorTiming = DoorTiming()
+    policy: Policy = Policy()
+    deployment: Deployment = Deployment()
+    records: Records = Records()
+    link: Link = Link()
+    vision: Vision = Vision()
+
+
+def load_config(path: Path) -> Config:
+    """The configuration in a file; raises ConfigError naming file, key and what is allowed."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    try:
+        return parse_config(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def parse_config(table: Mapping[str, Any]) -> Config:
+    """A configuration from parsed TOML; raises ConfigError naming the key and what is allowed."""
+    try:
+        config = msgspec.convert(table, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error)) from error
+    for check in _CHECKS:
+        check(config)
+    return config
+
+
+def _refuse(key: str, found: object, allowed: str) -> None:
+    raise ConfigError(f"`$.{key}` is {found!r}: {allowed}")
+
+
+def _check_lock(config: Config) -> None:
+    lock = config.lock
+    if lock.kind == "maglock" and lock.fail == "secure":
+        _refuse("lock.fail", lock.fail, "a maglock lets go without power, it is 'safe' by nature")
+    if lock.kind == "maglock" and not lock.hardware_release:
+        _refuse("lock.hardware_release", False, "a maglock must be cut in hardware by REX and fire loop (NFPA 101 7.2.1.6)")
+    if lock.fire_door and lock.kind == "strike" and lock.fail == "safe":
+        _refuse("lock.fail", lock.fail, "the latch of a fire door must hold without power, use 'secure' (NFPA 80 6.4.4)")
+    if lock.extended_pulse_s < lock.pulse_s:
+        _refuse("lock.extended_pulse_s", lock.extended_pulse_s, f"at least lock.pulse_s ({lock.pulse_s})")
+
+
+def _check_pins(config: Config) -> None:
+    taken: dict[int, str] = {}
+    named = {"reader.d0_pin": config.reader.d0_pin, "reader.d1_pin": config.reader.d1_pin,
+             "lock.relay_pin": config.lock.relay_pin, "inputs.contact_pin": config.inputs.contact_pin,
+             "inputs.rex_pin": config.inputs.rex_pin, "inputs.fire_pin": config.inputs.fire_pin,
+             "inputs.tamper_pin": config.inputs.tamper_pin}  # fmt: skip
+    for key, pin in named.items():
+        if pin is None:
+            continue
+        if pin in taken:
+            _refuse(key, pin, f"this pin is already {taken[pin]}")
+        taken[pin] = key
+    if (config.board.pins == "sim") != bool(config.board.rig):
+        _refuse("board.rig", config.board.rig, "given with board.pins = 'sim', and only then")
+
+
+def _check_deployment(config: Config) -> None:
+    if config.deployment.expression and config.deployment.profile == "workplace-eu":
+        _refuse("deployment.expression", True, "profile 'workplace-eu' loads no expression model (EU AI Act Art. 5(1)(f))")
+
+
+def _check_policy(config: Config) -> None:
+    policy = config.policy
+    if policy.mismatch_wait_s > policy.face_wait_s:
+        _refuse("policy.mismatch_wait_s", policy.mismatch_wait_s, f"at most policy.face_wait_s ({policy.face_wait_s})")
+
+
+_CHECKS = (_check_lock, _check_pins, _check_deployment, _check_policy)

@@ -1,0 +1,70 @@
+"""What a driver must do, device or simulator. Small on purpose: a new device is a file with three or four methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+
+class Frame(NamedTuple):
+    """One picture. `pixels` is height x width x 3, BGR (OpenCV's order), read-only by agreement; `taken_s` is CLOCK_MONOTONIC."""
+
+    pixels: Pixels
+    taken_s: float
+
+
+class Camera(Protocol):
+    """Gives frames, newest first: a frame that waited in a queue is worth less than none."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The newest frame not yet given, or None when none came in time. Raises CameraError when the device is gone."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Lock(Protocol):
+    """An output with a dead man's hand: it can be asked to let go for a while, never for good."""
+
+    def pulse(self, seconds: float) -> None:
+        """Release the door now for `seconds`; a longer pulse under way is not shortened."""
+        ...
+
+    def secure(self) -> None:
+        """End a pulse now: the door is held again."""
+        ...
+
+    def close(self) -> None:
+        """Safe state (coil without power) and no further pulses."""
+        ...
+
+    @property
+    def released(self) -> bool: ...
+
+
+class WiegandLines(Protocol):
+    """The two data lines of a reader."""
+
+    def start(self, on_edge: Callable[[int, float], None]) -> None:
+        """Call `on_edge(bit, at_s)` for each falling edge: bit 0 for D0, 1 for D1. May be called from another thread."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class DoorInputs(Protocol):
+    """Door contact, request to exit, fire release, tamper: levels with a name, reported on change."""
+
+    def start(self, on_change: Callable[[str, bool, float], None]) -> None:
+        """Call `on_change(name, active, at_s)` on each debounced change, and once per input at start with its present level."""
+        ...
+
+    def close(self) -> None: ...
