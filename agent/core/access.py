@@ -1,0 +1,163 @@
+"""Cardholders, access profiles and schedules: may this credential pass this door, at this moment?
+
+Pure lookups on frozen data. The rules come whole from the centre as a signed bundle; nothing here changes them.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from agent.core.reasons import Reason
+
+
+class Interval(Struct, frozen=True, kw_only=True, gc=False):
+    """Minutes of local time on some weekdays. `until_min` is exclusive; 1440 is the end of the day."""
+
+    days: tuple[int, ...]
+    """0 is Monday, as in datetime.weekday()."""
+    from_min: int
+    until_min: int
+
+
+class Schedule(Struct, frozen=True, kw_only=True):
+    """When a profile may pass, in the local time of the building (so daylight saving moves with the people)."""
+
+    id: str
+    zone: str
+    """IANA time zone, e.g. Europe/Berlin."""
+    intervals: tuple[Interval, ...]
+    holidays: tuple[date, ...] = ()
+    """Closed all day, whatever the intervals say."""
+
+
+class AccessProfile(Struct, frozen=True, kw_only=True):
+    """Where and when: the doors a profile opens and the schedule it follows."""
+
+    id: str
+    doors: tuple[str, ...]
+    schedule: str
+
+
+class Cardholder(Struct, frozen=True, kw_only=True):
+    """A person to whom credentials are issued. Names stay at the centre: a door needs none."""
+
+    id: str
+    profiles: tuple[str, ...]
+    templates: tuple[bytes, ...] = ()
+    """Unit-length float32 little-endian embeddings; opened from their seal in memory only."""
+    embedder_id: str = ""
+    """Which network made the templates; those of another network cannot be compared."""
+    extended_opening: bool = False
+    suspended: bool = False
+
+
+class Credential(Struct, frozen=True, kw_only=True):
+    """A fob, card or number issued to one cardholder."""
+
+    key: str
+    cardholder: str
+    state: Literal["active", "lost", "stolen", "revoked"] = "active"
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+
+class AccessRules(Struct, frozen=True, kw_only=True):
+    """Everything one door knows about people: one version, applied whole."""
+
+    version: int
+    site: str
+    door: str
+    cardholders: dict[str, Cardholder]
+    credentials: dict[str, Credential]
+    profiles: dict[str, AccessProfile]
+    schedules: dict[str, Schedule]
+
+
+def no_rules(site: str, door: str) -> AccessRules:
+    """What a door knows before its first bundle: nobody may enter, everybody may leave."""
+    return AccessRules(version=0, site=site, door=door, cardholders={}, credentials={}, profiles={}, schedules={})
+
+
+class Access(Struct, frozen=True, kw_only=True):
+    """The answer to 'may this credential pass here now?', without looking at anyone's face."""
+
+    refused: Reason | None
+    cardholder: Cardholder | None = None
+    profile: str = ""
+    schedule: str = ""
+
+
+def may_pass(rules: AccessRules, key: str, now: datetime) -> Access:
+    """Look a credential up; `now` is timezone-aware. The first reason to refuse is the answer."""
+    credential = rules.credentials.get(key)
+    if credential is None:
+        return Access(refused=Reason.UNKNOWN_CREDENTIAL)
+    holder = rules.cardholders.get(credential.cardholder)
+    if holder is None:
+        return Access(refused=Reason.UNKNOWN_CREDENTIAL)
+    refused = _credential_refusal(credential, now)
+    if refused is None and holder.suspended:
+        refused = Reason.CARDHOLDER_SUSPENDED
+    if refused is not None:
+        return Access(refused=refused, cardholder=holder)
+    return _by_profile(rules, holder, now)
+
+
+_STATE_REFUSALS = {
+    "lost": Reason.CREDENTIAL_LOST,
+    "stolen": Reason.CREDENTIAL_STOLEN,
+    "revoked": Reason.CREDENTIAL_REVOKED,
+}
+
+
+def _credential_refusal(credential: Credential, now: datetime) -> Reason | None:
+    if credential.state != "active":
+        return _STATE_REFUSALS[credential.state]
+    if credential.valid_from is not None and now < credential.valid_from:
+        return Reason.CREDENTIAL_NOT_YET_VALID
+    if credential.valid_until is not None and now >= credential.valid_until:
+        return Reason.CREDENTIAL_EXPIRED
+    return None
+
+
+def _by_profile(rules: AccessRules, holder: Cardholder, now: datetime) -> Access:
+    here = [rules.profiles[p] for p in holder.profiles if p in rules.profiles and rules.door in rules.profiles[p].doors]
+    for profile in here:
+        schedule = rules.schedules.get(profile.schedule)
+        if schedule is not None and is_open(schedule, now):
+            return Access(refused=None, cardholder=holder, profile=profile.id, schedule=schedule.id)
+    reason = Reason.OUTSIDE_SCHEDULE if here else Reason.NO_PROFILE_FOR_DOOR
+    return Access(refused=reason, cardholder=holder)
+
+
+def is_open(schedule: Schedule, now: datetime) -> bool:
+    """Whether local wall-clock time falls into an interval on a day that is no holiday."""
+    local = now.astimezone(_zone(schedule.zone))
+    if local.date() in schedule.holidays:
+        return False
+    minute, day = local.hour * 60 + local.minute, local.weekday()
+    return any(day in i.days and i.from_min <= minute < i.until_min for i in schedule.intervals)
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def faults_of(rules: AccessRules) -> list[str]:
+    """What is inconsistent in a set of rules, in words; an empty list means that it may be applied."""
+    faults = [f"profile {p.id!r} follows schedule {p.schedule!r}, which is not in the bundle"
+              for p in rules.profiles.values() if p.schedule not in rules.schedules]  # fmt: skip
+    faults += [f"credential {c.key!r} belongs to cardholder {c.cardholder!r}, who is not in the bundle"
+               for c in rules.credentials.values() if c.cardholder not in rules.cardholders]  # fmt: skip
+    for schedule in rules.schedules.values():
+        try:
+            _zone(schedule.zone)
+        except (KeyError, ValueError, OSError):
+            faults.append(f"schedule {schedule.id!r}: {schedule.zone!r} is no IANA time zone known here")
+    return faults

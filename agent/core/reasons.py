@@ -1,0 +1,60 @@
+"""Why a door did what it did: one code each, and the sentence a guard reads."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Reason(enum.Enum):
+    """Reason codes of decisions; the value is what is published."""
+
+    # granted
+    FACE_MATCH = "face_match"
+    FOB_ALONE_NO_VISION = "fob_alone_no_vision"
+    FOB_ALONE_NO_TEMPLATE = "fob_alone_no_template"
+    # denied: the fob
+    UNKNOWN_CREDENTIAL = "unknown_credential"
+    CREDENTIAL_LOST = "credential_lost"
+    CREDENTIAL_STOLEN = "credential_stolen"
+    CREDENTIAL_REVOKED = "credential_revoked"
+    CREDENTIAL_NOT_YET_VALID = "credential_not_yet_valid"
+    CREDENTIAL_EXPIRED = "credential_expired"
+    CARDHOLDER_SUSPENDED = "cardholder_suspended"
+    NO_PROFILE_FOR_DOOR = "no_profile_for_door"
+    OUTSIDE_SCHEDULE = "outside_schedule"
+    # denied: the person
+    FACE_MISMATCH = "face_mismatch"
+    NO_FACE_IN_VIEW = "no_face_in_view"
+    FACE_NOT_CLEAR = "face_not_clear"
+    NO_TEMPLATE = "no_template"
+    TEMPLATE_OF_OTHER_MODEL = "template_of_other_model"
+    # denied or explained: the equipment
+    VISION_STALE = "vision_stale"
+    VISION_MISSING = "vision_missing"
+    LOCKED_DOWN = "locked_down"
+    DOOR_BLOCKED = "door_blocked"
+
+
+SENTENCES: dict[Reason, str] = {
+    Reason.FACE_MATCH: "the face is the cardholder's",
+    Reason.FOB_ALONE_NO_VISION: "vision does not answer; this door's policy lets the fob pass alone",
+    Reason.FOB_ALONE_NO_TEMPLATE: "no face is enrolled; this door's policy lets the fob pass alone",
+    Reason.UNKNOWN_CREDENTIAL: "this fob is not known here",
+    Reason.CREDENTIAL_LOST: "this fob was reported lost",
+    Reason.CREDENTIAL_STOLEN: "this fob was reported stolen",
+    Reason.CREDENTIAL_REVOKED: "this fob was withdrawn",
+    Reason.CREDENTIAL_NOT_YET_VALID: "this fob is not valid yet",
+    Reason.CREDENTIAL_EXPIRED: "this fob has expired",
+    Reason.CARDHOLDER_SUSPENDED: "the cardholder is suspended",
+    Reason.NO_PROFILE_FOR_DOOR: "the cardholder's access profiles do not include this door",
+    Reason.OUTSIDE_SCHEDULE: "the cardholder may pass here, but not at this hour",
+    Reason.FACE_MISMATCH: "the face is not the cardholder's",
+    Reason.NO_FACE_IN_VIEW: "nobody's face is in view",
+    Reason.FACE_NOT_CLEAR: "a face is in view, but too small or unclear to compare",
+    Reason.NO_TEMPLATE: "no face is enrolled for this cardholder",
+    Reason.TEMPLATE_OF_OTHER_MODEL: "the enrolled face was made with another network: enrol again",
+    Reason.VISION_STALE: "vision has stopped telling what it sees",
+    Reason.VISION_MISSING: "vision has not answered since the door started",
+    Reason.LOCKED_DOWN: "the door is locked down",
+    Reason.DOOR_BLOCKED: "the door is blocked",
+}
