@@ -26,14 +26,14 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file."""
 
 
-class Board(Section):
+class Board(Section, frozen=True):
     """Which pins there are. `sim` needs `rig`, the socket of the simulated wiring: nothing is ever simulated by default."""
 
     pins: Literal["lgpio", "rpigpio", "native", "pigpio", "sim"] = "lgpio"
     rig: str = ""
 
 
-class Reader(Section):
+class Reader(Section, frozen=True):
     """A Wiegand reader on two pins. `formats` is also the list of lengths it may send."""
 
     name: Name = "front"
@@ -42,7 +42,7 @@ class Reader(Section):
     formats: tuple[Literal["H10301"], ...] = ("H10301",)
 
 
-class LockSection(Section):
+class LockSection(Section, frozen=True):
     """The lock and its relay."""
 
     kind: Literal["strike", "maglock"] = "strike"
@@ -56,7 +56,7 @@ class LockSection(Section):
     fire_door: bool = False
 
 
-class Inputs(Section):
+class Inputs(Section, frozen=True):
     """Inputs that are wired; an absent pin means that the door has no such sensor."""
 
     contact_pin: Pin | None = 23
@@ -66,14 +66,14 @@ class Inputs(Section):
     debounce_s: Annotated[float, Meta(ge=0.001, le=0.5)] = 0.03
 
 
-class DoorTiming(Section):
+class DoorTiming(Section, frozen=True):
     held_open_s: Annotated[float, Meta(ge=5, le=3600)] = 30.0
     rex_pulse_s: Annotated[float, Meta(ge=0.5, le=30)] = 5.0
     relock_on_open: bool = True
     """Secure as soon as the door has opened, so that it latches when it falls shut."""
 
 
-class Policy(Section):
+class Policy(Section, frozen=True):
     """What a fob and a face must show before the door lets go."""
 
     fmr: Annotated[float, Meta(gt=0, le=0.01)] = 0.001
@@ -89,7 +89,7 @@ class Policy(Section):
     min_quality: Annotated[float, Meta(ge=0, le=1)] = 0.2
 
 
-class Deployment(Section):
+class Deployment(Section, frozen=True):
     """What the law lets run here at all; see docs/PRIVACY.md. Expression stages are refused in `workplace-eu`."""
 
     profile: Literal["workplace-eu", "standard"] = "workplace-eu"
@@ -98,7 +98,7 @@ class Deployment(Section):
     """Keep an annotated picture of each decision on this controller."""
 
 
-class Records(Section):
+class Records(Section, frozen=True):
     folder: str = "/var/lib/doorward"
     bundle: str = "/var/lib/doorward/access.bundle"
     centre_key: str = "/etc/doorward/centre.pub"
@@ -107,7 +107,7 @@ class Records(Section):
     """X25519 key (hex, mode 0600) that templates are sealed for."""
 
 
-class Link(Section):
+class Link(Section, frozen=True):
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535)] = 1883
     user: str = ""
@@ -123,7 +123,7 @@ class Link(Section):
     """A command may not ask to be valid for longer."""
 
 
-class Vision(Section):
+class Vision(Section, frozen=True):
     """The vision program."""
 
     camera: Annotated[str, Meta(pattern=r"^(picamera2|sim:.+|file:.+|rtsp:.+|\d+|/dev/.+)$")] = "picamera2"
@@ -136,7 +136,7 @@ class Vision(Section):
     """Folder of the models; empty for those that came with the program."""
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """Everything both programs of a controller need to know before they start."""
 
     site: Name

@@ -1,0 +1,164 @@
+"""Everything known, now -> a decision with reasons, or how long to wait for a better look.
+
+Pure. A case opens when a credential was read; it is asked again with each observation and at its deadline, and always ends within
+the waits of the policy, whatever vision does.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from agent.core.access import Access, Cardholder
+from agent.core.identity import FaceRules, Match, best_match, faces_at_door
+from agent.core.messages import TABLE, CredentialRead, DoorMode, Observation
+from agent.core.reasons import Reason
+
+
+class DecisionPolicy(Struct, frozen=True, kw_only=True):
+    """A door's policy: waits in seconds after the read, and what happens without vision or without a template."""
+
+    face: FaceRules
+    face_wait_s: float
+    mismatch_wait_s: float
+    vision_wait_s: float
+    without_vision: Literal["deny", "fob_alone"]
+    without_template: Literal["deny", "fob_alone"]
+    pulse_s: float
+    extended_pulse_s: float
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """What vision last said, and whether it may still be believed. Absence is a value, never a silence."""
+
+    status: Literal["fresh", "stale", "missing"]
+    age_s: float | None = None
+    observation: Observation | None = None
+
+
+def view_at(observation: Observation | None, now_s: float) -> View:
+    """The view that an observation gives at `now_s`."""
+    if observation is None:
+        return View(status="missing")
+    age_s = now_s - observation.taken_s
+    fresh = age_s <= TABLE[Observation].max_age_s
+    return View(status="fresh" if fresh else "stale", age_s=age_s, observation=observation)
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """A credential waiting for its answer."""
+
+    read: CredentialRead
+    access: Access
+    started_s: float
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """The part of the view that is kept as evidence: numbers, no picture and no embedding."""
+
+    status: str
+    age_s: float | None
+    frame: int | None
+    taken_s: float | None
+    faces: int
+    at_door: int
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """What was decided and on what: enough to explain and to replay it."""
+
+    granted: bool
+    reasons: tuple[Reason, ...]
+    read: CredentialRead
+    cardholder: str | None
+    profile: str
+    schedule: str
+    match: Match | None
+    seen: Seen
+    waited_s: float
+    pulse_s: float
+
+
+class Wait(Struct, frozen=True, kw_only=True):
+    """Ask again at `until_s`, or when something new is seen."""
+
+    until_s: float
+
+
+def decide(case: Case, view: View, mode: DoorMode, policy: DecisionPolicy, now_s: float) -> Decision | Wait:
+    """Grant, deny or wait. Denials that no face can change are given at once; a match is granted at once."""
+    refused = _refused_by_mode(mode) or case.access.refused
+    holder = case.access.cardholder
+    if refused is not None or holder is None:
+        return _decision(case, view, policy, now_s, None, refused or Reason.UNKNOWN_CREDENTIAL)
+    if not holder.templates:
+        return _without_template(case, view, policy, now_s)
+    if holder.embedder_id != policy.face.embedder_id:
+        return _decision(case, view, policy, now_s, None, Reason.TEMPLATE_OF_OTHER_MODEL)
+    if view.status != "fresh" or view.observation is None:
+        return _without_vision(case, view, policy, now_s)
+    return _by_face(case, view, view.observation, holder, policy, now_s)
+
+
+def _refused_by_mode(mode: DoorMode) -> Reason | None:
+    if mode is DoorMode.LOCKED_DOWN:
+        return Reason.LOCKED_DOWN
+    if mode is DoorMode.BLOCKED:
+        return Reason.DOOR_BLOCKED
+    return None
+
+
+def _without_template(case: Case, view: View, policy: DecisionPolicy, now_s: float) -> Decision:
+    alone = policy.without_template == "fob_alone"
+    reason = Reason.FOB_ALONE_NO_TEMPLATE if alone else Reason.NO_TEMPLATE
+    return _decision(case, view, policy, now_s, None, reason, granted=alone)
+
+
+def _without_vision(case: Case, view: View, policy: DecisionPolicy, now_s: float) -> Decision | Wait:
+    until_s = case.started_s + policy.vision_wait_s
+    if now_s < until_s:
+        return Wait(until_s=until_s)
+    why = Reason.VISION_MISSING if view.status == "missing" else Reason.VISION_STALE
+    if policy.without_vision == "fob_alone":
+        return _decision(case, view, policy, now_s, None, Reason.FOB_ALONE_NO_VISION, why, granted=True)
+    return _decision(case, view, policy, now_s, None, why)
+
+
+def _by_face(
+    case: Case, view: View, observation: Observation, holder: Cardholder, policy: DecisionPolicy, now_s: float
+) -> Decision | Wait:
+    if observation.embedder_id != policy.face.embedder_id:
+        return _decision(case, view, policy, now_s, None, Reason.TEMPLATE_OF_OTHER_MODEL)
+    at_door = faces_at_door(observation, policy.face, now_s)
+    match = best_match(holder.templates, at_door, policy.face)
+    if match is not None and match.matches:
+        return _decision(case, view, policy, now_s, match, Reason.FACE_MATCH, granted=True)
+    until_s = case.started_s + (policy.mismatch_wait_s if match is not None else policy.face_wait_s)
+    if now_s < until_s:
+        return Wait(until_s=until_s)
+    if match is not None:
+        return _decision(case, view, policy, now_s, match, Reason.FACE_MISMATCH)
+    reason = Reason.FACE_NOT_CLEAR if observation.faces else Reason.NO_FACE_IN_VIEW
+    return _decision(case, view, policy, now_s, None, reason)
+
+
+def _decision(
+    case: Case, view: View, policy: DecisionPolicy, now_s: float, match: Match | None, *reasons: Reason, granted: bool = False
+) -> Decision:
+    holder = case.access.cardholder
+    extended = holder is not None and holder.extended_opening
+    pulse_s = policy.extended_pulse_s if extended else policy.pulse_s
+    return Decision(
+        granted=granted, reasons=reasons, read=case.read, cardholder=holder.id if holder else None,
+        profile=case.access.profile, schedule=case.access.schedule, match=match, seen=_seen(view, policy, now_s),
+        waited_s=now_s - case.started_s, pulse_s=pulse_s if granted else 0.0,
+    )  # fmt: skip
+
+
+def _seen(view: View, policy: DecisionPolicy, now_s: float) -> Seen:
+    seen = view.observation
+    if seen is None:
+        return Seen(status=view.status, age_s=None, frame=None, taken_s=None, faces=0, at_door=0)
+    return Seen(status=view.status, age_s=view.age_s, frame=seen.frame, taken_s=seen.taken_s, faces=len(seen.faces),
+                at_door=len(faces_at_door(seen, policy.face, now_s)))  # fmt: skip

@@ -1,0 +1,74 @@
+"""1:1 verification: is the person at the door the person the fob was issued to?
+
+Similarity is the cosine of two unit-length embeddings. The threshold stands for a stated false match rate (ISO/IEC 19795-1) and is
+handed in; this file knows no number of its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct
+
+from agent.core.messages import FaceSeen, Observation
+
+NEAREST_SHARE = 0.5
+"""A face counts as 'at the door' when it is at least half as wide as the widest one. So the owner far behind a thief does not open for
+the thief: at 1 m the nearest stands twice as close as one at 2 m."""
+
+EMBEDDING_MAX_AGE_S = 1.0
+"""The newest picture in a track's mean may be this old: a face that turned away a moment ago still counts, one that left does not."""
+
+
+class FaceRules(Struct, frozen=True, kw_only=True):
+    """What a face must show to be compared, and when it matches."""
+
+    threshold: float
+    fmr: float
+    embedder_id: str
+    min_face_px: float
+    min_quality: float
+
+
+class Match(Struct, frozen=True, kw_only=True):
+    """The best comparison of a cardholder's templates with the faces at the door: kept as evidence."""
+
+    track: int
+    score: float
+    threshold: float
+    fmr: float
+    pictures: int
+    quality: float
+    face_px: float
+    embedder_id: str
+
+    @property
+    def matches(self) -> bool:
+        return self.score >= self.threshold
+
+
+def faces_at_door(observation: Observation, rules: FaceRules, now_s: float) -> list[FaceSeen]:
+    """The faces that may be compared now: near, clear, and embedded a moment ago."""
+    widest_px = max((face.box_px[2] for face in observation.faces), default=0.0)
+    least_px = max(rules.min_face_px, NEAREST_SHARE * widest_px)
+    return [face for face in observation.faces
+            if face.box_px[2] >= least_px and face.quality >= rules.min_quality
+            and face.embedding and now_s - face.embedded_s <= EMBEDDING_MAX_AGE_S]  # fmt: skip
+
+
+def best_match(templates: tuple[bytes, ...], faces: list[FaceSeen], rules: FaceRules) -> Match | None:
+    """The highest cosine between any template and any face; None when there is nothing to compare."""
+    best: Match | None = None
+    for face in faces:
+        score = max((cosine(template, face.embedding) for template in templates), default=-1.0)
+        if best is None or score > best.score:
+            best = Match(track=face.track, score=score, threshold=rules.threshold, fmr=rules.fmr, pictures=face.pictures,
+                         quality=face.quality, face_px=face.box_px[2], embedder_id=rules.embedder_id)  # fmt: skip
+    return best
+
+
+def cosine(left: bytes, right: bytes) -> float:
+    """Cosine of two unit-length float32 little-endian vectors; -1 (nobody) when lengths differ or a number is not finite."""
+    if len(left) != len(right) or len(left) % 4:
+        return -1.0
+    value = float(np.dot(np.frombuffer(left, "<f4"), np.frombuffer(right, "<f4")))
+    return value if -1.001 <= value <= 1.001 else -1.0
