@@ -61,10 +61,10 @@ class WiegandLines(Protocol):
 
 
 class DoorInputs(Protocol):
-    """Door contact, request to exit, fire release, tamper: levels with a name, reported on change."""
+    """Door contact, request to exit, fire release, tamper: levels with a name. Debouncing is the caller's (agent.core.debounce)."""
 
     def start(self, on_change: Callable[[str, bool, float], None]) -> None:
-        """Call `on_change(name, active, at_s)` on each debounced change, and once per input at start with its present level."""
+        """Call `on_change(name, active, at_s)` once per input with its present level, then on each edge, from any thread."""
         ...
 
     def close(self) -> None: ...

@@ -1,0 +1,47 @@
+"""Which pins this controller has. Nothing is simulated unless the configuration says so: a door without pins refuses to start."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from agent.errors import HardwareError
+
+_MENDS = {
+    "lgpio": "install python3-lgpio (Raspberry Pi OS) or the pi extra",
+    "rpigpio": "install python3-rpi.gpio",
+    "pigpio": "install and start pigpiod (not on a Pi 5)",
+    "native": "run as a user of the group gpio",
+}
+
+
+def open_pins(pins: str, rig: str) -> Any:
+    """A gpiozero pin factory by name; raises HardwareError with the mend when it cannot be had."""
+    if pins == "sim":
+        from hw.pins_sim import SimFactory
+
+        return SimFactory(rig)
+    try:
+        return _real_factory(pins)
+    except Exception as error:  # gpiozero's back ends raise anything from ImportError to their own C errors
+        raise HardwareError(f"board.pins: {pins!r} cannot drive this board's pins: {error}; {_MENDS[pins]}") from error
+
+
+def _real_factory(pins: str) -> Any:
+    # lgpio writes a file into the working directory unless told where
+    os.environ.setdefault("LG_WD", "/run")
+    if pins == "lgpio":
+        from gpiozero.pins.lgpio import LGPIOFactory
+
+        return LGPIOFactory()
+    if pins == "rpigpio":
+        from gpiozero.pins.rpigpio import RPiGPIOFactory
+
+        return RPiGPIOFactory()
+    if pins == "pigpio":
+        from gpiozero.pins.pigpio import PiGPIOFactory
+
+        return PiGPIOFactory()
+    from gpiozero.pins.native import NativeFactory
+
+    return NativeFactory()

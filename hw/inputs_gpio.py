@@ -1,0 +1,46 @@
+"""Door contact, REX, fire release and tamper on gpiozero pins.
+
+All are switches to ground with the pin pulled up. Contact, fire and tamper loops are normally closed, so that a cut wire reads as
+'open', 'fire' or 'tamper' and never as all's well; a REX button is normally open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gpiozero import InputDevice
+
+ACTIVE_LEVEL = {"contact": True, "rex": False, "fire": True, "tamper": True}
+"""The pin's level when the input says 'door open', 'let me out', 'fire' or 'tampered'."""
+
+
+class GpioInputs:
+    """Implements hw.interfaces.DoorInputs for the inputs that are wired: name -> pin number."""
+
+    def __init__(self, pins: dict[str, int], factory: Any) -> None:
+        self._devices = {name: InputDevice(pin, pull_up=True, pin_factory=factory) for name, pin in pins.items()}
+        self._handlers: list[_Handler] = []
+
+    def start(self, on_change: Callable[[str, bool, float], None]) -> None:
+        for name, device in self._devices.items():
+            handler = _Handler(name, ACTIVE_LEVEL[name], on_change)
+            self._handlers.append(handler)
+            # pin.when_changed carries the kernel's time of the edge; gpiozero's device handlers drop it
+            device.pin.edges = "both"
+            device.pin.when_changed = handler.changed
+            handler.changed(device.pin_factory.ticks(), device.pin.state)
+
+    def close(self) -> None:
+        for device in self._devices.values():
+            device.close()
+
+
+class _Handler:
+    """gpiozero keeps weak references to handlers: somebody must own them."""
+
+    def __init__(self, name: str, active_level: bool, on_change: Callable[[str, bool, float], None]) -> None:
+        self._name, self._active_level, self._on_change = name, active_level, on_change
+
+    def changed(self, ticks_s: float, state: float) -> None:
+        self._on_change(self._name, bool(state) == self._active_level, ticks_s)
