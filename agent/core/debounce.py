@@ -14,11 +14,12 @@ class Debounce:
         self._last_s = 0.0
 
     def edge(self, active: bool, at_s: float) -> None:
-        """Take an edge. A pulse that ends within the debounce time restarts the wait for the level it goes back to."""
-        if active != self._level:
-            self._level, self._last_s = active, at_s
-            if active != self._stable:
-                self._since_s = at_s
+        """Take an edge; each one restarts the wait. A pulse shorter than the debounce time leaves nothing behind."""
+        if active == self._level:
+            return
+        if self._level == self._stable:
+            self._since_s = at_s
+        self._level, self._last_s = active, at_s
 
     @property
     def due_s(self) -> float | None:

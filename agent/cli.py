@@ -1,0 +1,67 @@
+"""`doorward …`: one entry point. Only the chosen command's code is loaded, so a door carries nothing of the rest."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from typing import Any, Protocol, cast
+
+from agent import __version__
+from agent.errors import ConfigError, DoorwardError
+
+COMMANDS = {
+    "door": ("agent.programs_cli", "the door program: reader, lock, decision, journal, MQTT"),
+    "vision": ("agent.programs_cli", "the vision program: camera, models, tracks"),
+    "central": ("central.cli", "the site's server: historian, keys, bundles, commands"),
+    "demo": ("demo.cli", "people walk up to a simulated door; see and read what it decides"),
+    "decode": ("agent.decode_cli", "what a reader's bits mean"),
+    "models": ("agent.models_cli", "list, verify and rebuild the neural networks"),
+    "check-config": ("agent.programs_cli", "read a configuration as the programs would, and say what is wrong"),
+    "safe-state": ("agent.programs_cli", "take the power off the lock's coil (run by systemd when the door program ended)"),
+}
+"""Command -> module that adds its parser, and its line in the overview."""
+
+OK, FINDING, USAGE = 0, 1, 2
+
+
+class _CommandModule(Protocol):
+    def add_parser(self, subparsers: Any) -> None: ...
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; 0 done, 1 finding or refusal, 2 usage or configuration."""
+    words = sys.argv[1:] if argv is None else argv
+    args = _parser(words).parse_args(words)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
+    try:
+        return int(args.func(args))
+    except ConfigError as error:
+        print(f"doorward: {error}", file=sys.stderr)
+        return USAGE
+    except DoorwardError as error:
+        print(f"doorward: {error}", file=sys.stderr)
+        return FINDING
+    except KeyboardInterrupt:
+        return FINDING
+
+
+def _parser(words: list[str]) -> argparse.ArgumentParser:
+    """A parser that knows all commands by name and the chosen one in full."""
+    parser = argparse.ArgumentParser(prog="doorward", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"doorward {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    chosen = next((word for word in words if not word.startswith("-")), "")
+    loaded: set[str] = set()
+    for name, (module, line) in COMMANDS.items():
+        if name != chosen and module != COMMANDS.get(chosen, ("", ""))[0]:
+            subparsers.add_parser(name, help=line)
+        elif module not in loaded:
+            loaded.add(module)
+            cast(_CommandModule, importlib.import_module(module)).add_parser(subparsers)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""`doorward door`: the program that owns readers, inputs, lock, rules, decision, journal and the MQTT link."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gpiozero import OutputDevice
+
+from agent.clock import Clock, SystemClock
+from agent.config import Config
+from agent.core import door
+
+from agent.core.credentials import FORMATS, WiegandFramer
+from agent.core.debounce import Debounce
+from agent.core.decide import DecisionPolicy
+from agent.core.identity import FaceRules
+from agent.door_loop import DoorLoop, Edge, Fault, InputEdge, Item, Parts, run_turns
+from agent.inbox import Inbox
+from agent.link.mqtt import Link
+from agent.local_socket import Receiver, Sender
+from agent.notify import notify
+from agent.records.bundle import BundleStore
+from agent.records.journal import Journal
+from agent.records.mode import load_mode, save_mode
+from hw.board import open_pins
+from hw.inputs_gpio import GpioInputs
+from hw.lock_gpio import RelayLock
+from hw.reader_wiegand import GpioWiegandLines
+from models_tflite.manifest import Manifest, load_manifest
+
+log = logging.getLogger(__name__)
+
+SWITCH_INTERVAL_S = 0.0005
+"""How long another thread may keep Python's lock while an edge waits; the default of 5 ms would be most of our budget."""
+
+BEAT_EVERY_S = 1.0
+
+
+def run_door(config: Config, stopped: Callable[[], bool]) -> int:
+    """Run until `stopped`; the lock is in its safe state before the first and after the last line of work. Returns the exit status."""
+    clock = SystemClock()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    pins = open_pins(config.board.pins, config.board.rig)
+    inbox: Inbox[Item] = Inbox()
+    lock = open_lock(config, pins, lambda text: inbox.put(Fault("lock.fault", text)))
+    try:
+        return _guard(config, pins, lock, inbox, clock, stopped)
+    finally:
+        lock.close()
+        pins.close()
+        log.info("door stopped lock=unpowered")
+
+
+def open_lock(config: Config, pins: Any, on_fault: Callable[[str], None]) -> RelayLock:
+    """The relay, held. Opening the pin already puts it into its safe state: no power on the coil."""
+    relay = OutputDevice(config.lock.relay_pin, active_high=config.lock.relay_active_high, initial_value=False, pin_factory=pins)
+    return RelayLock(relay, config.lock.fail, on_fault)
+
+
+def _guard(
+    config: Config, pins: Any, lock: RelayLock, inbox: Inbox[Item], clock: Clock, stopped: Callable[[], bool]
+) -> int:
+    """Everything between a held lock and a stopped program."""
+    folder = Path(config.records.folder)
+    manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
+    journal = Journal(folder, clock)
+    bundles = BundleStore(config, journal)
+    link = Link(config, journal, on_command=inbox.put)
+    run = Path(config.run_folder)
+    names = input_pins(config)
+    parts = Parts(
+        inbox=inbox, framer=WiegandFramer(config.reader.name, tuple(FORMATS[f] for f in config.reader.formats)),
+        debounced={name: Debounce(config.inputs.debounce_s) for name in names}, lock=lock, rules=door_rules(config),
+        policy=decision_policy(config, manifest), journal=journal, link=link,
+        from_vision=Receiver(run / "door.sock"), to_vision=Sender(run / "vision.sock"),
+        save_mode=lambda mode: save_mode(folder / "mode", mode), beat=_Beat(clock),
+    )  # fmt: skip
+    loop = DoorLoop(parts, clock, bundles.load(), load_mode(folder / "mode"))
+    reader, inputs = GpioWiegandLines(config.reader.d0_pin, config.reader.d1_pin, pins), GpioInputs(names, pins)
+    reader.start(lambda bit, at_s: inbox.put(Edge(bit, at_s)))
+    inputs.start(lambda name, active, at_s: inbox.put(InputEdge(name, active, at_s)))
+    link.start()
+    loop.announce("door.started", {"mode": loop.state.mode.value, "profile": config.deployment.profile})
+    gc.freeze()  # rules and modules live as long as the program: no collector needs to walk them while a fob waits
+    notify("READY=1")
+    try:
+        return run_turns(loop, stopped)
+    finally:
+        lock.close()
+        notify("STOPPING=1")
+        loop.announce("door.stopped", {"mode": loop.state.mode.value})
+        for part in (reader, inputs, link, journal, parts.from_vision, parts.to_vision):
+            part.close()
+
+
+def input_pins(config: Config) -> dict[str, int]:
+    """The inputs that are wired: name -> pin."""
+    pins = {"contact": config.inputs.contact_pin, "rex": config.inputs.rex_pin,
+            "fire": config.inputs.fire_pin, "tamper": config.inputs.tamper_pin}  # fmt: skip
+    return {name: pin for name, pin in pins.items() if pin is not None}
+
+
+def door_rules(config: Config) -> door.DoorRules:
+    """What the state machine needs to know of the configuration."""
+    timing = config.timing
+    return door.DoorRules(
+        has_contact=config.inputs.contact_pin is not None, held_open_s=timing.held_open_s, rex_pulse_s=timing.rex_pulse_s,
+        relock_on_open=timing.relock_on_open, fire_releases=config.lock.fail == "safe",
+    )  # fmt: skip
+
+
+def decision_policy(config: Config, manifest: Manifest) -> DecisionPolicy:
+    """The policy with the threshold that stands for its false match rate."""
+    policy = config.policy
+    threshold = max(manifest.threshold_at_fmr(policy.fmr), policy.threshold_floor)
+    face = FaceRules(threshold=threshold, fmr=policy.fmr, embedder_id=manifest.embedder_id, min_face_px=policy.min_face_px,
+                     min_quality=policy.min_quality)  # fmt: skip
+    return DecisionPolicy(
+        face=face, face_wait_s=policy.face_wait_s, mismatch_wait_s=policy.mismatch_wait_s, vision_wait_s=policy.vision_wait_s,
+        without_vision=policy.without_vision, without_template=policy.without_template,
+        pulse_s=config.lock.pulse_s, extended_pulse_s=config.lock.extended_pulse_s,
+    )  # fmt: skip
+
+
+class _Beat:
+    """Tells the supervisor once a second that the loop turns."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._due_s = clock, 0.0
+
+    def __call__(self) -> None:
+        now_s = self._clock.mono_s()
+        if now_s >= self._due_s:
+            self._due_s = now_s + BEAT_EVERY_S
+            notify("WATCHDOG=1")
+
+

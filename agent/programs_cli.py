@@ -1,0 +1,65 @@
+"""`doorward door`, `vision`, `check-config`, `safe-state`: the programs of a controller."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from agent.config import Config, load_config
+
+DEFAULT_CONFIG = Path("/etc/doorward/door.toml")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the commands that take a controller's configuration and nothing else."""
+    for name, run, line in (
+        ("door", _door, "the door program: reader, lock, decision, journal, MQTT"),
+        ("vision", _vision, "the vision program: camera, models, tracks"),
+        ("check-config", _check, "read a configuration as the programs would, and say what is wrong"),
+        ("safe-state", _safe_state, "take the power off the lock's coil"),
+    ):
+        parser = subparsers.add_parser(name, help=line, description=line)
+        parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s")
+        parser.set_defaults(func=run)
+
+
+def _door(args: argparse.Namespace) -> int:
+    from agent.door_app import run_door
+
+    return run_door(_load(args), _until_told().is_set)
+
+
+def _vision(args: argparse.Namespace) -> int:
+    from agent.vision_app import run_vision
+
+    return run_vision(_load(args), _until_told())
+
+
+def _check(args: argparse.Namespace) -> int:
+    config = _load(args)
+    print(f"{args.config}: fine, door {config.site}/{config.door}", file=sys.stderr)
+    return 0
+
+
+def _safe_state(args: argparse.Namespace) -> int:
+    from agent.safe_state import make_safe
+
+    make_safe(_load(args))
+    return 0
+
+
+def _load(args: argparse.Namespace) -> Config:
+    path: Path = args.config
+    return load_config(path)
+
+
+def _until_told() -> threading.Event:
+    """Set by SIGTERM or SIGINT; the programs look at it every turn."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
