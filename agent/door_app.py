@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from gpiozero import OutputDevice
+from models_tflite.manifest import Manifest, load_manifest
 
 from agent.clock import Clock, SystemClock
 from agent.config import Config
 from agent.core import door
-
 from agent.core.credentials import FORMATS, WiegandFramer
 from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy
@@ -31,7 +31,6 @@ from hw.board import open_pins
 from hw.inputs_gpio import GpioInputs
 from hw.lock_gpio import RelayLock
 from hw.reader_wiegand import GpioWiegandLines
-from models_tflite.manifest import Manifest, load_manifest
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +61,7 @@ def open_lock(config: Config, pins: Any, on_fault: Callable[[str], None]) -> Rel
     return RelayLock(relay, config.lock.fail, on_fault)
 
 
-def _guard(
-    config: Config, pins: Any, lock: RelayLock, inbox: Inbox[Item], clock: Clock, stopped: Callable[[], bool]
-) -> int:
+def _guard(config: Config, pins: Any, lock: RelayLock, inbox: Inbox[Item], clock: Clock, stopped: Callable[[], bool]) -> int:
     """Everything between a held lock and a stopped program."""
     folder = Path(config.records.folder)
     manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
@@ -138,5 +135,3 @@ class _Beat:
         if now_s >= self._due_s:
             self._due_s = now_s + BEAT_EVERY_S
             notify("WATCHDOG=1")
-
-

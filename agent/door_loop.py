@@ -372,7 +372,9 @@ class DoorLoop:
         if view.status == self._vision_status:
             return
         if view.status == "fresh" or self._vision_status == "fresh":
-            self.announce("vision.back" if view.status == "fresh" else "vision.lost", {"status": view.status, "age_s": view.age_s})
+            self.announce(
+                "vision.back" if view.status == "fresh" else "vision.lost", {"status": view.status, "age_s": view.age_s}
+            )
         self._vision_status = view.status
 
 
@@ -390,4 +392,3 @@ def run_turns(loop: DoorLoop, stopped: Callable[[], bool]) -> int:
             if failed >= MAX_FAILED_TURNS:
                 return 1
     return 0
-

@@ -17,6 +17,8 @@ def make_safe(config: Config) -> None:
     pins = open_pins(config.board.pins, config.board.rig)
     try:
         # initial_value drives the pin as it is opened; there is no moment at any other level
-        OutputDevice(config.lock.relay_pin, active_high=config.lock.relay_active_high, initial_value=False, pin_factory=pins).close()
+        OutputDevice(
+            config.lock.relay_pin, active_high=config.lock.relay_active_high, initial_value=False, pin_factory=pins
+        ).close()
     finally:
         pins.close()
