@@ -1,0 +1,53 @@
+# Everything a developer or a first visitor types. `make help` lists it.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast check bench models system-packages clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
+
+# The stamp is newer than setup.cfg once everything it names is installed.
+.venv/.dev: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+.venv/.demo: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	@echo 'Installing what the demo needs into .venv (about a minute) ...' >&2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+install: .venv/.demo ## install into .venv; no root needed
+
+demo: .venv/.demo ## people walk up to a door: see and read what it decides
+	$(BIN)/doorward demo
+
+system-packages: ## Debian packages that the system tests need (Mosquitto); asks for root where needed
+	@tools/system_packages.sh
+
+test-fast: .venv/.dev ## rules, parsers, state machines, drivers: under a minute
+	$(BIN)/pytest -q -m 'not system and not rebuild and not hardware'
+
+test: .venv/.dev system-packages ## everything, with real brokers and killed processes
+	$(BIN)/pytest -q -m 'not rebuild and not hardware'
+
+check: .venv/.dev ## linter, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.dev ## measure, side by side with what people use today; writes docs/BENCHMARKS.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m tools.bench
+
+models: .venv/.dev ## rebuild the model files from their sources (a heavy environment of its own)
+	$(PYTHON) -m venv .venv-models
+	.venv-models/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[models]'
+	.venv-models/bin/doorward models build
+
+clean: ## remove environments and what the demo left
+	rm -rf .venv .venv-models demo-out var
