@@ -284,14 +284,16 @@ def _open(path: Path) -> _Mapping:
         raise CameraError(f"{path}: the simulated camera cannot be opened: {error}") from error
     try:
         width_px, height_px = _read_header(path, descriptor)
-        if not _locked(descriptor):
-            raise CameraError(
-                f"{path}: the far end that wrote this file is gone: start the program that draws its pictures again"
-            )
+        _demand_life(path, descriptor)
         return _Mapping(descriptor, width_px, height_px, writable=False)
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def _demand_life(path: Path, descriptor: int) -> None:
+    if not _locked(descriptor):
+        raise CameraError(f"{path}: its far end is gone: start the program that draws its pictures again")
 
 
 def _read_header(path: Path, descriptor: int) -> tuple[int, int]:
