@@ -1,0 +1,254 @@
+"""A whole site on one machine: broker, historian, door and vision as real processes, and a rig and a picture for what lies beyond.
+
+Used by the demo, the benchmarks and the system tests. Everything that a site would have is real; simulated are only the far ends of
+the pins (`hw.rig`) and of the camera (`hw.camera_sim`).
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from agent.core.access import AccessProfile, AccessRules, Cardholder, Credential, Interval, Schedule
+from agent.errors import DoorwardError
+from demo.supervisor import Program, Supervisor
+from hw.camera_sim import CameraFarEnd
+from hw.interfaces import Pixels
+from hw.rig import Rig
+
+SITE, DOOR = "demo", "front"
+D0_PIN, D1_PIN, RELAY_PIN, CONTACT_PIN, REX_PIN = 17, 27, 22, 23, 24
+RESTING = {D0_PIN: True, D1_PIN: True, CONTACT_PIN: False, REX_PIN: True}
+
+OWNER_FOB = "00000000100010100101000110"
+"""H10301, facility 1, card 5283: a physical card."""
+UNKNOWN_FOB = "10111000100011011100111000"
+"""H10301, facility 113, card 7068: another one, issued to nobody here."""
+
+
+class StageOptions(Struct, frozen=True, kw_only=True):
+    """What varies between a demo, a benchmark and a test."""
+
+    width_px: int = 640
+    height_px: int = 480
+    frames_per_s: float = 15.0
+    camera: str = ""
+    """A real camera or film instead of the simulated one, as vision.camera takes it."""
+    without_vision: str = "deny"
+    pulse_s: float = 1.5
+    face_wait_s: float = 1.5
+    mismatch_wait_s: float = 0.8
+    keep_evidence: bool = True
+    mosquitto: bool = False
+    """A real Mosquitto as the broker instead of the embedded one."""
+    restart: bool = True
+    """Programs that end are started again, as systemd would."""
+
+
+class Stage:
+    """Build it, `start()`, play, `close()`. Files of the run lie in `folder`."""
+
+    def __init__(self, folder: Path, options: StageOptions) -> None:
+        self.folder = folder
+        self.options = options
+        self.port = free_port()
+        self.config = folder / "door.toml"
+        self.records = folder / "records"
+        self.database = folder / "historian.db"
+        for part in (folder, self.records, folder / "run", folder / "logs"):
+            part.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(door_toml(self), "utf-8")
+        self.programs = {program.name: Supervisor(program, folder / "logs" / f"{program.name}.log") for program in _programs(self)}
+        self.rig = Rig(str(folder / "run" / "rig.sock"), RESTING)
+        self._film: _Film | None = None
+        if not options.camera:
+            self._film = _Film(CameraFarEnd(folder / "run" / "camera", options.width_px, options.height_px), options.frames_per_s)
+
+    def start(self, *names: str) -> None:
+        """Start these programs (all, if none is named), in the order in which a site would come up."""
+        for name in names or tuple(self.programs):
+            self.programs[name].start()
+            if name == "broker":
+                self.wait(self.broker_answers, 20.0, "the broker does not answer")
+        if self._film is not None:
+            self._film.start()
+
+    def show(self, draw: Callable[[float], Pixels]) -> None:
+        """What the simulated camera sees from now on: a picture for each moment in CLOCK_MONOTONIC seconds."""
+        if self._film is None:
+            raise DoorwardError("this stage looks through a real camera")
+        self._film.draw = draw
+
+    def present(self, bits: str) -> float:
+        """Hold a fob to the reader; returns the time of its last bit."""
+        return self.rig.wiegand(bits, D0_PIN, D1_PIN)
+
+    def walk_through(self, open_s: float) -> None:
+        """Open the door and let it fall shut."""
+        self.rig.set(CONTACT_PIN, True)
+        time.sleep(open_s)
+        self.rig.set(CONTACT_PIN, False)
+
+    def wait(self, true: Callable[[], bool], timeout_s: float, complaint: str) -> None:
+        """Wait until something holds; raises DoorwardError naming the log files when it does not in time."""
+        until_s = time.monotonic() + timeout_s
+        while not true():
+            if time.monotonic() > until_s:
+                raise DoorwardError(f"{complaint} within {timeout_s:g} s; see the logs in {self.folder / 'logs'}")
+            time.sleep(0.02)
+
+    def broker_answers(self) -> bool:
+        with closing(socket.socket()) as probe:
+            probe.settimeout(0.5)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def close(self) -> None:
+        """End everything in good order, last started first; the broker last, so that the others can say goodbye."""
+        for name in reversed(self.programs):
+            self.programs[name].stop()
+        if self._film is not None:
+            self._film.close()
+        self.rig.close()
+
+
+class _Film:
+    """Draws pictures for the simulated camera at its rate, in a thread."""
+
+    def __init__(self, far_end: CameraFarEnd, frames_per_s: float) -> None:
+        self._far_end = far_end
+        self._pause_s = 1 / frames_per_s
+        self.draw: Callable[[float], Pixels] | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="film", daemon=True)
+
+    def start(self) -> None:
+        if not self._thread.is_alive():
+            self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(2.0)
+        self._far_end.close()
+
+    def _run(self) -> None:
+        due_s = time.monotonic()
+        while not self._stop.wait(max(0.0, due_s - time.monotonic())):
+            now_s = time.monotonic()
+            if self.draw is not None:
+                self._far_end.write(self.draw(now_s), now_s)
+            due_s = max(due_s + self._pause_s, now_s)
+
+
+def _programs(stage: Stage) -> list[Program]:
+    python = (sys.executable, "-m", "agent.cli")
+    config = ("--config", str(stage.config))
+    restart = stage.options.restart
+    broker: tuple[str, ...] = (*python, "central", "broker", "--port", str(stage.port))
+    if stage.options.mosquitto:
+        broker = (_mosquitto(), "-c", str(_mosquitto_config(stage)))
+    central = (*python, "central", "run", "--port", str(stage.port), "--site", SITE, "--database", str(stage.database))
+    return [
+        Program(name="broker", command=broker, restart=restart),
+        Program(name="central", command=central, restart=restart),
+        Program(
+            name="door", command=(*python, "door", *config), after_end=(*python, "safe-state", *config), restart=restart
+        ),
+        Program(name="vision", command=(*python, "vision", *config), nice=5, restart=restart),
+    ]
+
+
+def _mosquitto() -> str:
+    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if found is None:
+        raise DoorwardError("mosquitto is not installed: run `make system-packages`")
+    return found
+
+
+def _mosquitto_config(stage: Stage) -> Path:
+    path = stage.folder / "mosquitto.conf"
+    path.write_text(f"listener {stage.port} 127.0.0.1\nallow_anonymous true\npersistence false\n", "utf-8")
+    return path
+
+
+def door_toml(stage: Stage) -> str:
+    """The configuration of the demo's door, as a person would write it."""
+    o, run = stage.options, stage.folder / "run"
+    camera = o.camera or f"sim:{run / 'camera'}"
+    return f"""\
+site = "{SITE}"
+door = "{DOOR}"
+run_folder = "{run}"
+
+[board]
+pins = "sim"                # the far end of the pins is played by hw/rig.py
+rig = "{run / "rig.sock"}"
+
+[lock]
+kind = "strike"
+fail = "secure"
+relay_pin = {RELAY_PIN}
+pulse_s = {o.pulse_s}
+
+[policy]
+fmr = 0.001                 # one stranger in a thousand
+face_wait_s = {o.face_wait_s}
+mismatch_wait_s = {o.mismatch_wait_s}
+vision_wait_s = 0.5
+without_vision = "{o.without_vision}"
+
+[deployment]
+profile = "workplace-eu"
+keep_evidence = {str(o.keep_evidence).lower()}
+
+[records]
+folder = "{stage.records}"
+bundle = "{stage.records / "access.bundle"}"
+centre_key = "{stage.folder / "centre.pub"}"
+door_key = "{stage.folder / "door.key"}"
+
+[link]
+port = {stage.port}
+ack_timeout_s = 2.0
+
+[vision]
+camera = "{camera}"
+width_px = {o.width_px}
+height_px = {o.height_px}
+frames_per_s = {o.frames_per_s}
+"""
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses at this moment."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+ALWAYS = Schedule(id="always", zone="Europe/Berlin", intervals=(Interval(days=(0, 1, 2, 3, 4, 5, 6), from_min=0, until_min=1440),))
+
+
+def demo_rules(templates: tuple[bytes, ...], embedder_id: str, holidays: tuple[date, ...] = ()) -> AccessRules:
+    """One cardholder with one fob, allowed at all hours."""
+    owner = Cardholder(id="cardholder-1", profiles=("staff",), templates=templates, embedder_id=embedder_id)
+    return AccessRules(
+        version=1,
+        site=SITE,
+        door=DOOR,
+        cardholders={owner.id: owner},
+        credentials={"H10301:1:5283": Credential(key="H10301:1:5283", cardholder=owner.id)},
+        profiles={"staff": AccessProfile(id="staff", doors=(DOOR,), schedule="always")},
+        schedules={"always": msgspec.structs.replace(ALWAYS, holidays=holidays)},
+    )
