@@ -1,0 +1,1 @@
+"""The networks that a door runs, as files, and what is known of them. Knows `agent.errors` only."""
