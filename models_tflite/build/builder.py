@@ -1,0 +1,88 @@
+"""From a recipe to a file and its manifest entry."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from ..manifest import MANIFEST, Manifest, ModelEntry, Tensor, sha256_of
+from .calibrate import representative_pictures
+from .fetch import fetched
+from .lower import as_function, tensorflow
+from .quantise import quantise
+from .recipes import CALIBRATION_PICTURES, CALIBRATION_SOURCES, Output, Recipe
+from .tfjs_graph import Graph, prune, read_graph
+
+
+def build(recipe: Recipe, out: Path, cache: Path) -> ModelEntry:
+    """Writes `out/ROLE.tflite` and gives its manifest entry, without operating points: those are measured."""
+    names = [output.node for output in recipe.outputs]
+    graph = repaired(recipe, fetched(recipe.source, cache))
+    function = as_function(graph, recipe.framing.size_px, names)
+    data = quantise(function, _pictures(recipe, cache), recipe.held_ranges)
+    path = out / f"{recipe.role}.tflite"
+    path.write_bytes(data)
+    return _entry(recipe, path)
+
+
+def repaired(recipe: Recipe, folder: Path) -> Graph:
+    """The float network as it was meant to be."""
+    names = [output.node for output in recipe.outputs]
+    graph = read_graph(folder / recipe.graph_file, names)
+    for repair in recipe.repairs:
+        graph = repair(graph)
+    return prune(graph, names)
+
+
+def _pictures(recipe: Recipe, cache: Path) -> Iterator[Any]:
+    mean, spread = recipe.float_range
+    for picture in representative_pictures(_calibration_folder(cache), recipe.framing, CALIBRATION_PICTURES):
+        yield ((picture[None].astype(np.float32) - np.float32(mean)) / np.float32(spread)).astype(np.float32)
+
+
+def _calibration_folder(cache: Path) -> Path:
+    """One folder with the pictures of all calibration packages."""
+    folder = cache / "calibration"
+    for source in CALIBRATION_SOURCES:
+        found = fetched(source, cache)
+        for file in source.files:
+            (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(found / file.path, folder / file.path)
+    return folder
+
+
+def _entry(recipe: Recipe, path: Path) -> ModelEntry:
+    interpreter = tensorflow().lite.Interpreter(str(path))
+    return ModelEntry(
+        role=recipe.role,
+        file=path.name,
+        sha256=sha256_of(path),
+        licence=recipe.licence,
+        licence_file=f"licences/{recipe.licence}.txt",
+        card=f"cards/{recipe.role}.md",
+        sources=(recipe.source, *CALIBRATION_SOURCES),
+        preprocessing=recipe.preprocessing,
+        inputs=tuple(_tensor(raw, Output("", "picture", "one picture")) for raw in interpreter.get_input_details()),
+        outputs=tuple(_tensor(*pair) for pair in zip(interpreter.get_output_details(), recipe.outputs, strict=True)),
+        acceptance_score=recipe.acceptance_score,
+        postprocessing=recipe.postprocessing,
+    )
+
+
+def _tensor(raw: dict[str, Any], output: Output) -> Tensor:
+    scale, zero_point = raw["quantization"]
+    shape = tuple(int(n) for n in raw["shape"])
+    return Tensor(output.name, shape, np.dtype(raw["dtype"]).name, float(scale), int(zero_point), output.meaning)
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Indented for people and for diffs."""
+    plain = msgspec.to_builtins(manifest)
+    for entry in plain["models"]:
+        del entry["folder"]
+    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(plain), indent=2) + b"\n")
