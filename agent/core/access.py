@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from agent.core.reasons import Reason
+
+
+Moment = Annotated[datetime, Meta(tz=True)]
+"""A point in time. Without a zone it could not be compared with now, so rules that hold such a one are not read at all."""
 
 
 class Interval(Struct, frozen=True, kw_only=True, gc=False):
@@ -62,8 +66,8 @@ class Credential(Struct, frozen=True, kw_only=True):
     key: str
     cardholder: str
     state: Literal["active", "lost", "stolen", "revoked"] = "active"
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
 
 
 class AccessRules(Struct, frozen=True, kw_only=True):
@@ -155,9 +159,19 @@ def faults_of(rules: AccessRules) -> list[str]:
               for p in rules.profiles.values() if p.schedule not in rules.schedules]  # fmt: skip
     faults += [f"credential {c.key!r} belongs to cardholder {c.cardholder!r}, who is not in the bundle"
                for c in rules.credentials.values() if c.cardholder not in rules.cardholders]  # fmt: skip
-    for schedule in rules.schedules.values():
-        try:
-            _zone(schedule.zone)
-        except (KeyError, ValueError, OSError):
-            faults.append(f"schedule {schedule.id!r}: {schedule.zone!r} is no IANA time zone known here")
+    return [*faults, *(fault for schedule in rules.schedules.values() for fault in _schedule_faults(schedule))]
+
+
+def _schedule_faults(schedule: Schedule) -> list[str]:
+    allowed = "days are 0 (Monday) to 6, minutes run from 0 until 1440 with from before until; a night is two intervals"
+    faults = [f"schedule {schedule.id!r}: interval of days {i.days}, {i.from_min} until {i.until_min}: {allowed}"
+              for i in schedule.intervals if not _is_sound(i)]  # fmt: skip
+    try:
+        _zone(schedule.zone)
+    except (KeyError, ValueError, OSError):
+        faults.append(f"schedule {schedule.id!r}: {schedule.zone!r} is no IANA time zone known here")
     return faults
+
+
+def _is_sound(interval: Interval) -> bool:
+    return bool(interval.days) and set(interval.days) <= set(range(7)) and 0 <= interval.from_min < interval.until_min <= 1440

@@ -78,14 +78,16 @@ class WiegandFramer:
     """Collects the bits of one reader. Feed edges with `edge`, ask `due_s` when to call `flush`.
 
     Truncated or overlong frames are never turned into a shorter valid one: a frame counts only with silence before and after it.
+    `listening_since_s` is when the first edge could have been heard: what comes sooner after it than a silence may be the end of a
+    longer frame.
     """
 
-    def __init__(self, reader: str, formats: tuple[WiegandFormat, ...]) -> None:
+    def __init__(self, reader: str, formats: tuple[WiegandFormat, ...], listening_since_s: float = float("-inf")) -> None:
         self._reader = reader
         self._formats = formats
         self._lengths = frozenset(f.length for f in formats)
         self._bits: list[str] = []
-        self._last_s = float("-inf")
+        self._last_s = listening_since_s
         self._longest_gap_s = 0.0
         self._poisoned = False
 
@@ -98,7 +100,9 @@ class WiegandFramer:
         elif gap_s < FRAME_GAP_S and not self._poisoned:
             self._poisoned = True
             fault = self._fault("overrun", at_s)
-        self._last_s = at_s
+        if gap_s < 0:
+            self._poisoned = True  # bits in the wrong order may still keep their parity
+        self._last_s = max(self._last_s, at_s)
         self._bits.append("1" if bit else "0")
         if len(self._bits) > MAX_BITS:
             self._bits = self._bits[:MAX_BITS]
@@ -113,7 +117,7 @@ class WiegandFramer:
         return self._last_s + self._quiet_s()
 
     def flush(self, now_s: float) -> CredentialRead | ReadFault | None:
-        """The frame, once its silence is over at `now_s`; None before, and for the rest of a frame already reported as overrun."""
+        """The frame, once its silence is over at `now_s`; None before. Bits that `edge` called an overrun come as one more 'overrun'."""
         due_s = self.due_s
         if due_s is None or now_s < due_s:
             return None
