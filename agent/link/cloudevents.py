@@ -1,0 +1,100 @@
+"""Events as CloudEvents 1.0 in JSON (cloudevents.io: spec 1.0.2 and its JSON format; extension 'sequence').
+
+Extensions: `sequence` (zero-padded, so that it sorts as text), `journal` (who counted), `mono` (the controller's monotonic seconds, as text:
+CloudEvents has no fractions). One document for the wire, the demo's output and the command line.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from agent.core.messages import Event
+from agent.errors import WireError
+
+TYPE_PREFIX = "doorward."
+SEQUENCE_DIGITS = 13
+MAX_BYTES = 256 * 1024
+
+_Kind = Annotated[str, Meta(pattern=r"^doorward\.[a-z0-9_.]{1,80}$")]
+_Source = Annotated[str, Meta(pattern=r"^/doorward/[a-z0-9_-]{1,40}/[a-z0-9_-]{1,40}$")]
+_Sequence = Annotated[str, Meta(pattern=r"^[0-9]{1,13}$")]
+_JournalId = Annotated[str, Meta(pattern=r"^[a-z0-9]{1,32}$")]
+_Text = Annotated[str, Meta(min_length=1, max_length=100)]
+_Aware = Annotated[datetime, Meta(tz=True)]
+
+
+class CloudEvent(Struct, frozen=True, kw_only=True):
+    """The attributes that Doorward sets. Others are let pass, as the standard asks."""
+
+    specversion: Annotated[str, Meta(pattern=r"^1\.0$")] = "1.0"
+    type: _Kind
+    source: _Source
+    id: _Text
+    time: _Aware
+    sequence: _Sequence
+    journal: _JournalId
+    mono: _Text
+    datacontenttype: Annotated[str, Meta(pattern=r"^application/json$")] = "application/json"
+    data: dict[str, Any]
+
+
+class Told(Struct, frozen=True):
+    """An event and the door that tells it."""
+
+    site: str
+    door: str
+    event: Event
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(CloudEvent)
+
+
+def to_cloudevent(event: Event, site: str, door: str) -> bytes:
+    """JSON of an event of a door, in UTF-8."""
+    return _encoder.encode(
+        CloudEvent(
+            type=TYPE_PREFIX + event.kind,
+            source=f"/doorward/{site}/{door}",
+            id=event.id,
+            time=event.at.astimezone(timezone.utc),
+            sequence=f"{event.sequence:0{SEQUENCE_DIGITS}d}",
+            journal=event.journal,
+            mono=repr(event.mono_s),
+            data=event.data,
+        )
+    )
+
+
+def from_cloudevent(raw: bytes) -> Told:
+    """The event in a JSON document. Raises WireError for everything that is not one of ours, whatever the bytes."""
+    if len(raw) > MAX_BYTES:
+        raise WireError(f"an event of {len(raw)} bytes: at most {MAX_BYTES}")
+    try:
+        found = _decoder.decode(raw)
+        mono_s = float(found.mono)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise WireError(f"not an event of a door: {error}") from error
+    _, _, site, door = found.source.split("/")
+    return Told(site, door, _event(found, mono_s))
+
+
+def _event(found: CloudEvent, mono_s: float) -> Event:
+    return Event(
+        sequence=int(found.sequence),
+        journal=found.journal,
+        id=found.id,
+        kind=found.type[len(TYPE_PREFIX) :],
+        at=found.time,
+        mono_s=mono_s,
+        data=found.data,
+    )
+
+
+KIND = re.compile(r"^[a-z0-9_.]{1,80}$")
+"""What the name of a kind of event may look like."""

@@ -1,0 +1,207 @@
+"""The door's link: events up until the historian has them, commands down, retained states.
+
+An event leaves the journal only when the historian says that it has committed it; the broker's PUBACK proves nothing (brokers lose what they
+acknowledged when they are killed). What is under way and not acknowledged in time is sent again; the historian removes duplicates.
+
+The session is kept by the broker (clean_session false): a lock-down that a guard orders while this door is away for two seconds then
+arrives with the connection, still within its expiry. Older ones arrive too and are refused as stale, which is worth knowing.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from agent.clock import Clock, SystemClock
+from agent.config import Config
+from agent.errors import WireError
+from agent.link.acks import as_ranges, parse_ack
+from agent.link.cloudevents import to_cloudevent
+from agent.link.session import Address, Say, Session, Will
+from agent.records.journal import Pending
+
+log = logging.getLogger(__name__)
+
+OnCommand = Callable[[tuple[str, ...], bytes, bool], None]
+"""Topic levels, payload, retained. Called in the link's thread: put it into an inbox and return."""
+
+MAX_RESULTS = 200
+MAX_PATIENCE = 8
+"""While nobody acknowledges, the time until the next repetition doubles up to so many times `ack_timeout_s`."""
+
+class Source(Protocol):
+    """The part of a journal that a link needs."""
+
+    def pending(self, after: int = 0, limit: int = 100) -> list[Pending]: ...
+
+    def acknowledge(self, ranges: Sequence[tuple[int, int]], journal: str | None = None) -> None: ...
+
+    def listen(self, listener: Callable[[], None]) -> None: ...
+
+
+class _Sent(Struct):
+    journal: str
+    sequence: int
+    payload: bytes
+    sent_s: float
+
+
+_encode = msgspec.json.Encoder(enc_hook=repr).encode
+
+
+class Link:
+    """What the door says to the world. `publish_state`, `result` and `health` never wait for the network."""
+
+    def __init__(self, config: Config, journal: Source, on_command: OnCommand, *, clock: Clock | None = None,
+                 jitter: random.Random | None = None) -> None:  # fmt: skip
+        self._base = f"doorward/{config.site}/{config.door}"
+        self._site, self._door, self._config = config.site, config.door, config.link
+        self._journal, self._on_command, self._clock = journal, on_command, clock or SystemClock()
+        self._lock = threading.Lock()
+        self._states: dict[str, tuple[Any, bytes]] = {}
+        self._unsaid: dict[str, bytes] = {}
+        self._results: deque[tuple[str, bytes]] = deque(maxlen=MAX_RESULTS)
+        self._flight: dict[int, _Sent] = {}
+        self._cursor = 0
+        self._look = True
+        self._patience = 1
+        self._counts = {"sent": 0, "resent": 0, "acknowledged": 0, "unreadable": 0}
+        address = msgspec.convert(msgspec.to_builtins(config.link), Address)
+        self._session = Session(address, f"doorward-{config.site}-{config.door}", self, clean=False, in_flight=config.link.window,
+                                will=Will(f"{self._base}/online", b"false"), jitter=jitter)  # fmt: skip
+        journal.listen(self._committed)
+
+    # -- for the door's loop -------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._session.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        self._session.stop(timeout_s)
+
+    def publish_state(self, name: str, value: Any) -> None:
+        """Make a retained state known. The same value again says nothing."""
+        with self._lock:
+            known = self._states.get(name)
+            if known is not None and known[0] == value:
+                return
+            raw = _encode({"value": value, "at": self._clock.wall()})
+            self._states[name] = (value, raw)
+            self._unsaid[name] = raw
+        self._session.wake()
+
+    def result(self, command_id: str | None, ok: bool, reason: str, user: str | None) -> None:
+        """Answer a command. One whose id could not be read has nobody to answer to: its event is all there is."""
+        if command_id is None:
+            return
+        raw = _encode({"id": command_id, "ok": ok, "reason": reason, "user": user, "at": self._clock.wall()})
+        with self._lock:
+            self._results.append((f"{self._base}/result/{command_id}", raw))
+        self._session.wake()
+
+    def health(self) -> dict[str, Any]:
+        """How the link is, for the door's health state."""
+        return {"connected": self._session.is_connected, "connections": self._session.connections, "in_flight": len(self._flight),
+                **self._counts, "errors": self._session.errors, "error": self._session.last_error}  # fmt: skip
+
+    # -- the session's thread ------------------------------------------------------------------------------------------------
+
+    def _committed(self) -> None:
+        self._look = True
+        self._session.wake()
+
+    def connected(self, say: Say) -> None:
+        say.subscribe(f"{self._base}/ack", f"{self._base}/cmd/+/+")
+        say.publish(f"{self._base}/online", b"true", retain=True)
+        with self._lock:
+            self._unsaid = {name: raw for name, (_, raw) in self._states.items()}
+        self._forget_sending()
+
+    def _forget_sending(self) -> None:
+        for sent in self._flight.values():
+            sent.sent_s = float("-inf")
+        self._patience = 1
+
+    def turn(self, say: Say, now_s: float) -> float:
+        self._say_states(say)
+        self._repeat(say, now_s)
+        self._fill(say, now_s)
+        if not self._flight:
+            return 60.0
+        return min(sent.sent_s for sent in self._flight.values()) + self._timeout_s() - now_s
+
+    def leaving(self, say: Say) -> None:
+        self._say_states(say)
+        say.publish(f"{self._base}/online", b"false", retain=True)
+
+    def _timeout_s(self) -> float:
+        return self._config.ack_timeout_s * self._patience
+
+    def _say_states(self, say: Say) -> None:
+        with self._lock:
+            states, self._unsaid = self._unsaid, {}
+            results = list(self._results)
+            self._results.clear()
+        for name, raw in states.items():
+            say.publish(f"{self._base}/state/{name}", raw, retain=True)
+        for topic, raw in results:
+            say.publish(topic, raw)
+
+    def _repeat(self, say: Say, now_s: float) -> None:
+        overdue = [sent for sent in self._flight.values() if now_s - sent.sent_s >= self._timeout_s()]
+        if any(sent.sent_s > float("-inf") for sent in overdue):
+            self._patience = min(MAX_PATIENCE, self._patience * 2)
+        for sent in overdue:
+            self._counts["resent"] += 1
+            self._send(say, sent, now_s)
+
+    def _fill(self, say: Say, now_s: float) -> None:
+        """Take what waits, as far as the window allows."""
+        while self._look and (room := self._config.window - len(self._flight)) > 0:
+            self._look = False  # before reading: what is committed from here on rings again
+            found = self._journal.pending(self._cursor, room)
+            self._look |= len(found) == room
+            for pending in found:
+                self._cursor = pending.position
+                raw = to_cloudevent(pending.event, self._site, self._door)
+                sent = _Sent(pending.event.journal, pending.event.sequence, raw, now_s)
+                self._flight[pending.position] = sent
+                self._counts["sent"] += 1
+                self._send(say, sent, now_s)
+
+    def _send(self, say: Say, sent: _Sent, now_s: float) -> None:
+        sent.sent_s = now_s
+        say.publish(f"{self._base}/evt", sent.payload)
+
+    def message(self, topic: str, payload: bytes, retained: bool) -> None:
+        levels = tuple(topic.split("/"))
+        if levels[3:4] == ("cmd",):
+            self._on_command(levels, payload, retained)
+        elif levels[3:] == ("ack",) and not retained:
+            self._take_ack(payload)
+
+    def _take_ack(self, payload: bytes) -> None:
+        try:
+            ack = parse_ack(payload)
+        except WireError as error:
+            self._counts["unreadable"] += 1
+            log.warning("link ack unreadable bytes=%d error=%s", len(payload), error)
+            return
+        if ack.resend:
+            self._forget_sending()
+        # Only what was sent can have been committed: an acknowledgement of anything else deletes nothing
+        done = [position for position, sent in self._flight.items() if sent.journal == ack.journal and ack.covers(sent.sequence)]
+        if not done:
+            return
+        sequences = [self._flight.pop(position).sequence for position in done]
+        self._journal.acknowledge(as_ranges(sequences), ack.journal)
+        self._counts["acknowledged"] += len(done)
+        self._patience = 1
+        self._look = True

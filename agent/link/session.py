@@ -1,0 +1,290 @@
+"""One MQTT 3.1.1 connection that keeps coming back, in one thread of its own.
+
+The network loop is ours, over paho's `loop_read`, `loop_write` and `loop_misc`: everything that touches the client happens in this thread,
+so no lock is shared with whoever has something to say, a word is written to the wire the moment `wake` is called, and anything that goes
+wrong in a broker's bytes ends one connection and not the program. Each connection has a fresh client: what must survive a connection
+is the caller's business (a journal), never the memory of a library.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import select
+import threading
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import paho.mqtt.client as paho
+from msgspec import Struct
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+
+from agent.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+BACKOFF_MIN_S = 0.2
+BACKOFF_MAX_S = 15.0
+CONNACK_WAIT_S = 10.0
+CONNECT_WAIT_S = 5.0
+_IDLE_S = 1.0
+
+
+class Address(Struct, frozen=True, kw_only=True):
+    """Where the broker is and who we are to it. The field names are those of the configuration's [link]."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    user: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    keepalive_s: int = 15
+
+
+class Will(Struct, frozen=True):
+    """What the broker says, retained, when we are gone."""
+
+    topic: str
+    payload: bytes
+
+
+class Handler(Protocol):
+    """What a session is for. All of it is called in the session's thread."""
+
+    def connected(self, say: Say) -> None:
+        """A connection stands: subscribe, and say what must be said again."""
+
+    def turn(self, say: Say, now_s: float) -> float:
+        """Say what there is to say; returns for how many seconds there is nothing more."""
+
+    def message(self, topic: str, payload: bytes, retained: bool) -> None:
+        """Something arrived."""
+
+    def leaving(self, say: Say) -> None:
+        """The session ends on purpose: last words."""
+
+
+class Say:
+    """The two things that may be done on a standing connection."""
+
+    def __init__(self, client: paho.Client) -> None:
+        self._client = client
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
+        self._client.publish(topic, payload, qos=qos, retain=retain)
+
+    def subscribe(self, *topics: str) -> None:
+        self._client.subscribe([(topic, 1) for topic in topics])
+
+
+class Session:
+    """`start`, `wake` from any thread, `stop`."""
+
+    def __init__(self, address: Address, client_id: str, handler: Handler, *, will: Will | None = None, clean: bool = True,
+                 in_flight: int = 100, jitter: random.Random | None = None) -> None:  # fmt: skip
+        """Raises ConfigError when the password or a certificate file cannot be read."""
+        self._address, self._client_id, self._handler, self._will = address, client_id, handler, will
+        self._clean, self._in_flight, self._jitter = clean, in_flight, jitter or random.Random()  # noqa: S311 - spreads load, hides nothing
+        self._password = _password(address)
+        self._bell_lock = threading.Lock()
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._stopping = threading.Event()
+        self._say: Say | None = None
+        self._broken = ""
+        self._errors = 0
+        self._connections = 0
+        self._make_client()  # what is wrong with the files is said before anything runs
+        self._thread = threading.Thread(target=self._run, name=f"mqtt {client_id}", daemon=True)
+
+    @property
+    def is_connected(self) -> bool:
+        return self._say is not None
+
+    @property
+    def errors(self) -> int:
+        """Messages and connections that ended in an exception."""
+        return self._errors
+
+    @property
+    def connections(self) -> int:
+        """How many connections have stood so far."""
+        return self._connections
+
+    @property
+    def last_error(self) -> str:
+        return self._broken
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something to say."""
+        with self._bell_lock:
+            if self._bell >= 0:
+                os.eventfd_write(self._bell, 1)
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        self._stopping.set()
+        self.wake()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        if not self._thread.is_alive():
+            self._close_bell()
+
+    def _close_bell(self) -> None:
+        with self._bell_lock:  # the number may belong to another file a moment later: nobody may ring it then
+            if self._bell >= 0:
+                os.close(self._bell)
+            self._bell = -1
+
+    # -- the session's thread ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            before = self._connections
+            try:
+                self._visit()
+            except Exception as error:  # noqa: BLE001 - no byte of a broker may end the thread; it is counted and told
+                self._note(f"{type(error).__name__}: {error}")
+            self._say = None
+            failures = 0 if self._connections > before else failures + 1
+            self._stopping.wait(self._backoff_s(failures))
+
+    def _backoff_s(self, failures: int) -> float:
+        """Doubles to a limit; jitter keeps the doors of a site from coming back all at once."""
+        longest_s = min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2 ** min(failures, 10))
+        return float(longest_s * self._jitter.uniform(0.5, 1.0))
+
+    def _visit(self) -> None:
+        """One connection, from CONNECT to its end."""
+        client = self._make_client()
+        client.connect(self._address.host, self._address.port, self._address.keepalive_s)
+        try:
+            self._attend(client)
+        finally:
+            self._say = None
+            sock = client.socket()  # closed without DISCONNECT, unless `_leave` has sent it: the broker then publishes our last will
+            if sock is not None:
+                sock.close()
+
+    def _attend(self, client: paho.Client) -> None:
+        started_s = time.monotonic()
+        while client.socket() is not None:
+            wait_s = _IDLE_S
+            if self._say is not None:
+                if self._stopping.is_set():
+                    self._leave(client)
+                    return
+                wait_s = self._handler.turn(self._say, time.monotonic())
+            elif self._stopping.is_set() or time.monotonic() - started_s > CONNACK_WAIT_S:
+                return
+            if not self._pump(client, min(_IDLE_S, wait_s)):
+                return
+
+    def _pump(self, client: paho.Client, wait_s: float) -> bool:
+        """Wait for the wire or the bell and serve both. False: the connection is gone."""
+        sock = client.socket()
+        if sock is None:
+            return False
+        events = _wait(sock, self._bell, client.want_write(), 0.0 if _has_buffered(sock) else wait_s)
+        result = MQTTErrorCode.MQTT_ERR_SUCCESS
+        if events & select.POLLIN or _has_buffered(sock):
+            result = client.loop_read()
+        if result == MQTTErrorCode.MQTT_ERR_SUCCESS and client.want_write():
+            result = client.loop_write()
+        if result == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            result = client.loop_misc()
+        return result in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_AGAIN)
+
+    def _leave(self, client: paho.Client) -> None:
+        """Last words, and a short while for the broker to take them."""
+        if self._say is not None:
+            self._handler.leaving(self._say)
+        until_s = time.monotonic() + 1.0
+        while client._out_messages and time.monotonic() < until_s:  # paho has no public name for 'still unacknowledged'
+            if not self._pump(client, 0.05):
+                return
+        client.disconnect()
+
+    def _make_client(self) -> paho.Client:
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=self._client_id, clean_session=self._clean,
+                             protocol=MQTTProtocolVersion.MQTTv311, reconnect_on_failure=False)  # fmt: skip
+        client.connect_timeout = CONNECT_WAIT_S
+        client.max_inflight_messages_set(self._in_flight + 20)
+        if self._address.user:
+            client.username_pw_set(self._address.user, self._password)
+        if self._address.ca_file:
+            _set_tls(client, self._address)
+        if self._will:
+            client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_message = self._on_message
+        client.on_disconnect = self._on_disconnect
+        return client
+
+    def _on_connect(self, client: paho.Client, _user: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            self._note(f"the broker refuses {self._client_id}: {reason}")
+            return
+        self._connections += 1
+        self._broken = ""
+        log.info("link connected client=%s host=%s port=%d", self._client_id, self._address.host, self._address.port)
+        say = Say(client)
+        self._handler.connected(say)
+        self._say = say
+
+    def _on_disconnect(self, _client: paho.Client, _user: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        self._say = None
+        if not self._stopping.is_set():
+            log.warning("link lost client=%s reason=%s", self._client_id, reason)
+
+    def _on_message(self, _client: paho.Client, _user: Any, message: paho.MQTTMessage) -> None:
+        try:
+            self._handler.message(message.topic, bytes(message.payload), bool(message.retain))
+        except Exception as error:  # noqa: BLE001 - whatever somebody publishes, the link stays
+            self._note(f"message: {type(error).__name__}: {error}")
+
+    def _note(self, text: str) -> None:
+        self._errors += 1
+        if text != self._broken:
+            log.warning("link fault client=%s %s", self._client_id, text)
+        self._broken = text
+
+
+def _wait(sock: Any, bell: int, wants_write: bool, wait_s: float) -> int:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN | (select.POLLOUT if wants_write else 0))
+    poll.register(bell, select.POLLIN)
+    found = dict(poll.poll(max(0.0, wait_s) * 1000))
+    if bell in found:
+        os.eventfd_read(bell)
+    events = found.get(sock.fileno(), 0)
+    # an end or an error of the wire is found by reading it
+    return events | select.POLLIN if events & (select.POLLHUP | select.POLLERR) else events
+
+
+def _has_buffered(sock: Any) -> bool:
+    """TLS may hold a packet that no poll can see."""
+    pending = getattr(sock, "pending", None)
+    return bool(pending and pending() > 0)
+
+
+def _password(address: Address) -> str | None:
+    if not address.password_file:
+        return None
+    try:
+        return Path(address.password_file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"link.password_file {address.password_file}: cannot be read: {error}") from error
+
+
+def _set_tls(client: paho.Client, address: Address) -> None:
+    try:
+        client.tls_set(ca_certs=address.ca_file, certfile=address.cert_file or None, keyfile=address.key_file or None)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"link.ca_file {address.ca_file}, cert_file {address.cert_file or '-'}: cannot be used: {error}") from error
