@@ -96,12 +96,12 @@ class ModelEntry(Struct, frozen=True, forbid_unknown_fields=True):
     def path(self) -> Path:
         return Path(self.folder) / self.file
 
-    def require_intact(self) -> Path:
-        """The file's path, once its bytes have been compared with the manifest; ModelError otherwise."""
+    def require_intact(self) -> ModelEntry:
+        """This entry, once its file has been compared with it; ModelError otherwise."""
         finding = check(self)
         if finding is not None:
             raise ModelError(finding.text)
-        return self.path
+        return self
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):

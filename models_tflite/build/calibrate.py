@@ -99,9 +99,9 @@ def _shrink(picture: Picture, matrix: NDArray[Any], scale: float) -> tuple[Pictu
 
 def _weather(picture: Picture, random: np.random.Generator) -> Picture:
     """Exposure, contrast, colour cast, blur and sensor noise."""
-    value = picture.astype(np.float32) / 255
+    value: NDArray[Any] = picture.astype(np.float32) / 255
     value = value ** random.uniform(0.6, 1.6) * random.uniform(0.6, 1.25) * random.uniform(0.92, 1.08, 3)
     if random.random() < 0.5:
-        value = cv2.GaussianBlur(value, (0, 0), random.uniform(0.3, 1.5))
+        value = np.asarray(cv2.GaussianBlur(value, (0, 0), random.uniform(0.3, 1.5)))
     value = value + random.normal(0, random.uniform(0, 0.03), value.shape)
     return np.asarray(np.clip(np.rint(value * 255), 0, 255), np.uint8)

@@ -66,15 +66,14 @@ def _with_steady_ranges(model: bytes, output_ranges: Mapping[int, Range]) -> byt
 def _stated_ranges(tree: Any, output_ranges: Mapping[int, Range]) -> dict[int, Range]:
     """Tensor index to stated range, carried back through reshapes, which share the range of their input."""
     graph = tree.subgraphs[0]
-    makers = {op.outputs[0]: op for op in graph.operators}
+    makers: dict[int, Any] = {op.outputs[0]: op for op in graph.operators}
     stated: dict[int, Range] = {}
     for position, wanted in output_ranges.items():
         index = graph.outputs[position]
         while True:
             stated[index] = wanted
             maker = makers.get(index)
-            code = tree.operatorCodes[maker.opcodeIndex].builtinCode if maker else None
-            if code != _BUILTIN_RESHAPE:
+            if maker is None or tree.operatorCodes[maker.opcodeIndex].builtinCode != _BUILTIN_RESHAPE:
                 break
             index = maker.inputs[0]
     return stated
