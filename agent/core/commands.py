@@ -1,7 +1,7 @@
 """Commands from people: what is obeyed, and why the rest is refused. Pure: bytes and time in, Command or Refusal out.
 
-A command is `doorward/SITE/DOOR/cmd/USER/NAME` with JSON {id, issued, expires, args?, why?}. The broker vouches for USER (its access list lets
-nobody publish under another's name). Whatever a network can do to a message (keep it, repeat it, delay it) must not open a door.
+A command is `doorward/SITE/DOOR/cmd/USER/NAME` with JSON {id, issued, expires, args?, why?}. The broker vouches for USER (its access list
+lets nobody publish under another's name). Whatever a network can do to a message (keep it, repeat it, delay it) must not open a door.
 """
 
 from __future__ import annotations
@@ -137,10 +137,8 @@ def _why_not(
         return "malformed", "expires must be after issued"
     if limits.allowed is not None and name not in limits.allowed.get(user, frozenset()):
         return "not_allowed", ""
-    if retained:
-        return "retained", ""
-    if order.id in seen:
-        return "repeated", ""
+    if retained or order.id in seen:
+        return ("retained" if retained else "repeated"), ""
     return _why_not_now(order, now, limits), ""
 
 
