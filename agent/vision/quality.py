@@ -78,7 +78,8 @@ def sharpness(grey: Pixels) -> float:
 
 def judge(aligned: Pixels, width_px: float, points_px: Floats, settings: QualitySettings) -> Quality:
     """The quality of an aligned face (112 x 112 BGR) that was `width_px` wide in its frame."""
-    grey = cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)[24:104, 20:92]  # brows to chin, without hair and background
+    # From brows to chin, without hair and background.
+    grey = np.asarray(cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)[24:104, 20:92], np.uint8)
     mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(grey))
     light = min(ramp(mean, *settings.darkness), ramp(mean, *settings.brightness))
     return Quality(

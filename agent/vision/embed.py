@@ -1,0 +1,71 @@
+"""An aligned face to a unit-length embedding of 192 numbers, and when a face is worth that."""
+
+from __future__ import annotations
+
+import cv2
+from msgspec import Struct
+
+from agent.errors import ModelError
+from agent.vision.align import SIDE_PX
+from agent.vision.engine import Network, dequantise
+from agent.vision.faces import Floats
+from agent.vision.pixels import Int8s, input_buffer, into_input
+from agent.vision.track import Track, unit
+from hw.interfaces import Pixels
+
+
+class EmbedPolicy(Struct, frozen=True, kw_only=True):
+    """When a face is embedded: two invocations of the largest network are most of a frame's cost."""
+
+    eager_pictures: int = 5
+    """In each frame until the mean holds so many: averaging five halves what averaging can win (errors fall with the root)."""
+    refresh_s: float = 0.3
+    """Then at least so often: the door believes a mean for 1 s, and a thief who steps in is noticed after two pictures."""
+    retry_s: float = 0.1
+    """A face too poor to embed is looked at again after this."""
+    faces_a_frame: int = 2
+    """Bound on a frame's cost when a group arrives; the others have their turn in the next frames."""
+    least_face_px: float = 24.0
+    """Below this width nothing is compared anyway."""
+    least_quality: float = 0.1
+
+
+class Embedder:
+    """MobileFaceNet on a picture and its mirror image. Not thread-safe: its buffers are used again by each call."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._input, self._mirrored = input_buffer(SIDE_PX), input_buffer(SIDE_PX)
+        self._output = network.outputs[0]
+
+    def __call__(self, aligned: Pixels) -> Floats:
+        """Unit-length float32 of 192 from an aligned face (112 x 112 BGR). Raises ModelError when the network gives no direction.
+
+        The sum over both mirror images cancels what the network learned about left and right: it takes a third off the misses.
+        """
+        into_input(aligned, self._input)
+        cv2.flip(self._input[0], 1, dst=self._mirrored[0])
+        both = self._real(self._input) + self._real(self._mirrored)
+        embedding = unit(both)
+        if embedding is None:
+            raise ModelError("face_embedder: gave an embedding without direction; run `doorward models verify`")
+        return embedding
+
+    def _real(self, picture: Int8s) -> Floats:
+        return dequantise(self._network.run(picture)[0].reshape(-1), self._output)
+
+
+def due(tracks: list[Track], policy: EmbedPolicy, now_s: float) -> list[Track]:
+    """The tracks of this frame that are to be embedded, most urgent first: doubtful, then new, then those that waited longest."""
+    wanting = [track for track in tracks if _wants(track, policy, now_s)]
+    wanting.sort(key=lambda track: (track.confirmed and bool(track.pictures), track.tried_s))
+    return wanting[: policy.faces_a_frame]
+
+
+def _wants(track: Track, policy: EmbedPolicy, now_s: float) -> bool:
+    if track.seen_s != now_s or track.ambiguous or track.face.box_px[2] < policy.least_face_px:
+        return False
+    since_s = now_s - track.tried_s
+    if track.quality < policy.least_quality and since_s < policy.retry_s:
+        return False
+    return len(track.pictures) < policy.eager_pictures or not track.confirmed or since_s >= policy.refresh_s

@@ -1,0 +1,124 @@
+"""The vision program's turn: a frame in, an observation out, the door's wishes served, health said each second."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from agent.clock import Clock
+from agent.core.messages import EvidenceRequest, Observation, VisionHealth
+from agent.errors import CameraError, DoorwardError, WireError
+from agent.local_socket import Receiver, Sender, decode_to_vision, encode
+from agent.notify import notify
+from agent.vision.evidence import EvidenceWriter, exhibit
+from agent.vision.eyes import Eyes
+from agent.vision.ring import Moment, Ring
+from hw.interfaces import Frame
+
+log = logging.getLogger(__name__)
+
+READ_S = 0.1
+"""Longest wait for a frame: the door's requests and the supervisor are not kept waiting longer."""
+HEALTH_S = 1.0
+MOST_FAULTS = 3
+"""Frames in a row that end in an exception: one may be a bad frame, three are a program that must be started anew."""
+
+
+class Sees(Protocol):
+    """What turns frames into observations (agent.vision.chain.Chain)."""
+
+    def process(self, frame: Frame, now_s: float) -> Observation: ...
+
+    def engine(self) -> str: ...
+
+
+class VisionBroken(DoorwardError, RuntimeError):
+    """Frame after frame ended in an exception."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the loop works with."""
+
+    eyes: Eyes
+    chain: Sees
+    ring: Ring
+    to_door: Sender
+    from_door: Receiver
+    evidence: EvidenceWriter | None
+    """None where the deployment keeps no pictures."""
+    evidence_folder: Path
+    least_interval_s: float
+    """Frames that come faster are let go: the configured rate is a bound on the work."""
+
+
+class VisionLoop:
+    """Call `turn` until told to stop; it raises VisionBroken when starting anew is the better cure."""
+
+    def __init__(self, parts: Parts, clock: Clock) -> None:
+        self._parts, self._clock = parts, clock
+        self._last_frame_s = -1e9
+        self._faults_in_row = 0
+        self._fault = ""
+        self._frames_since = 0
+        self._health_s = clock.mono_s()
+        self.bad_requests = 0
+        self.faults = 0
+
+    def turn(self) -> None:
+        frame = self._parts.eyes.read(READ_S)
+        if frame is not None and frame.taken_s - self._last_frame_s >= self._parts.least_interval_s:
+            self._last_frame_s = frame.taken_s
+            self._see(frame)
+        self._serve_door()
+        now_s = self._clock.mono_s()
+        if now_s - self._health_s >= HEALTH_S:
+            self._say_health(now_s)
+
+    def _see(self, frame: Frame) -> None:
+        try:
+            observation = self._parts.chain.process(frame, self._clock.mono_s())
+        except Exception as error:  # noqa: BLE001 - counted, logged, reported, and thrice in a row fatal
+            self._count_fault(error)
+            return
+        self._faults_in_row, self._fault = 0, ""
+        self._frames_since += 1
+        self._parts.to_door.send(encode(observation))
+        self._parts.ring.put(Moment(frame, observation))
+
+    def _count_fault(self, error: Exception) -> None:
+        self.faults += 1
+        self._faults_in_row += 1
+        self._fault = f"frame: {type(error).__name__}: {error}"
+        log.exception("frame failed in_row=%d total=%d", self._faults_in_row, self.faults)
+        if self._faults_in_row >= MOST_FAULTS:
+            self._say_health(self._clock.mono_s())
+            raise VisionBroken(f"{self._faults_in_row} frames in a row failed, the last with {error!r}") from error
+
+    def _serve_door(self) -> None:
+        for raw in self._parts.from_door.drain():
+            try:
+                self._keep(decode_to_vision(raw))
+            except (WireError, CameraError) as error:
+                self.bad_requests += 1
+                if self.bad_requests & (self.bad_requests - 1) == 0:  # 1, 2, 4, 8 ...: a flood must not fill the log
+                    log.warning("request refused total=%d error=%r", self.bad_requests, str(error))
+
+    def _keep(self, request: EvidenceRequest) -> None:
+        parts = self._parts
+        if parts.evidence is not None:
+            now_s, now = self._clock.mono_s(), self._clock.wall()
+            parts.evidence.put(exhibit(request, parts.ring, parts.evidence_folder, now_s, now))
+
+    def _say_health(self, now_s: float) -> None:
+        parts = self._parts
+        kept = parts.evidence.fault if parts.evidence is not None else ""
+        faults = tuple(fault for fault in (parts.eyes.fault, self._fault, kept) if fault)
+        rate = self._frames_since / max(now_s - self._health_s, 1e-3)
+        health = VisionHealth(at_s=now_s, ok=not faults, camera=parts.eyes.fault or f"{parts.eyes.name} ok",
+                              engine=parts.chain.engine(), frames_per_s=round(rate, 1), faults=faults)  # fmt: skip
+        parts.to_door.send(encode(health))
+        notify("WATCHDOG=1")
+        self._health_s, self._frames_since = now_s, 0

@@ -1,0 +1,81 @@
+"""`doorward vision`: the program that owns camera, models, tracks and pictures. It decides nothing; it may die at any moment."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+
+from agent.clock import SystemClock
+from agent.config import Config
+from agent.local_socket import DOOR_SOCKET, VISION_SOCKET, Receiver, Sender
+from agent.notify import notify
+from agent.vision.build import build_chain
+from agent.vision.engine import open_engine
+from agent.vision.evidence import FOLDER, EvidenceWriter
+from agent.vision.eyes import Eyes
+from agent.vision.loop import Parts, VisionBroken, VisionLoop
+from agent.vision.ring import Ring
+from hw.cameras import open_camera
+from models_tflite.manifest import load_manifest
+
+log = logging.getLogger(__name__)
+
+INTERVAL_SHARE = 0.8
+"""Of the configured interval: a camera's frames come a little early or late, and none may be let go for that."""
+
+
+class Stop(Protocol):
+    """Something like threading.Event."""
+
+    def is_set(self) -> bool: ...
+
+    def wait(self, timeout: float) -> bool: ...
+
+
+def run_vision(config: Config, stop: Stop) -> int:
+    """Run until told to stop (0), or until frame after frame fails (1: the supervisor starts a new program).
+
+    Raises ModelError for a wrong model file and ConfigError for a run folder that cannot be used: then starting anew helps nothing.
+    """
+    cv2.setNumThreads(1)  # the pictures are small: a pool costs more memory and wake-ups than it saves
+    clock = SystemClock()
+    manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
+    engine = open_engine(config.vision.engine, config.vision.threads)
+    run = Path(config.run_folder)
+    parts = Parts(
+        eyes=Eyes(config.vision.camera, lambda: open_camera(config.vision), clock.mono_s, stop.wait),
+        chain=build_chain(engine, manifest, config.policy.fmr), ring=Ring(),
+        to_door=Sender(run / DOOR_SOCKET), from_door=Receiver(run / VISION_SOCKET),
+        evidence=EvidenceWriter() if config.deployment.keep_evidence else None,
+        evidence_folder=Path(config.records.folder) / FOLDER,
+        least_interval_s=INTERVAL_SHARE / config.vision.frames_per_s,
+    )  # fmt: skip
+    log.info("vision started engine=%s embedder=%s camera=%s", engine.describe(), manifest.embedder_id, config.vision.camera)
+    notify("READY=1")
+    try:
+        return _turn_until(stop, VisionLoop(parts, clock))
+    finally:
+        notify("STOPPING=1")
+        _close(parts)
+
+
+def _turn_until(stop: Stop, loop: VisionLoop) -> int:
+    try:
+        while not stop.is_set():
+            loop.turn()
+    except VisionBroken as error:
+        log.error("vision broken error=%r", str(error))
+        return 1
+    return 0
+
+
+def _close(parts: Parts) -> None:
+    parts.eyes.close()
+    parts.from_door.close()
+    if parts.evidence is not None:
+        parts.evidence.close()
+    log.info("vision stopped sent=%d dropped=%d", parts.to_door.sent, parts.to_door.dropped)
+    parts.to_door.close()
