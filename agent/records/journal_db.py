@@ -120,6 +120,10 @@ class JournalDb:
         """How many events wait."""
         return self._guard(lambda: int(self._db.execute("SELECT count(*) FROM events").fetchone()[0]))
 
+    def counted(self) -> dict[str, int]:
+        """How far each journal has counted, delivered events included."""
+        return self._guard(lambda: dict(self._db.execute("SELECT id, high_water FROM journals").fetchall()))
+
     def put_aside(self, position: int) -> None:
         """Take a damaged row out of the way, and keep it."""
         self._guard(lambda: self._transaction(lambda: self._put_aside(position)))
