@@ -1,0 +1,158 @@
+"""The access bundle: everything a door knows about people, signed by the centre, with faces that only this door can see.
+
+File: msgpack of [body, signature]; the signature is Ed25519 over a fixed prefix and the body. Body: msgpack of `Body`: for which door, which
+version, the rules without templates, and the templates sealed (libsodium's sealed box, X25519) for the door's key. Templates are opened in
+memory only. The signature is checked before a single byte of the body is interpreted.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from nacl.exceptions import CryptoError
+from nacl.public import PrivateKey, SealedBox
+from nacl.signing import VerifyKey
+
+from agent.core.access import AccessRules, faults_of
+from agent.errors import BundleError
+
+SIGNED_PREFIX = b"doorward access bundle 1\0"
+MAX_BYTES = 64 << 20
+
+
+class Signed(Struct, frozen=True, array_like=True):
+    body: bytes
+    signature: bytes
+
+
+class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is signed. `site`, `door` and `version` are those of the rules."""
+
+    made: datetime
+    rules: AccessRules
+    """Without templates."""
+    sealed: bytes
+    """Sealed msgpack of {cardholder: [template, ...]}."""
+
+
+class Taken(Struct, frozen=True):
+    """What a door got when it looked for rules. `refused` says why the file itself was not taken."""
+
+    rules: AccessRules | None
+    refused: str = ""
+    set_aside: str = ""
+
+
+def load_bundle(path: Path, centre_key: VerifyKey, door_key: PrivateKey, site: str, door: str, newer_than: int | None = None) -> AccessRules:
+    """The rules in a file. Raises BundleError when it is missing, forged, damaged, for another door, or not newer than `newer_than`."""
+    body = _verified(path, _read(path), centre_key)
+    rules = body.rules
+    if (rules.site, rules.door) != (site, door):
+        raise BundleError(f"{path}: made for {rules.site}/{rules.door}, this is {site}/{door}")
+    if newer_than is not None and rules.version <= newer_than:
+        raise BundleError(f"{path}: version {rules.version} is not newer than {newer_than}, which is in force")
+    faults = faults_of(rules)
+    if faults:
+        raise BundleError(f"{path}: {'; '.join(faults[:5])}")
+    return _with_templates(path, rules, body.sealed, door_key)
+
+
+def take_bundle(path: Path, centre_key: VerifyKey, door_key: PrivateKey, site: str, door: str, wall: datetime) -> Taken:
+    """The rules to start with: those of the file if it is good and not older than the last good one, else the last good one.
+
+    A file that is refused is set aside beside it. Never raises for what is in the files.
+    """
+    good = last_good(path)
+    try:
+        kept: AccessRules | None = load_bundle(good, centre_key, door_key, site, door)
+    except BundleError:
+        kept = None
+    if kept is not None and not path.exists():
+        return Taken(kept, f"{path}: is missing; the last good copy is in force")
+    try:
+        rules = load_bundle(path, centre_key, door_key, site, door, kept.version - 1 if kept else None)
+    except BundleError as error:
+        return Taken(kept, str(error), _set_aside(path, wall))
+    return Taken(rules, _keep(path, good))
+
+
+def last_good(path: Path) -> Path:
+    return path.with_name(path.name + ".good")
+
+
+def accept_bundle(path: Path, centre_key: VerifyKey, door_key: PrivateKey, in_force: AccessRules, wall: datetime) -> Taken:
+    """A bundle that arrived while the door runs: its rules if it is newer than those in force, else `rules` None and the file set aside."""
+    try:
+        rules = load_bundle(path, centre_key, door_key, in_force.site, in_force.door, in_force.version)
+    except BundleError as error:
+        return Taken(None, str(error), _set_aside(path, wall))
+    return Taken(rules, _keep(path, last_good(path)))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read: {error}") from error
+    if len(raw) > MAX_BYTES:
+        raise BundleError(f"{path}: larger than {MAX_BYTES} bytes")
+    return raw
+
+
+def _verified(path: Path, raw: bytes, centre_key: VerifyKey) -> Body:
+    try:
+        signed = msgspec.msgpack.decode(raw, type=Signed)
+        centre_key.verify(SIGNED_PREFIX + signed.body, signed.signature)
+        return msgspec.msgpack.decode(signed.body, type=Body)
+    except (msgspec.DecodeError, CryptoError, ValueError, TypeError, RecursionError) as error:
+        raise BundleError(f"{path}: damaged, or not signed by this site's centre: {error}") from error
+
+
+def _with_templates(path: Path, rules: AccessRules, sealed: bytes, door_key: PrivateKey) -> AccessRules:
+    try:
+        faces = msgspec.msgpack.decode(SealedBox(door_key).decrypt(sealed), type=dict[str, tuple[bytes, ...]])
+    except (msgspec.DecodeError, CryptoError, ValueError, TypeError) as error:
+        raise BundleError(f"{path}: templates are not sealed for this door's key: {error}") from error
+    holders = {key: msgspec.structs.replace(holder, templates=faces.get(key, ())) for key, holder in rules.cardholders.items()}
+    return msgspec.structs.replace(rules, cardholders=holders)
+
+
+def _keep(path: Path, good: Path) -> str:
+    """Copy a good bundle to where it is found when the file is spoilt. Returns what went wrong, if anything."""
+    try:
+        raw = path.read_bytes()
+        if not good.exists() or good.read_bytes() != raw:
+            write_whole(good, raw)
+    except OSError as error:
+        return f"{good}: the last good copy cannot be kept: {error}"
+    return ""
+
+
+def _set_aside(path: Path, wall: datetime) -> str:
+    target = path.with_name(f"{path.name}.refused-{wall.strftime('%Y%m%dT%H%M%SZ')}")
+    try:
+        path.rename(target)
+    except OSError:
+        return ""
+    return str(target)
+
+
+def write_whole(path: Path, raw: bytes) -> None:
+    """Replace a file so that a power cut leaves the old or the new one, never half. Raises OSError."""
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

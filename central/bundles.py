@@ -1,0 +1,39 @@
+"""Make the access bundle of one door: rules signed by the centre, templates sealed for that door alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from nacl.public import PublicKey, SealedBox
+from nacl.signing import SigningKey
+
+from agent.core.access import AccessRules, faults_of
+from agent.errors import BundleError
+from agent.records.bundle import SIGNED_PREFIX, Body, Signed, write_whole
+
+
+def seal_bundle(rules: AccessRules, centre_key: SigningKey, door_key: PublicKey, made: datetime) -> bytes:
+    """The bytes of a bundle. Raises BundleError when the rules contradict themselves."""
+    faults = faults_of(rules)
+    if faults:
+        raise BundleError(f"rules of {rules.site}/{rules.door}: {'; '.join(faults)}")
+    faces = {key: holder.templates for key, holder in rules.cardholders.items() if holder.templates}
+    faceless = {key: msgspec.structs.replace(holder, templates=()) for key, holder in rules.cardholders.items()}
+    body = msgspec.msgpack.encode(
+        Body(
+            made=made,
+            rules=msgspec.structs.replace(rules, cardholders=faceless),
+            sealed=SealedBox(door_key).encrypt(msgspec.msgpack.encode(faces)),
+        )
+    )
+    return msgspec.msgpack.encode(Signed(body, centre_key.sign(SIGNED_PREFIX + body).signature))
+
+
+def write_bundle(path: Path, rules: AccessRules, centre_key: SigningKey, door_key: PublicKey, made: datetime) -> None:
+    """Write a bundle where a door will find it. Raises BundleError."""
+    try:
+        write_whole(path, seal_bundle(rules, centre_key, door_key, made))
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be written: {error}") from error

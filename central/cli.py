@@ -1,0 +1,186 @@
+"""`doorward central …`. With --json: one object a line on standard output. Words for people go to standard error."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agent.clock import SystemClock
+from agent.core.commands import NAMES, SENTENCES
+from agent.link.cloudevents import to_cloudevent
+from agent.link.session import Address
+
+DONE, FINDING = 0, 1
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds `central` and its subcommands; each sets `run`, a function of the parsed arguments that returns the exit code.
+
+    `subparsers` is what argparse's `add_subparsers` returns. Errors are raised as DoorwardError, for the caller to tell.
+    """
+    central = subparsers.add_parser("central", help="the site's server: historian, keys, commands")
+    parts = central.add_subparsers(dest="part", required=True, metavar="PART")
+    _add_run(parts)
+    _add_broker(parts)
+    _add_keys(parts)
+    _add_events(parts)
+    _add_gaps(parts)
+    _add_command(parts)
+
+
+def _part(parts: Any, name: str, text: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_address(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="broker (default %(default)s)")
+    parser.add_argument("--port", type=int, default=1883)
+    parser.add_argument("--broker-user", default="", help="user name at the broker")
+    parser.add_argument("--password-file", default="")
+    parser.add_argument("--ca-file", default="", help="turns TLS on")
+    parser.add_argument("--cert-file", default="")
+    parser.add_argument("--key-file", default="")
+
+
+def _address(args: argparse.Namespace) -> Address:
+    return Address(host=args.host, port=args.port, user=args.broker_user, password_file=args.password_file, ca_file=args.ca_file,
+                   cert_file=args.cert_file, key_file=args.key_file)  # fmt: skip
+
+
+def _add_database(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--database", type=Path, default=Path("/var/lib/doorward-central/central.db"))
+
+
+def _add_run(parts: Any) -> None:
+    parser = _part(parts, "run", "store the events of all doors and acknowledge them", _run)
+    _add_address(parser)
+    _add_database(parser)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from central.central_app import run_central
+
+    return run_central(_address(args), args.database)
+
+
+def _add_broker(parts: Any) -> None:
+    parser = _part(parts, "broker", "an MQTT broker for this machine alone, to try things out", _broker)
+    parser.add_argument("--host", default="127.0.0.1", help="127.0.0.1 or ::1")
+    parser.add_argument("--port", type=int, default=1883)
+
+
+def _broker(args: argparse.Namespace) -> int:
+    from central.broker import run_broker
+
+    return run_broker(args.host, args.port, lambda: _say(f"broker listens on {args.host}:{args.port}"))
+
+
+def _add_keys(parts: Any) -> None:
+    parser = _part(parts, "keys", "make the key pair of the centre, or of a door", _keys)
+    whose = parser.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--centre", type=Path, metavar="FOLDER")
+    whose.add_argument("--door", type=Path, metavar="FOLDER")
+    parser.add_argument("--json", action="store_true")
+
+
+def _keys(args: argparse.Namespace) -> int:
+    from agent.records.keys import make_centre_keys, make_door_keys
+
+    private, public = make_centre_keys(args.centre) if args.centre else make_door_keys(args.door)
+    if args.json:
+        _put(msgspec.json.encode({"private": str(private), "public": str(public)}))
+    _say(f"{private} is private and stays here; {public} may go anywhere")
+    return DONE
+
+
+def _add_events(parts: Any) -> None:
+    parser = _part(parts, "events", "what the historian has stored, oldest first", _events)
+    _add_database(parser)
+    parser.add_argument("--site", default="")
+    parser.add_argument("--door", default="")
+    parser.add_argument("--kind", default="", help="e.g. access.denied or access.*")
+    parser.add_argument("--after", type=int, default=0, help="only rows behind this number")
+    parser.add_argument("--limit", type=int, default=1_000_000)
+    parser.add_argument("--json", action="store_true", help="CloudEvents, one a line")
+
+
+def _events(args: argparse.Namespace) -> int:
+    from central.store import Store
+
+    store = Store(args.database, reader=True)
+    for kept in store.events(site=args.site, door=args.door, kind=args.kind, after=args.after, limit=args.limit):
+        told = kept.told
+        if args.json:
+            _put(to_cloudevent(told.event, told.site, told.door))
+        else:
+            event = told.event
+            _say(f"{event.at:%Y-%m-%d %H:%M:%S.%f} {told.site}/{told.door} {event.journal}:{event.sequence} {event.kind} {event.data}")
+    return DONE
+
+
+def _add_gaps(parts: Any) -> None:
+    parser = _part(parts, "gaps", "events that doors counted and that never came (exit 1 if there are any)", _gaps)
+    _add_database(parser)
+    parser.add_argument("--all", action="store_true", help="also those that were filled later")
+    parser.add_argument("--json", action="store_true")
+
+
+def _gaps(args: argparse.Namespace) -> int:
+    from central.store import Store
+
+    gaps = Store(args.database, reader=True).gaps(closed=args.all)
+    for gap in gaps:
+        if args.json:
+            _put(msgspec.json.encode(gap))
+        state = f"filled {gap.closed:%Y-%m-%d %H:%M:%S}" if gap.closed else "open"
+        _say(f"{gap.site}/{gap.door} journal {gap.journal}: {gap.first}..{gap.last} missing since {gap.noticed:%Y-%m-%d %H:%M:%S}, {state}")
+    is_open = any(gap.closed is None for gap in gaps)
+    if not is_open:
+        _say("nothing is missing")
+    return FINDING if is_open else DONE
+
+
+def _add_command(parts: Any) -> None:
+    parser = _part(parts, "command", "give a door a command and wait for its answer (exit 1 if it refuses)", _command)
+    parser.add_argument("site")
+    parser.add_argument("door")
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--user", required=True, help="who gives it; the broker's access list checks that")
+    parser.add_argument("--why", default="", help="a reason that is kept with the event")
+    parser.add_argument("--valid-s", type=float, default=10.0)
+    parser.add_argument("--json", action="store_true")
+    _add_address(parser)
+
+
+def _command(args: argparse.Namespace) -> int:
+    from central.commands import NO_ANSWER, Commander
+
+    commander = Commander(_address(args), SystemClock(), f"doorward-command-{args.user}-{os.getpid()}")
+    answer = commander.give(args.site, args.door, args.user, args.name, args.why, args.valid_s)
+    reached = commander.is_connected
+    trouble = commander.last_error
+    commander.close()
+    if args.json:
+        _put(msgspec.json.encode(answer))
+    if answer.reason == NO_ANSWER:
+        _say(f"{args.site}/{args.door} did not answer" if reached else f"the broker cannot be reached: {trouble}")
+    else:
+        _say(f"{args.site}/{args.door}: {SENTENCES.get(answer.reason, answer.reason)}")
+    return DONE if answer.ok else FINDING
+
+
+def _put(line: bytes) -> None:
+    sys.stdout.buffer.write(line + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)

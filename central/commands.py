@@ -1,0 +1,107 @@
+"""Give a door a command and wait for its answer."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from agent.clock import Clock
+from agent.core.commands import NAMES
+from agent.errors import ConfigError
+from agent.link.session import Address, Say, Session
+
+NO_ANSWER = "no_answer"
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """A command on its way: topic and payload."""
+
+    id: str
+    topic: str
+    answer_topic: str
+    payload: bytes
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What the door said. `reason` is `no_answer` when it said nothing in time."""
+
+    id: str
+    ok: bool
+    reason: Annotated[str, Meta(max_length=500)]
+    user: str | None = None
+    at: datetime | None = None
+
+
+def build(site: str, door: str, user: str, name: str, why: str, now: datetime, valid_s: float) -> Order:
+    """A command that is valid from now. Raises ConfigError for a command that no door knows."""
+    if name not in NAMES:
+        raise ConfigError(f"command {name!r}: doors know {', '.join(NAMES)}")
+    identity = str(uuid.uuid4())
+    order = {"id": identity, "issued": now, "expires": now + timedelta(seconds=valid_s), "why": why}
+    base = f"doorward/{site}/{door}"
+    return Order(id=identity, topic=f"{base}/cmd/{user}/{name}", answer_topic=f"{base}/result/{identity}", payload=msgspec.json.encode(order))
+
+
+class Commander:
+    """A connection that gives commands. `give` from any thread."""
+
+    def __init__(self, address: Address, clock: Clock, client_id: str) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
+        self._orders: list[Order] = []
+        self._awaited: set[str] = set()
+        self._answers: dict[str, Answer] = {}
+        self._subscribed: set[str] = set()
+        self._session = Session(address, client_id, self, clean=True)
+        self._session.start()
+
+    def give(self, site: str, door: str, user: str, name: str, why: str = "", valid_s: float = 10.0) -> Answer:
+        """Send a command and wait until the door answers or the command has expired."""
+        order = build(site, door, user, name, why, self._clock.wall(), valid_s)
+        with self._lock:
+            self._awaited.add(order.id)
+            self._orders.append(order)
+        self._session.wake()
+        with self._arrived:
+            self._arrived.wait_for(lambda: order.id in self._answers, valid_s)
+            self._awaited.discard(order.id)
+            return self._answers.pop(order.id, Answer(id=order.id, ok=False, reason=NO_ANSWER, user=user))
+
+    @property
+    def is_connected(self) -> bool:
+        return self._session.is_connected
+
+    @property
+    def last_error(self) -> str:
+        return self._session.last_error
+
+    def close(self) -> None:
+        self._session.stop()
+
+    def connected(self, say: Say) -> None:
+        say.subscribe("doorward/+/+/result/+")
+
+    def turn(self, say: Say, now_s: float) -> float:
+        with self._lock:
+            orders, self._orders = self._orders, []
+        for order in orders:
+            say.publish(order.topic, order.payload)
+        return 60.0
+
+    def message(self, topic: str, payload: bytes, retained: bool) -> None:
+        answer = msgspec.json.decode(payload, type=Answer)
+        if retained or not topic.endswith(f"/result/{answer.id}"):
+            return
+        with self._arrived:
+            if answer.id in self._awaited:
+                self._answers[answer.id] = answer
+                self._arrived.notify_all()
+
+    def leaving(self, say: Say) -> None:
+        """Nothing is left to say."""
