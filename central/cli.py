@@ -20,7 +20,7 @@ DONE, FINDING = 0, 1
 
 
 def add_parser(subparsers: Any) -> None:
-    """Adds `central` and its subcommands; each sets `run`, a function of the parsed arguments that returns the exit code.
+    """Adds `central` and its subcommands; each sets `func`, a function of the parsed arguments that returns the exit code.
 
     `subparsers` is what argparse's `add_subparsers` returns. Errors are raised as DoorwardError, for the caller to tell.
     """
@@ -36,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
 
 def _part(parts: Any, name: str, text: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
-    parser.set_defaults(run=run)
+    parser.set_defaults(func=run)
     return parser
 
 

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from agent.clock import Clock, SystemClock
 from agent.config import Config
+from agent.core.commands import Command, CommandLimits, Refusal, SeenCommands, admit
 from agent.errors import WireError
 from agent.link.acks import as_ranges, parse_ack
 from agent.link.cloudevents import to_cloudevent
@@ -29,8 +30,8 @@ from agent.records.journal import Pending
 
 log = logging.getLogger(__name__)
 
-OnCommand = Callable[[tuple[str, ...], bytes, bool], None]
-"""Topic levels, payload, retained. Called in the link's thread: put it into an inbox and return."""
+OnCommand = Callable[[Command | Refusal], None]
+"""Called in the link's thread: put it into an inbox and return."""
 
 MAX_RESULTS = 200
 MAX_PATIENCE = 8
@@ -64,6 +65,8 @@ class Link:
         self._base = f"doorward/{config.site}/{config.door}"
         self._site, self._door, self._config = config.site, config.door, config.link
         self._journal, self._on_command, self._clock = journal, on_command, clock or SystemClock()
+        self._seen = SeenCommands()
+        self._limits = CommandLimits(max_valid_s=config.link.max_command_s, started=self._clock.wall())
         self._lock = threading.Lock()
         self._states: dict[str, tuple[Any, bytes]] = {}
         self._unsaid: dict[str, bytes] = {}
@@ -83,7 +86,7 @@ class Link:
     def start(self) -> None:
         self._session.start()
 
-    def stop(self, timeout_s: float = 5.0) -> None:
+    def close(self, timeout_s: float = 5.0) -> None:
         self._session.stop(timeout_s)
 
     def publish_state(self, name: str, value: Any) -> None:
@@ -183,7 +186,7 @@ class Link:
     def message(self, topic: str, payload: bytes, retained: bool) -> None:
         levels = tuple(topic.split("/"))
         if levels[3:4] == ("cmd",):
-            self._on_command(levels, payload, retained)
+            self._on_command(admit(levels, payload, retained, self._clock.wall(), self._seen, self._limits))
         elif levels[3:] == ("ack",) and not retained:
             self._take_ack(payload)
 

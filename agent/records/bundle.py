@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -17,8 +18,12 @@ from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 from nacl.signing import VerifyKey
 
-from agent.core.access import AccessRules, faults_of
+from agent.clock import Clock, SystemClock
+from agent.config import Config
+from agent.core.access import AccessRules, faults_of, no_rules
 from agent.errors import BundleError
+from agent.records.journal import Journal
+from agent.records.keys import centre_public, door_private
 
 SIGNED_PREFIX = b"doorward access bundle 1\0"
 MAX_BYTES = 64 << 20
@@ -91,6 +96,38 @@ def accept_bundle(path: Path, centre_key: VerifyKey, door_key: PrivateKey, in_fo
     except BundleError as error:
         return Taken(None, str(error), _set_aside(path, wall))
     return Taken(rules, _keep(path, last_good(path)))
+
+
+class BundleStore:
+    """The door's rules on disk. Raises ConfigError when a key of the configuration is missing or can be read by others."""
+
+    def __init__(self, config: Config, journal: Journal, clock: Clock | None = None) -> None:
+        self._path = Path(config.records.bundle)
+        self._site, self._door = config.site, config.door
+        self._centre_key = centre_public(Path(config.records.centre_key))
+        self._door_key = door_private(Path(config.records.door_key))
+        self._journal, self._clock = journal, clock or SystemClock()
+
+    def load(self) -> AccessRules:
+        """The rules to start with; those that admit nobody when there has never been a good bundle. What was refused is put on record."""
+        taken = take_bundle(self._path, self._centre_key, self._door_key, self._site, self._door, self._clock.wall())
+        self._tell_refused(taken)
+        rules = taken.rules or no_rules(self._site, self._door)
+        self._tell("bundle.loaded", {"version": rules.version, "credentials": len(rules.credentials)})
+        return rules
+
+    def newer(self, in_force: AccessRules) -> AccessRules | None:
+        """Rules that have come since, if they may replace those in force."""
+        taken = accept_bundle(self._path, self._centre_key, self._door_key, in_force, self._clock.wall())
+        self._tell_refused(taken)
+        return taken.rules
+
+    def _tell_refused(self, taken: Taken) -> None:
+        if taken.refused:
+            self._tell("bundle.refused", {"error": taken.refused, "set_aside": taken.set_aside})
+
+    def _tell(self, kind: str, data: dict[str, Any]) -> None:
+        self._journal.append(kind, data, at=self._clock.wall(), mono_s=self._clock.mono_s())
 
 
 def _read(path: Path) -> bytes:
