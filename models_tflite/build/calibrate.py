@@ -86,7 +86,10 @@ def _view(picture: Picture, points: NDArray[Any], framing: Framing, random: np.r
     matrix[:, 2] = place - matrix[:, :2] @ points[:2].mean(axis=0)
     shrunk, matrix = _shrink(picture, matrix, scale)
     size = (framing.size_px, framing.size_px)
-    return np.asarray(cv2.warpAffine(shrunk, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
+    # Mirrored at the edges: on flat black the detector's late layers give values a hundred times their usual size, and one such
+    # picture would take all resolution from the faces.
+    view = cv2.warpAffine(shrunk, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(view, np.uint8)
 
 
 def _shrink(picture: Picture, matrix: NDArray[Any], scale: float) -> tuple[Picture, NDArray[Any]]:
