@@ -106,8 +106,8 @@ def door_rules(config: Config) -> door.DoorRules:
     """What the state machine needs to know of the configuration."""
     timing = config.timing
     return door.DoorRules(
-        has_contact=config.inputs.contact_pin is not None, held_open_s=timing.held_open_s, rex_pulse_s=timing.rex_pulse_s,
-        relock_on_open=timing.relock_on_open, fire_releases=config.lock.fail == "safe",
+        held_open_s=timing.held_open_s, rex_pulse_s=timing.rex_pulse_s, relock_on_open=timing.relock_on_open,
+        fire_releases=config.lock.fail == "safe",
     )  # fmt: skip
 
 

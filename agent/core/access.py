@@ -14,7 +14,6 @@ from msgspec import Meta, Struct
 
 from agent.core.reasons import Reason
 
-
 Moment = Annotated[datetime, Meta(tz=True)]
 """A point in time. Without a zone it could not be compared with now, so rules that hold such a one are not read at all."""
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 
 class Debounce:
-    """One input. The time that is reported is that of the first edge towards the new level, not of its confirmation."""
+    """One input. The time that is reported is that of the edge after which it stood still, not of its confirmation."""
 
     def __init__(self, still_s: float) -> None:
         self._still_s = still_s
         self._stable: bool | None = None
         self._level: bool | None = None
-        self._since_s = 0.0
         self._last_s = 0.0
 
     def edge(self, active: bool, at_s: float) -> None:
         """Take an edge; each one restarts the wait. A pulse shorter than the debounce time leaves nothing behind."""
-        if active == self._level:
-            return
-        if self._level == self._stable:
-            self._since_s = at_s
-        self._level, self._last_s = active, at_s
+        if active != self._level:
+            self._level, self._last_s = active, at_s
 
     @property
     def due_s(self) -> float | None:
@@ -27,9 +23,9 @@ class Debounce:
         return None if self._level is None or self._level == self._stable else self._last_s + self._still_s
 
     def settle(self, now_s: float) -> tuple[bool, float] | None:
-        """The new level and the time it began, once confirmed."""
+        """The new level and the time of its edge, once confirmed."""
         due_s = self.due_s
         if due_s is None or now_s < due_s or self._level is None:
             return None
         self._stable = self._level
-        return self._level, self._since_s
+        return self._level, self._last_s

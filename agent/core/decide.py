@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from agent.core.access import Access, Cardholder
 from agent.core.identity import FaceRules, Match, best_match, faces_at_door
-from agent.core.messages import TABLE, CredentialRead, DoorMode, Observation
+from agent.core.messages import CLOCK_SLACK_S, TABLE, CredentialRead, DoorMode, Observation
 from agent.core.reasons import Reason
 
 
@@ -42,7 +42,7 @@ def view_at(observation: Observation | None, now_s: float) -> View:
     if observation is None:
         return View(status="missing")
     age_s = now_s - observation.taken_s
-    fresh = age_s <= TABLE[Observation].max_age_s
+    fresh = -CLOCK_SLACK_S <= age_s <= TABLE[Observation].max_age_s
     return View(status="fresh" if fresh else "stale", age_s=age_s, observation=observation)
 
 

@@ -24,7 +24,6 @@ FIRE_RENEW_S = 2.0
 class DoorRules(Struct, frozen=True, kw_only=True):
     """What is fixed for a door by its configuration. Times in seconds."""
 
-    has_contact: bool
     held_open_s: float
     rex_pulse_s: float
     relock_on_open: bool
@@ -41,7 +40,7 @@ class DoorState(Struct, frozen=True, kw_only=True):
     may_open_until_s: float = float("-inf")
     released_until_s: float | None = None
     leaving_until_s: float = float("-inf")
-    """Somebody asked to exit: until then no command and no lock-down holds the lock."""
+    """Somebody asked to exit and has not opened yet: until then no command and no lock-down holds the lock."""
     held: bool = False
     forced: bool = False
     fire: bool = False
@@ -159,12 +158,13 @@ def _contact(state: DoorState, event: ContactChanged, rules: DoorRules) -> Step:
 def _opened(state: DoorState, event: ContactChanged, rules: DoorRules) -> Step:
     first_report = state.open is None
     expected = first_report or state.fire or event.at_s <= state.may_open_until_s
-    # One credential, one opening: the leaf has to be let go again before it may open again.
-    state = msgspec.structs.replace(state, open=True, opened_s=event.at_s, forced=not expected, may_open_until_s=float("-inf"))
+    # One credential or request, one opening: the lock has to be let go again before the leaf may open again.
+    state = msgspec.structs.replace(state, open=True, opened_s=event.at_s, forced=not expected, may_open_until_s=float("-inf"),
+                                    leaving_until_s=float("-inf"))  # fmt: skip
     actions: tuple[DoorAction, ...] = (Report("door.opened", {"at_start": first_report}),)
     if not expected:
         actions = (Report("door.forced", {"mode": state.mode.value}),)
-    if rules.relock_on_open and not state.fire:
+    if rules.relock_on_open and state.fire_renew_s is None:
         state = msgspec.structs.replace(state, released_until_s=None)
         actions = (Secure(), *actions)
     return state, actions
@@ -176,17 +176,18 @@ def _closed(state: DoorState, event: ContactChanged) -> Step:
     open_s = event.at_s - state.opened_s if state.opened_s is not None else 0.0
     told = {"open_s": round(open_s, 3), "was_forced": state.forced, "was_held": state.held}
     state = msgspec.structs.replace(state, open=False, opened_s=None, held=False, forced=False)
-    if state.fire:
+    if _must_stay_released(state, event.at_s):
         return state, (Report("door.closed", told),)
-    state, actions = _hold(state, "closed")
+    state, actions = _hold(state, event.at_s, "closed")
     return state, (*actions[:1], Report("door.closed", told), *actions[1:])
 
 
-def _hold(state: DoorState, why: str) -> Step:
-    """The lock holds again, and an access that was under way is over."""
+def _hold(state: DoorState, at_s: float, why: str) -> Step:
+    """The lock holds again, and an access that was under way is over: what opens later than a moving leaf was forced."""
     was_accessed = state.mode is DoorMode.ACCESSED
     mode = DoorMode.LOCKED if was_accessed else state.mode
-    state = msgspec.structs.replace(state, mode=mode, released_until_s=None)
+    may_open_until_s = min(state.may_open_until_s, at_s + OPENING_GRACE_S)
+    state = msgspec.structs.replace(state, mode=mode, released_until_s=None, may_open_until_s=may_open_until_s)
     return state, (Secure(), *((Report("lock.secured", {"why": why}),) if was_accessed else ()))
 
 
@@ -200,7 +201,9 @@ def _fire(state: DoorState, event: FireChanged, rules: DoorRules) -> Step:
     if event.active:
         state, actions = _renew_fire(state, event.at_s)
         return state, (*actions, report)
-    state, actions = _hold(state, "fire cleared")
+    if _must_stay_released(state, event.at_s):
+        return state, (report,)
+    state, actions = _hold(state, event.at_s, "fire cleared")
     return state, (*actions, report)
 
 
@@ -211,16 +214,24 @@ def _renew_fire(state: DoorState, now_s: float) -> Step:
 def _lock_now(state: DoorState, event: LockNow, rules: DoorRules) -> Step:
     if _must_stay_released(state, event.at_s):
         return state, ()
-    return _hold(state, f"command of {event.by}")
+    return _hold(state, event.at_s, f"command of {event.by}")
 
 
 def _lock_down(state: DoorState, event: LockDown, rules: DoorRules) -> Step:
-    stays = _must_stay_released(state, event.at_s)
-    down = msgspec.structs.replace(state, mode=DoorMode.LOCKED_DOWN)
-    report = Report("mode.changed", {"mode": down.mode.value, "by": event.by, "open": state.open})
-    if stays:
-        return down, (report,)
-    return msgspec.structs.replace(down, released_until_s=None, may_open_until_s=float("-inf")), (Secure(), report)
+    state = msgspec.structs.replace(state, mode=DoorMode.LOCKED_DOWN)
+    report = Report("mode.changed", {"mode": state.mode.value, "by": event.by, "open": state.open})
+    if _must_stay_released(state, event.at_s):
+        return _only_for_leavers(state, event.at_s), (report,)
+    state, actions = _hold(state, event.at_s, "lock-down")
+    return state, (*actions, report)
+
+
+def _only_for_leavers(state: DoorState, at_s: float) -> DoorState:
+    """Time that was granted to somebody coming in is over; whoever is leaving keeps theirs."""
+    if state.released_until_s is None:
+        return state
+    until_s = min(state.released_until_s, max(state.leaving_until_s, at_s))
+    return msgspec.structs.replace(state, released_until_s=until_s, may_open_until_s=until_s + OPENING_GRACE_S)
 
 
 def _must_stay_released(state: DoorState, now_s: float) -> bool:
@@ -241,7 +252,7 @@ def _tick(state: DoorState, event: Tick, rules: DoorRules) -> Step:
         state, more = _renew_fire(state, event.at_s)
         actions += more
     if state.released_until_s is not None and event.at_s >= state.released_until_s:
-        state, more = _hold(state, "time")
+        state, more = _hold(state, event.at_s, "time")
         actions += more if state.fire_renew_s is None else more[1:]
     held_due = state.opened_s is not None and event.at_s >= state.opened_s + rules.held_open_s
     if held_due and not state.held:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
-from agent.core.messages import FaceSeen, Observation
+from agent.core.messages import CLOCK_SLACK_S, FaceSeen, Observation
 
 NEAREST_SHARE = 0.5
 """A face counts as 'at the door' when it is at least half as wide as the widest one. So the owner far behind a thief does not open for
@@ -17,6 +17,9 @@ the thief: at 1 m the nearest stands twice as close as one at 2 m."""
 
 EMBEDDING_MAX_AGE_S = 1.0
 """The newest picture in a track's mean may be this old: a face that turned away a moment ago still counts, one that left does not."""
+
+UNIT_SLACK = 0.02
+"""How far a vector's squared length may be from 1: rounding to float32 takes less than a thousandth of it."""
 
 
 class FaceRules(Struct, frozen=True, kw_only=True):
@@ -48,11 +51,12 @@ class Match(Struct, frozen=True, kw_only=True):
 
 def faces_at_door(observation: Observation, rules: FaceRules, now_s: float) -> list[FaceSeen]:
     """The faces that may be compared now: near, clear, and embedded a moment ago."""
-    widest_px = max((face.box_px[2] for face in observation.faces), default=0.0)
-    least_px = max(rules.min_face_px, NEAREST_SHARE * widest_px)
+    # numpy's maximum hands NaN on, so a box without a width lets nobody pass instead of switching the rule off
+    widest_px = float(np.max([face.box_px[2] for face in observation.faces], initial=0.0))
+    least_px = float(np.maximum(rules.min_face_px, NEAREST_SHARE * widest_px))
     return [face for face in observation.faces
             if face.box_px[2] >= least_px and face.quality >= rules.min_quality
-            and face.embedding and now_s - face.embedded_s <= EMBEDDING_MAX_AGE_S]  # fmt: skip
+            and face.embedding and -CLOCK_SLACK_S <= now_s - face.embedded_s <= EMBEDDING_MAX_AGE_S]  # fmt: skip
 
 
 def best_match(templates: tuple[bytes, ...], faces: list[FaceSeen], rules: FaceRules) -> Match | None:
@@ -67,8 +71,11 @@ def best_match(templates: tuple[bytes, ...], faces: list[FaceSeen], rules: FaceR
 
 
 def cosine(left: bytes, right: bytes) -> float:
-    """Cosine of two unit-length float32 little-endian vectors; -1 (nobody) when lengths differ or a number is not finite."""
+    """Cosine of two unit-length float32 little-endian vectors; -1 (nobody) when they are anything else or of different sizes."""
     if len(left) != len(right) or len(left) % 4:
         return -1.0
-    value = float(np.dot(np.frombuffer(left, "<f4"), np.frombuffer(right, "<f4")))
-    return value if -1.001 <= value <= 1.001 else -1.0
+    pair = np.stack([np.frombuffer(left, "<f4"), np.frombuffer(right, "<f4")])
+    with np.errstate(all="ignore"):
+        (left_sq, value), (_, right_sq) = (pair @ pair.T).tolist()
+    is_unit = abs(left_sq - 1) <= UNIT_SLACK and abs(right_sq - 1) <= UNIT_SLACK
+    return max(-1.0, min(1.0, value)) if is_unit else -1.0

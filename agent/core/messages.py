@@ -88,6 +88,9 @@ TABLE: dict[type, Rule] = {
 }
 """An observation older than half a second says nothing about who stands here now: at 1.5 m/s a person has moved 75 cm."""
 
+CLOCK_SLACK_S = 0.1
+"""All programs of a controller read one clock: what claims to be later than now, by more than this, is not believed."""
+
 
 class CredentialRead(Struct, frozen=True, kw_only=True):
     """A credential that was read whole and passed its checks."""

@@ -195,9 +195,7 @@ def test_daylight_saving_moves_with_the_people(day, utc_hour):
 
 
 def test_the_hour_that_comes_twice_opens_twice_and_the_hour_that_never_comes_not_at_all():
-    small_hours = Schedule(
-        id="s", zone="Europe/Berlin", intervals=(Interval(days=ALL_DAYS, from_min=2 * 60, until_min=3 * 60),)
-    )
+    small_hours = Schedule(id="s", zone="Europe/Berlin", intervals=(Interval(days=ALL_DAYS, from_min=2 * 60, until_min=3 * 60),))
     autumn = [datetime(2026, 10, 25, 0, 0, tzinfo=timezone.utc) + timedelta(minutes=n) for n in range(180)]
     assert sum(is_open(small_hours, moment) for moment in autumn) == 120
     spring = [datetime(2026, 3, 29, 0, 0, tzinfo=timezone.utc) + timedelta(minutes=n) for n in range(180)]
@@ -211,7 +209,9 @@ def test_a_night_is_two_intervals_around_midnight():
 
 
 @given(
-    st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.sampled_from([timezone.utc, BERLIN, ZoneInfo("Asia/Tokyo")]))
+    st.datetimes(
+        datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.sampled_from([timezone.utc, BERLIN, ZoneInfo("Asia/Tokyo")])
+    )
 )
 def test_the_answer_depends_on_the_moment_not_on_the_zone_it_is_written_in(now):
     local = now.astimezone(BERLIN)

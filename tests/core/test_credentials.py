@@ -156,7 +156,9 @@ def test_nothing_on_the_wires_means_nothing_due():
 
 @given(st.integers(1, 25), frames_26)
 def test_a_truncated_frame_opens_nothing(kept, bits):
-    assert play(evenly(bits[:kept])) == [ReadFault(reader="front", fault="length", bits=bits[:kept], at_s=pytest.approx(1.0 + (kept - 1) / 1000))]
+    assert play(evenly(bits[:kept])) == [
+        ReadFault(reader="front", fault="length", bits=bits[:kept], at_s=pytest.approx(1.0 + (kept - 1) / 1000))
+    ]
 
 
 @given(st.integers(0, 25), frames_26)
@@ -256,16 +258,16 @@ def test_whatever_the_edges_no_credential_comes_that_was_not_sent_whole(sent):
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.floats(0.00005, 0.05)), max_size=120), st.data())
 def test_it_does_not_matter_how_often_the_loop_asks(noise, data):
-    edges, at_s = [], 1.0
+    edges, last_s = [], 1.0
     for bit, gap_s in noise:
-        at_s += gap_s
-        edges.append((bit, at_s))
+        last_s += gap_s
+        edges.append((bit, last_s))
     often, out = framer(), []
-    for (bit, at_s), (_, next_s) in pairwise([*edges, (0, at_s + 1.0)]):
+    for (bit, at_s), (_, next_s) in pairwise([*edges, (0, last_s + 1.0)]):
         out += [often.flush(at_s), often.edge(bit, at_s)]
         between = sorted(data.draw(st.lists(st.floats(at_s, next_s), max_size=2)))
         out += [often.flush(moment_s) for moment_s in between if moment_s < next_s]
-    out.append(often.flush(at_s + 1.0))
+    out.append(often.flush(last_s + 1.0))
     assert [thing for thing in out if thing is not None] == play(edges)
 
 
