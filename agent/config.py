@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+import msgspec.inspect
 from msgspec import Meta, Struct
 
 from agent.errors import ConfigError
@@ -17,7 +19,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,40}$", description="a-z, 0-9, _ and -: it becomes a topic level")]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,40}\Z", description="a-z, 0-9, _ and -: it becomes a topic level")]
 Pin = Annotated[int, Meta(ge=0, le=53)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
@@ -27,9 +29,12 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Board(Section, frozen=True):
-    """Which pins there are. `sim` needs `rig`, the socket of the simulated wiring: nothing is ever simulated by default."""
+    """Which pins there are. `sim` needs `rig`, the socket of the simulated wiring: nothing is ever simulated by default.
 
-    pins: Literal["lgpio", "rpigpio", "native", "pigpio", "sim"] = "lgpio"
+    gpiozero's pigpio is not among them: its edges carry the daemon's own 32-bit microseconds, which wrap, and not CLOCK_MONOTONIC.
+    """
+
+    pins: Literal["lgpio", "rpigpio", "native", "sim"] = "lgpio"
     rig: str = ""
 
 
@@ -39,7 +44,7 @@ class Reader(Section, frozen=True):
     name: Name = "front"
     d0_pin: Pin = 17
     d1_pin: Pin = 27
-    formats: tuple[Literal["H10301"], ...] = ("H10301",)
+    formats: Annotated[tuple[Literal["H10301"], ...], Meta(min_length=1)] = ("H10301",)
 
 
 class LockSection(Section, frozen=True):
@@ -126,7 +131,7 @@ class Link(Section, frozen=True):
 class Vision(Section, frozen=True):
     """The vision program."""
 
-    camera: Annotated[str, Meta(pattern=r"^(picamera2|sim:.+|file:.+|rtsp:.+|\d+|/dev/.+)$")] = "picamera2"
+    camera: Annotated[str, Meta(pattern=r"^(picamera2|sim:.+|file:.+|rtsp:.+|\d+|/dev/.+)\Z")] = "picamera2"
     width_px: Annotated[int, Meta(ge=320, le=1920)] = 640
     height_px: Annotated[int, Meta(ge=240, le=1080)] = 480
     frames_per_s: Annotated[float, Meta(ge=1, le=60)] = 15.0
@@ -174,10 +179,24 @@ def parse_config(table: Mapping[str, Any]) -> Config:
     try:
         config = msgspec.convert(table, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(f"{error}{_allowed(str(error))}") from error
     for check in _CHECKS:
         check(config)
     return config
+
+
+def _allowed(complaint: str) -> str:
+    """The keys of the table, or the words of the choice, that msgspec's message points to; nothing for ranges, which it tells."""
+    place = re.search(r" - at `\$(.*)`$", complaint)
+    info: Any = msgspec.inspect.type_info(Config)
+    for name in re.findall(r"\.(\w+)", place[1]) if place else ():
+        info = next(field.type for field in info.fields if field.name == name)
+    info = getattr(info, "item_type", info)
+    if isinstance(info, msgspec.inspect.StructType):
+        return f"; allowed: {', '.join(field.name for field in info.fields)}"
+    if isinstance(info, msgspec.inspect.LiteralType):
+        return f"; allowed: {', '.join(repr(value) for value in info.values)}"
+    return ""
 
 
 def _refuse(key: str, found: object, allowed: str) -> None:

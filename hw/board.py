@@ -10,7 +10,6 @@ from agent.errors import HardwareError
 _MENDS = {
     "lgpio": "install python3-lgpio (Raspberry Pi OS) or the pi extra",
     "rpigpio": "install python3-rpi.gpio",
-    "pigpio": "install and start pigpiod (not on a Pi 5)",
     "native": "run as a user of the group gpio",
 }
 
@@ -38,10 +37,6 @@ def _real_factory(pins: str) -> Any:
         from gpiozero.pins.rpigpio import RPiGPIOFactory
 
         return RPiGPIOFactory()
-    if pins == "pigpio":
-        from gpiozero.pins.pigpio import PiGPIOFactory
-
-        return PiGPIOFactory()
     from gpiozero.pins.native import NativeFactory
 
     return NativeFactory()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,7 +65,7 @@ def test_levels_alternate_and_the_last_one_that_stood_still_is_the_one_reported(
         at_s += gap_s
         edges.append((active, at_s))
     changes = settled(*edges)
-    assert all(one[0] != two[0] for one, two in zip(changes, changes[1:], strict=False))
+    assert all(one[0] != two[0] for one, two in pairwise(changes))
     assert [change for change in changes if change not in edges] == [], "each time is that of an edge towards that level"
     if edges:
         assert changes[-1][0] == edges[-1][0]

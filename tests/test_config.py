@@ -1,0 +1,221 @@
+"""One file per controller: what is wrong in it is named before the door moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.config import Config, load_config, parse_config
+from agent.errors import ConfigError
+
+LEAST: dict[str, Any] = {"site": "hq", "door": "front"}
+
+
+def refusal(**tables: Any) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse_config({**LEAST, **tables})
+    return str(caught.value)
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "door.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+# -- what may be left out ------------------------------------------------------------------------------------------------------
+
+
+def test_a_door_needs_a_site_and_a_name_and_is_strict_by_default(tmp_path):
+    config = load_config(written(tmp_path, 'site = "hq"\ndoor = "front"\n'))
+    assert (config.site, config.door) == ("hq", "front")
+    assert (config.policy.without_vision, config.policy.without_template) == ("deny", "deny")
+    assert (config.lock.kind, config.lock.fail) == ("strike", "secure")
+    assert config.board.pins != "sim", "nothing is simulated unless somebody asks for it"
+    assert config.deployment.profile == "workplace-eu"
+    assert not config.deployment.expression
+
+
+def test_every_table_can_be_written(tmp_path):
+    text = """
+    site = "hq"
+    door = "front"
+    run_folder = "/tmp/run"
+    [board]
+    pins = "sim"
+    rig = "/tmp/rig.sock"
+    [reader]
+    d0_pin = 5
+    d1_pin = 6
+    [lock]
+    kind = "maglock"
+    fail = "safe"
+    hardware_release = true
+    [inputs]
+    fire_pin = 12
+    [policy]
+    without_vision = "fob_alone"
+    face_wait_s = 2
+    [link]
+    host = "broker.hq"
+    [vision]
+    camera = "0"
+    """
+    config = load_config(written(tmp_path, text))
+    assert (config.lock.fail, config.inputs.fire_pin, config.policy.face_wait_s) == ("safe", 12, 2.0)
+
+
+# -- what is refused, and in which words ---------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"absent\.toml: cannot be read"):
+        load_config(tmp_path / "absent.toml")
+
+
+def test_a_folder_in_place_of_the_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "door.toml"
+    path.write_bytes(b'site = "\xff\xfe"')
+    with pytest.raises(ConfigError, match=r"door\.toml: cannot be read"):
+        load_config(path)
+
+
+def test_bad_toml_names_file_and_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"door\.toml: not valid TOML: .*line 2"):
+        load_config(written(tmp_path, 'site = "hq"\ndoor = front\n'))
+
+
+def test_a_wrong_value_names_file_key_and_what_is_allowed(tmp_path):
+    with pytest.raises(ConfigError, match=r"door\.toml: .*>= 1.*\$\.link\.port"):
+        load_config(written(tmp_path, 'site = "hq"\ndoor = "front"\n[link]\nport = 0\n'))
+
+
+def test_a_site_must_be_given():
+    with pytest.raises(ConfigError, match="`site`"):
+        parse_config({"door": "front"})
+
+
+@pytest.mark.parametrize(
+    ("tables", "key", "place", "allowed"),
+    [
+        ({"colour": "red"}, "`colour`", "", "run_folder"),
+        ({"lock": {"pulse": 3.0}}, "`pulse`", "`$.lock`", "pulse_s"),
+        ({"policy": {"without-vision": "deny"}}, "`without-vision`", "`$.policy`", "without_vision"),
+    ],
+)
+def test_an_unknown_key_is_named_with_those_that_are_known(tables, key, place, allowed):
+    text = refusal(**tables)
+    assert key in text
+    assert place in text
+    assert allowed in text.split("allowed:")[1]
+
+
+@pytest.mark.parametrize(
+    ("tables", "place", "choices"),
+    [
+        ({"lock": {"kind": "bolt"}}, "`$.lock.kind`", "'strike', 'maglock'"),
+        ({"policy": {"without_vision": "allow"}}, "`$.policy.without_vision`", "'deny', 'fob_alone'"),
+        ({"reader": {"formats": ["H10302"]}}, "`$.reader.formats[0]`", "'H10301'"),
+        ({"board": {"pins": "pigpio"}}, "`$.board.pins`", "'lgpio', 'rpigpio', 'native', 'sim'"),
+    ],
+)
+def test_a_choice_that_does_not_exist_is_named_with_those_that_do(tables, place, choices):
+    text = refusal(**tables)
+    assert place in text
+    assert sorted(text.split("allowed:")[1].strip().split(", ")) == sorted(choices.split(", "))
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "allowed"),
+    [
+        ("lock", "pulse_s", 0.4, ">= 0.5"),
+        ("lock", "pulse_s", 31, "<= 30"),
+        ("lock", "pulse_s", float("nan"), ">= 0.5"),
+        ("lock", "pulse_s", float("inf"), "<= 30"),
+        ("lock", "relay_pin", 54, "<= 53"),
+        ("lock", "relay_pin", -1, ">= 0"),
+        ("lock", "relay_pin", 22.5, "int"),
+        ("lock", "relay_active_high", 1, "bool"),
+        ("inputs", "debounce_s", 0, ">= 0.001"),
+        ("timing", "held_open_s", 1, ">= 5"),
+        ("timing", "rex_pulse_s", 60, "<= 30"),
+        ("policy", "fmr", 0, "> 0"),
+        ("policy", "fmr", 0.5, "<= 0.01"),
+        ("policy", "vision_wait_s", 2, "<= 1"),
+        ("policy", "face_wait_s", "long", "float"),
+        ("link", "port", 65536, "<= 65535"),
+        ("link", "keepalive_s", 1, ">= 2"),
+        ("reader", "formats", [], ">= 1"),
+        ("vision", "camera", "webcam", "regex"),
+        ("vision", "frames_per_s", 0, ">= 1"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_its_range(section, key, value, allowed):
+    text = refusal(**{section: {key: value}})
+    assert f"`$.{section}.{key}`" in text
+    assert allowed in text
+
+
+@pytest.mark.parametrize("name", ["", "Front", "front door", "front/1", "front+", "#", "é", "a" * 41, "front\n"])
+def test_a_name_that_cannot_be_a_topic_level_is_refused(name):
+    assert "`$.door`" in refusal(door=name)
+
+
+@pytest.mark.parametrize(
+    ("tables", "key", "why"),
+    [
+        ({"lock": {"kind": "maglock", "hardware_release": True}}, "lock.fail", "'safe' by nature"),
+        ({"lock": {"kind": "maglock", "fail": "safe"}}, "lock.hardware_release", "cut in hardware"),
+        ({"lock": {"fire_door": True, "fail": "safe"}}, "lock.fail", "latch of a fire door"),
+        ({"lock": {"pulse_s": 5.0, "extended_pulse_s": 4.0}}, "lock.extended_pulse_s", "at least lock.pulse_s (5.0)"),
+        ({"lock": {"relay_pin": 17}}, "lock.relay_pin", "already reader.d0_pin"),
+        ({"inputs": {"contact_pin": 24}}, "inputs.rex_pin", "already inputs.contact_pin"),
+        ({"inputs": {"tamper_pin": 27}}, "inputs.tamper_pin", "already reader.d1_pin"),
+        ({"board": {"pins": "sim"}}, "board.rig", "given with board.pins = 'sim'"),
+        ({"board": {"rig": "/tmp/rig.sock"}}, "board.rig", "and only then"),
+        ({"deployment": {"expression": True}}, "deployment.expression", "workplace-eu"),
+        ({"policy": {"mismatch_wait_s": 2.0}}, "policy.mismatch_wait_s", "at most policy.face_wait_s (1.5)"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_with_the_reason(tables, key, why):
+    text = refusal(**tables)
+    assert text.startswith(f"`$.{key}` is ")
+    assert why in text
+
+
+def test_what_the_law_of_the_site_allows_may_be_switched_on():
+    assert parse_config({**LEAST, "deployment": {"profile": "standard", "expression": True}}).deployment.expression
+
+
+def test_a_fire_door_may_have_a_fail_secure_strike_and_any_door_a_fail_safe_one():
+    assert parse_config({**LEAST, "lock": {"fire_door": True}}).lock.fire_door
+    assert parse_config({**LEAST, "lock": {"fail": "safe"}}).lock.fail == "safe"
+
+
+def test_absent_sensors_take_no_pin(tmp_path):
+    config = parse_config({**LEAST, "lock": {"relay_pin": 25}, "inputs": {"rex_pin": 22}})
+    assert (config.inputs.fire_pin, config.inputs.tamper_pin) == (None, None)
+
+
+toml_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(Config.__struct_fields__), toml_values)
+def test_any_value_is_a_configuration_or_a_config_error(key, value):
+    try:
+        assert isinstance(parse_config({**LEAST, key: value}), Config)
+    except ConfigError as error:
+        assert str(error)
