@@ -11,7 +11,7 @@ import cv2
 
 from agent.errors import CameraError
 from hw.interfaces import Frame
-from hw.newest import NewestFrame
+from hw.newest import FilmEnded, NewestFrame
 
 RTSP_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay|stimeout;5000000|timeout;5000000"
 """TCP, because a lost UDP packet smears faces over the frame; no buffer; give up after five seconds (in microseconds) of silence."""
@@ -53,18 +53,21 @@ class OpenCvCamera:
         """Ends the grabber. A driver that hangs in a read is left to its thread, which ends with the process."""
         self._stop.set()
         self._thread.join(JOIN_S)
-        self._newest.fail(f"camera {self._name}: was closed")
+        self._newest.fail(self._closed())
+
+    def _closed(self) -> CameraError:
+        return CameraError(f"camera {self._name}: was closed")
 
     def _run(self) -> None:
         try:
-            fault = self._play_film() if self._is_film else self._grab()
-        except Exception as error:  # noqa: BLE001 - a thread's death must reach the reader, whatever OpenCV raised
-            fault = f"camera {self._name}: {error}"
+            error = self._play_film() if self._is_film else self._grab()
+        except Exception as cause:  # noqa: BLE001 - a thread's death must reach the reader, whatever OpenCV raised
+            error = CameraError(f"camera {self._name}: {cause}")
         finally:
             self._capture.release()
-        self._newest.fail(fault)
+        self._newest.fail(error)
 
-    def _grab(self) -> str:
+    def _grab(self) -> CameraError:
         lost = 0
         while not self._stop.is_set():
             good, pixels = self._capture.read()
@@ -74,19 +77,19 @@ class OpenCvCamera:
                 continue
             lost += 1
             if lost == FRAMES_LOST:
-                return f"camera {self._name}: gives no more frames; is it still plugged in and powered?"
+                return CameraError(f"camera {self._name}: gives no more frames; is it still plugged in and powered?")
             self._stop.wait(0.05)
-        return f"camera {self._name}: was closed"
+        return self._closed()
 
-    def _play_film(self) -> str:
+    def _play_film(self) -> CameraError:
         due_s = time.monotonic()
         while not self._stop.wait(max(0.0, due_s - time.monotonic())):
             good, pixels = self._capture.read()
             if not good:
-                return f"camera {self._name}: film ended"
+                return FilmEnded(f"camera {self._name}: film ended")
             self._newest.put(Frame(pixels, time.monotonic()))  # type: ignore[arg-type]  # a colour capture is uint8
             due_s += self._pace_s
-        return f"camera {self._name}: was closed"
+        return self._closed()
 
 
 def _open(source: str, width_px: int, height_px: int, frames_per_s: float) -> cv2.VideoCapture:

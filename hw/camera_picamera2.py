@@ -59,7 +59,7 @@ class PiCamera:
         self._thread.join(JOIN_S)
         self._camera.stop()
         self._camera.close()
-        self._newest.fail("camera picamera2: was closed")
+        self._newest.fail(CameraError("camera picamera2: was closed"))
 
     def _run(self) -> None:
         try:
@@ -71,7 +71,7 @@ class PiCamera:
                     request.release()
                 self._newest.put(Frame(pixels, time.monotonic()))
         except Exception as error:  # noqa: BLE001 - a thread's death must reach the reader, whatever libcamera raised
-            self._newest.fail(f"camera picamera2: {error}")
+            self._newest.fail(CameraError(f"camera picamera2: {error}"))
 
 
 def _configuration(camera: Any, width_px: int, height_px: int, frames_per_s: float) -> Any:

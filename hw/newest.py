@@ -8,13 +8,17 @@ from agent.errors import CameraError
 from hw.interfaces import Frame
 
 
+class FilmEnded(CameraError):
+    """The last frame of a file was given: opening it again would only play it again."""
+
+
 class NewestFrame:
     """Filled by a grabber's thread, emptied by the vision loop."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._frame: Frame | None = None
-        self._fault: str | None = None
+        self._error: CameraError | None = None
         self.overwritten = 0
 
     def put(self, frame: Frame) -> None:
@@ -24,17 +28,17 @@ class NewestFrame:
             self._frame = frame
             self._changed.notify()
 
-    def fail(self, fault: str) -> None:
-        """No frame will ever come again, for this reason."""
+    def fail(self, error: CameraError) -> None:
+        """No frame will ever come again, for this reason; the first reason stands."""
         with self._changed:
-            self._fault = fault
+            self._error = self._error or error
             self._changed.notify()
 
     def take(self, timeout_s: float) -> Frame | None:
-        """The frame not yet taken, or None when none came in time. After the last frame, raises CameraError with the fault."""
+        """The frame not yet taken, or None when none came in time. After the last frame, raises what `fail` was told."""
         with self._changed:
-            self._changed.wait_for(lambda: self._frame is not None or self._fault is not None, timeout_s)
+            self._changed.wait_for(lambda: self._frame is not None or self._error is not None, timeout_s)
             frame, self._frame = self._frame, None
-            if frame is None and self._fault is not None:
-                raise CameraError(self._fault)
+            if frame is None and self._error is not None:
+                raise type(self._error)(str(self._error))
             return frame

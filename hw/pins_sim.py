@@ -25,6 +25,7 @@ class SimPin(MockPin):  # type: ignore[misc]  # gpiozero is not typed
     """A mock pin that can be driven at a stated time and tells the rig what it puts out."""
 
     def __init__(self, factory: SimFactory, info: Any) -> None:
+        self._state = False
         super().__init__(factory, info)
         factory.by_number[self._number] = self
 

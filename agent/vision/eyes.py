@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from math import inf
 
 from agent.errors import CameraError, HardwareError
 from hw.interfaces import Camera, Frame
+from hw.newest import FilmEnded
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +22,8 @@ SILENT_S = 2.0
 class Eyes:
     """Reads frames, reopening the camera with growing pauses. `fault` says in words what is wrong, '' when nothing is."""
 
-    def __init__(self, name: str, open_camera: Callable[[], Camera], mono_s: Callable[[], float], pause: Callable[[float], object]) -> None:
+    def __init__(self, name: str, open_camera: Callable[[], Camera], mono_s: Callable[[], float],
+                 pause: Callable[[float], object]) -> None:  # fmt: skip
         """`pause(seconds)` waits, or returns early when the program is told to stop."""
         self.name = name
         self.fault = "not opened yet"
@@ -39,6 +42,10 @@ class Eyes:
         try:
             frame = camera.read(timeout_s)
             self._demand_life(frame)
+        except FilmEnded as error:
+            self._lose(str(error))
+            self._next_try_s = inf
+            return None
         except (CameraError, HardwareError) as error:
             self._lose(str(error))
             return None

@@ -1,0 +1,206 @@
+"""Who may speak for a track: nobody must open the door with the face that stood there before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.vision.faces import Face
+from agent.vision.track import Picture, Tracker, TrackSettings, unit
+
+SETTINGS = TrackSettings(same_person=0.4)
+FRAME_S = 1 / 15
+
+
+def person(seed: int) -> np.ndarray:
+    return unit(np.random.default_rng(seed).normal(size=192).astype(np.float32))
+
+
+def view_of(embedding: np.ndarray, seed: int, noise: float = 0.3) -> np.ndarray:
+    """Another picture of the same person: unit length, cosine about 1 / sqrt(1 + noise^2) with the first."""
+    return unit(embedding + noise * person(10_000 + seed))
+
+
+def face(x: float, y: float = 100.0, width: float = 80.0) -> Face:
+    return Face((x, y, width, width), 0.9, np.zeros((6, 2), np.float32))
+
+
+OWNER, THIEF = person(1), person(2)
+
+
+def look(tracker: Tracker, faces: list[Face], now_s: float) -> None:
+    tracker.update(faces, now_s)
+
+
+def show(tracker: Tracker, who: np.ndarray, now_s: float, quality: float = 0.9, x: float = 100.0, seed: int = 0):
+    """One frame with one face whose picture is judged."""
+    tracker.update([face(x)], now_s)
+    return tracker.judge(tracker.seen(now_s)[0], Picture(now_s, view_of(who, seed), quality))
+
+
+def stand(tracker: Tracker, who: np.ndarray, frames: int, from_s: float = 0.0):
+    for n in range(frames):
+        track = show(tracker, who, from_s + n * FRAME_S, seed=n)
+    return track
+
+
+def test_a_face_keeps_its_track_while_it_walks():
+    tracker = Tracker(SETTINGS)
+    ids = set()
+    for n in range(30):
+        look(tracker, [face(100 + 30 * n)], n * FRAME_S)
+        ids |= {track.id for track in tracker.seen(n * FRAME_S)}
+    assert ids == {1}
+
+
+def test_a_face_that_was_missed_for_half_a_second_is_the_same_track():
+    tracker = Tracker(SETTINGS)
+    stand(tracker, OWNER, 6)
+    track = show(tracker, OWNER, 6 * FRAME_S + 0.5)
+    assert track.id == 1
+    assert track.voice() is not None
+
+
+def test_a_face_that_was_away_for_longer_than_a_second_is_a_new_track():
+    tracker = Tracker(SETTINGS)
+    stand(tracker, OWNER, 6)
+    look(tracker, [face(100)], 5 * FRAME_S + 1.1)
+    assert [track.id for track in tracker.live()] == [2]
+
+
+def test_a_face_missed_in_one_frame_is_still_reported_and_one_that_left_is_not():
+    tracker = Tracker(SETTINGS)
+    stand(tracker, OWNER, 3)
+    look(tracker, [], 3 * FRAME_S)
+    assert len(tracker.seen(3 * FRAME_S)) == 1
+    look(tracker, [], 0.5)
+    assert tracker.seen(0.5) == []
+
+
+def test_the_owners_mean_does_not_speak_for_the_thief_who_steps_into_their_place():
+    tracker = Tracker(SETTINGS)
+    owners = stand(tracker, OWNER, 10)
+    silenced = show(tracker, THIEF, 10 * FRAME_S)
+    assert silenced.id == owners.id
+    assert silenced.voice() is None
+    thiefs = show(tracker, THIEF, 11 * FRAME_S)
+    assert thiefs.id != owners.id
+    assert float(thiefs.voice() @ OWNER) < 0.4
+    assert thiefs.first_seen_s == pytest.approx(11 * FRAME_S)
+
+
+def test_one_odd_picture_of_the_owner_only_silences_the_track_until_the_next_good_one():
+    tracker = Tracker(SETTINGS)
+    owners = stand(tracker, OWNER, 5)
+    show(tracker, person(99), 5 * FRAME_S)
+    again = show(tracker, OWNER, 6 * FRAME_S)
+    assert again.id == owners.id
+    assert float(again.voice() @ OWNER) > 0.9
+
+
+def test_a_blurred_picture_neither_joins_the_mean_nor_accuses_it():
+    tracker = Tracker(SETTINGS)
+    stand(tracker, OWNER, 5)
+    for n in range(5, 9):
+        track = show(tracker, THIEF, n * FRAME_S, quality=0.1)
+    assert track.id == 1
+    assert float(track.voice() @ OWNER) > 0.9
+
+
+def test_the_mean_forgets_what_is_older_than_two_seconds():
+    tracker = Tracker(SETTINGS)
+    stand(tracker, OWNER, 5)
+    for n in range(40):
+        look(tracker, [face(100)], 0.3 + n * FRAME_S)
+    assert tracker.live()[0].voice() is None
+
+
+def test_who_stands_there_after_a_gap_is_confirmed_by_a_picture_before_the_track_speaks_again():
+    tracker = Tracker(SETTINGS)
+    stand(tracker, OWNER, 6)
+    back_s = 5 * FRAME_S + 0.6
+    look(tracker, [face(100)], back_s)
+    assert tracker.seen(back_s)[0].voice() is None
+    assert show(tracker, OWNER, back_s + FRAME_S).voice() is not None
+
+
+def test_a_clear_picture_weighs_more_than_a_poor_one():
+    tracker = Tracker(SETTINGS)
+    tracker.update([face(100)], 0.0)
+    [track] = tracker.seen(0.0)
+    clear, poor = view_of(OWNER, 1, 0.8), view_of(OWNER, 2, 0.8)
+    tracker.judge(track, Picture(0.0, clear, 1.0))
+    tracker.judge(track, Picture(0.0, poor, 0.35))
+    assert float(track.voice() @ clear) > float(track.voice() @ poor)
+
+
+def cross(tracker: Tracker, embed: bool) -> list:
+    """Owner and thief walk through each other; every frame both are found, in an order that means nothing."""
+    heard = []
+    for n in range(60):
+        left, right = 50 + 8 * n, 530 - 8 * n
+        now_s = n * FRAME_S
+        pair = [(face(left), OWNER), (face(right), THIEF)]
+        tracker.update([f for f, _ in pair[:: 1 if n % 2 else -1]], now_s)
+        for track in tracker.seen(now_s):
+            who = next(w for f, w in pair if f is track.face)
+            if embed:
+                tracker.judge(track, Picture(now_s, view_of(who, n), 0.9))
+        for track in tracker.seen(now_s):
+            voice = track.voice()
+            if voice is not None:
+                who = next(w for f, w in pair if f is track.face)
+                heard.append((n, float(voice @ OWNER), who is OWNER))
+    return heard
+
+
+def test_when_two_people_cross_no_track_ever_speaks_with_the_others_face():
+    heard = cross(Tracker(SETTINGS), embed=True)
+    assert all((cosine > 0.4) == is_owner for _, cosine, is_owner in heard)
+    frames = {n for n, _, _ in heard}
+    assert 30 not in frames  # where they meet nobody speaks
+    assert 55 in frames  # and afterwards they do again
+
+
+def test_faces_side_by_side_are_not_ambiguous():
+    tracker = Tracker(SETTINGS)
+    for n in range(5):
+        tracker.update([face(100), face(200)], n * FRAME_S)
+    assert not any(track.ambiguous for track in tracker.live())
+
+
+moves = st.lists(
+    st.lists(st.tuples(st.floats(-50, 700), st.floats(-50, 500), st.floats(2, 300), st.integers(0, 3), st.floats(0, 1)), max_size=4),
+    max_size=25,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(moves, st.floats(0.01, 1.5))
+def test_whatever_is_seen_ids_are_never_used_twice_and_every_voice_is_of_unit_length(frames, step_s):
+    tracker, begun = Tracker(SETTINGS), {}
+    for n, frame in enumerate(frames):
+        now_s = n * step_s
+        tracker.update([face(x, y, width) for x, y, width, _, _ in frame], now_s)
+        for track, (_, _, _, who, quality) in zip(tracker.seen(now_s), frame, strict=False):
+            tracker.judge(track, Picture(now_s, person(who), quality))
+        for track in tracker.live():
+            assert begun.setdefault(track.id, track.first_seen_s) == track.first_seen_s
+            assert track.seen_s <= now_s
+            voice = track.voice()
+            assert voice is None or abs(float(np.linalg.norm(voice)) - 1) < 1e-5
+            assert len(track.pictures) <= SETTINGS.most_pictures
+        assert len(tracker.live()) <= sum(len(f) for f in frames[: n + 1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=40))
+def test_in_one_place_a_voice_never_belongs_to_somebody_who_was_contradicted_by_the_last_good_picture(pictures):
+    tracker = Tracker(SETTINGS)
+    for n, (is_owner, quality) in enumerate(pictures):
+        track = show(tracker, OWNER if is_owner else THIEF, n * FRAME_S, quality=quality, seed=n)
+        voice = track.voice()
+        if quality >= SETTINGS.good_quality and voice is not None:
+            assert (float(voice @ OWNER) > 0.4) == is_owner
