@@ -19,12 +19,12 @@ from agent.core.credentials import FORMATS, WiegandFramer
 from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy
 from agent.core.identity import FaceRules
-from agent.door_loop import DoorLoop, Edge, Fault, InputEdge, Item, Parts, run_turns
+from agent.door_loop import DoorLoop, Edge, Fault, InputEdge, Item, NewRules, Parts, run_turns
 from agent.inbox import Inbox
 from agent.link.mqtt import Link
 from agent.local_socket import Receiver, Sender
 from agent.notify import notify
-from agent.records.bundle import BundleStore
+from agent.records.bundle import BundleStore, BundleWatch
 from agent.records.journal import Journal
 from agent.records.mode import load_mode, save_mode
 from hw.board import open_pins
@@ -77,11 +77,14 @@ def _guard(config: Config, pins: Any, lock: RelayLock, inbox: Inbox[Item], clock
         from_vision=Receiver(run / "door.sock"), to_vision=Sender(run / "vision.sock"),
         save_mode=lambda mode: save_mode(folder / "mode", mode), beat=_Beat(clock),
     )  # fmt: skip
-    loop = DoorLoop(parts, clock, bundles.load(), load_mode(folder / "mode"))
+    rules = bundles.load()
+    loop = DoorLoop(parts, clock, rules, load_mode(folder / "mode"))
+    watch = BundleWatch(bundles, rules, lambda rules: inbox.put(NewRules(rules)))
     reader, inputs = GpioWiegandLines(config.reader.d0_pin, config.reader.d1_pin, pins), GpioInputs(names, pins)
     reader.start(lambda bit, at_s: inbox.put(Edge(bit, at_s)))
     inputs.start(lambda name, active, at_s: inbox.put(InputEdge(name, active, at_s)))
     link.start()
+    watch.start()
     loop.announce("door.started", {"mode": loop.state.mode.value, "profile": config.deployment.profile})
     gc.freeze()  # rules and modules live as long as the program: no collector needs to walk them while a fob waits
     notify("READY=1")
@@ -91,8 +94,13 @@ def _guard(config: Config, pins: Any, lock: RelayLock, inbox: Inbox[Item], clock
         lock.close()
         notify("STOPPING=1")
         loop.announce("door.stopped", {"mode": loop.state.mode.value})
-        for part in (reader, inputs, link, journal, parts.from_vision, parts.to_vision):
-            part.close()
+        reader.close()
+        inputs.close()
+        watch.stop()
+        link.close()
+        journal.close()
+        parts.from_vision.close()
+        parts.to_vision.close()
 
 
 def input_pins(config: Config) -> dict[str, int]:

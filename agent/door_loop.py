@@ -132,8 +132,9 @@ class DoorLoop:
 
     def turn(self) -> None:
         """Wait for something to do, or for the next deadline, and do it."""
-        ready, _, _ = select.select([self._parts.inbox, self._parts.from_vision], [], [], self._patience_s())
-        if self._parts.from_vision in ready:
+        inbox, eyes = self._parts.inbox.fileno(), self._parts.from_vision.fileno()
+        ready, _, _ = select.select([inbox, eyes], [], [], self._patience_s())
+        if eyes in ready:
             self._look()
         for item in self._parts.inbox.drain():
             self._handlers[type(item)](item)
@@ -316,10 +317,10 @@ class DoorLoop:
         now_s = self._clock.mono_s()
         if command.name == "unlock":
             return self._let_in(command, now_s)
-        event: door.DoorInput = {"lock": door.LockNow, "lockdown": door.LockDown, "release": door.ReleaseLockDown}[command.name](
-            at_s=now_s, by=command.user
-        )
-        fault = self._apply(event)
+        orders: dict[str, type[door.LockNow | door.LockDown | door.ReleaseLockDown]] = {
+            "lock": door.LockNow, "lockdown": door.LockDown, "release": door.ReleaseLockDown,
+        }  # fmt: skip
+        fault = self._apply(orders[command.name](at_s=now_s, by=command.user))
         if command.name in ("lockdown", "release"):
             try:
                 self._parts.save_mode(self._state.mode)

@@ -6,25 +6,38 @@ the pins (`hw.rig`) and of the camera (`hw.camera_sim`).
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import date
+from datetime import date, datetime, timezone
 from pathlib import Path
+from typing import Any
 
+import cv2
 import msgspec
 from msgspec import Struct
 
 from agent.core.access import AccessProfile, AccessRules, Cardholder, Credential, Interval, Schedule
 from agent.errors import DoorwardError
+from agent.link.cloudevents import to_cloudevent
+from agent.records.journal_db import JournalDb
+from agent.records.keys import centre_private, door_public, make_centre_keys, make_door_keys
+from agent.vision.build import build_enroller
+from agent.vision.engine import open_engine
+from agent.vision.enrol import Enroller, Template, TemplateRefused
+from central.bundles import write_bundle
+from central.store import Store, StoreError
 from demo.supervisor import Program, Supervisor
 from hw.camera_sim import CameraFarEnd
 from hw.interfaces import Pixels
 from hw.rig import Rig
+from models_tflite.manifest import load_manifest
 
 SITE, DOOR = "demo", "front"
 D0_PIN, D1_PIN, RELAY_PIN, CONTACT_PIN, REX_PIN = 17, 27, 22, 23, 24
@@ -68,8 +81,11 @@ class Stage:
         for part in (folder, self.records, folder / "run", folder / "logs"):
             part.mkdir(parents=True, exist_ok=True)
         self.config.write_text(door_toml(self), "utf-8")
-        self.programs = {program.name: Supervisor(program, folder / "logs" / f"{program.name}.log") for program in _programs(self)}
+        self.programs = {
+            program.name: Supervisor(program, folder / "logs" / f"{program.name}.log") for program in _programs(self)
+        }
         self.rig = Rig(str(folder / "run" / "rig.sock"), RESTING)
+        self._has_database = False
         self._film: _Film | None = None
         if not options.camera:
             self._film = _Film(CameraFarEnd(folder / "run" / "camera", options.width_px, options.height_px), options.frames_per_s)
@@ -92,6 +108,77 @@ class Stage:
     def present(self, bits: str) -> float:
         """Hold a fob to the reader; returns the time of its last bit."""
         return self.rig.wiegand(bits, D0_PIN, D1_PIN)
+
+    def enrol(self, pictures: tuple[Path, ...]) -> None:
+        """Make templates of the cardholder's photographs and write the door's signed access bundle."""
+        enroller = build_enroller(open_engine("auto", 1), load_manifest())
+        templates = [_template_of(path, enroller) for path in pictures]
+        rules = demo_rules(tuple(t.embedding for t in templates), load_manifest().embedder_id)
+        centre_key, _ = make_centre_keys(self.folder)
+        _, door_pub = make_door_keys(self.folder)
+        write_bundle(
+            self.records / "access.bundle", rules, centre_private(centre_key), door_public(door_pub), datetime.now(timezone.utc)
+        )
+
+    def events(self) -> list[dict[str, Any]]:
+        """Everything the historian has committed, as CloudEvents; nothing before it has made its database."""
+        if not self._database_made():
+            return []
+        with closing(Store(self.database, reader=True)) as store:
+            return [msgspec.json.decode(to_cloudevent(kept.told.event, SITE, DOOR)) for kept in store.events()]
+
+    def _database_made(self) -> bool:
+        """Its schema comes in the historian's first transaction; there is a moment with a file and no tables."""
+        if not self._has_database and self.database.exists():
+            with contextlib.suppress(StoreError), closing(Store(self.database, reader=True)) as store:
+                self._has_database = bool(store.counts())
+        return self._has_database
+
+    def wait_until_guarding(self, timeout_s: float) -> None:
+        """The door has started and sees, and the historian knows."""
+        wanted = {"doorward.door.started", "doorward.vision.back"}
+        self.wait(lambda: wanted <= {e["type"] for e in self.events()}, timeout_s, "the door is not guarded")
+
+    def take_down(self, name: str) -> None:
+        """Kill a program and keep it down until `start`."""
+        self.programs[name].stop(signal.SIGKILL)
+
+    def audit(self, timeout_s: float) -> list[str]:
+        """What the historian lacks or has too much of, compared with what the door counted; [] when they agree exactly."""
+        faults: list[str] = ["the historian was never compared"]
+
+        def agrees() -> bool:
+            faults[:] = self._differences()
+            return not faults
+
+        with contextlib.suppress(DoorwardError):
+            self.wait(agrees, timeout_s, "the historian does not agree with the journal")
+        return faults
+
+    def _differences(self) -> list[str]:
+        with closing(JournalDb(self.records / "journal.db", reader=True)) as journal:
+            counted, waiting = journal.counted(), journal.count()
+        faults = [f"{waiting} events wait in the door's journal"] if waiting else []
+        with closing(Store(self.database, reader=True)) as store:
+            events = [kept.told.event for kept in store.events()]
+            odd = {
+                "conflicts": len(store.conflicts()),
+                "open gaps": len(store.gaps()),
+                "unreadable": store.counts()["unreadable"],
+            }
+        faults += [f"the historian has {number} {name}" for name, number in odd.items() if number]
+        for journal_id, highest in counted.items():
+            found = sorted(event.sequence for event in events if event.journal == journal_id)
+            if found != list(range(1, highest + 1)):
+                faults.append(f"journal {journal_id}: counted 1..{highest}, the historian has {len(found)} events")
+        if strange := {event.journal for event in events} - counted.keys():
+            faults.append(f"the historian has events of unknown journals: {', '.join(sorted(strange))}")
+        return faults
+
+    @property
+    def evidence(self) -> Path:
+        """Where vision keeps the pictures of decisions."""
+        return self.records / "evidence"
 
     def walk_through(self, open_s: float) -> None:
         """Open the door and let it fall shut."""
@@ -119,6 +206,16 @@ class Stage:
         if self._film is not None:
             self._film.close()
         self.rig.close()
+
+
+def _template_of(path: Path, enroller: Enroller) -> Template:
+    pixels = cv2.imread(str(path))
+    if pixels is None:
+        raise DoorwardError(f"{path}: no picture that can be read")
+    made = enroller.template_from_picture(pixels.astype("uint8", copy=False))
+    if isinstance(made, TemplateRefused):
+        raise DoorwardError(f"{path}: {made.advice}")
+    return made
 
 
 class _Film:
@@ -157,13 +254,11 @@ def _programs(stage: Stage) -> list[Program]:
     broker: tuple[str, ...] = (*python, "central", "broker", "--port", str(stage.port))
     if stage.options.mosquitto:
         broker = (_mosquitto(), "-c", str(_mosquitto_config(stage)))
-    central = (*python, "central", "run", "--port", str(stage.port), "--site", SITE, "--database", str(stage.database))
+    central = (*python, "central", "run", "--port", str(stage.port), "--database", str(stage.database))
     return [
         Program(name="broker", command=broker, restart=restart),
         Program(name="central", command=central, restart=restart),
-        Program(
-            name="door", command=(*python, "door", *config), after_end=(*python, "safe-state", *config), restart=restart
-        ),
+        Program(name="door", command=(*python, "door", *config), after_end=(*python, "safe-state", *config), restart=restart),
         Program(name="vision", command=(*python, "vision", *config), nice=5, restart=restart),
     ]
 
@@ -237,7 +332,9 @@ def free_port() -> int:
         return port
 
 
-ALWAYS = Schedule(id="always", zone="Europe/Berlin", intervals=(Interval(days=(0, 1, 2, 3, 4, 5, 6), from_min=0, until_min=1440),))
+ALWAYS = Schedule(
+    id="always", zone="Europe/Berlin", intervals=(Interval(days=(0, 1, 2, 3, 4, 5, 6), from_min=0, until_min=1440),)
+)
 
 
 def demo_rules(templates: tuple[bytes, ...], embedder_id: str, holidays: tuple[date, ...] = ()) -> AccessRules:

@@ -61,11 +61,11 @@ class Supervisor:
             process.send_signal(number)
             return True
 
-    def stop(self) -> None:
-        """End in good order and stay ended; the crash helper has run when this returns."""
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """End, in good order unless told otherwise, and stay ended; the crash helper has run when this returns."""
         self._wanted.clear()
         self.kill(signal.SIGCONT)
-        self.kill(signal.SIGTERM)
+        self.kill(number)
         if self._watcher is None:
             return
         self._watcher.join(STOP_TIMEOUT_S)

@@ -7,7 +7,10 @@ memory only. The signature is checked before a single byte of the body is interp
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,10 +24,13 @@ from nacl.signing import VerifyKey
 from agent.clock import Clock, SystemClock
 from agent.config import Config
 from agent.core.access import AccessRules, faults_of, no_rules
-from agent.errors import BundleError
+from agent.errors import BundleError, DoorwardError
 from agent.records.journal import Journal
 from agent.records.keys import centre_public, door_private
 
+log = logging.getLogger(__name__)
+
+WATCH_EVERY_S = 1.0
 SIGNED_PREFIX = b"doorward access bundle 1\0"
 MAX_BYTES = 64 << 20
 
@@ -122,12 +128,53 @@ class BundleStore:
         self._tell_refused(taken)
         return taken.rules
 
+    @property
+    def written(self) -> float | None:
+        """When the file was last written; None when there is none."""
+        try:
+            return self._path.stat().st_mtime
+        except OSError:
+            return None
+
     def _tell_refused(self, taken: Taken) -> None:
         if taken.refused:
             self._tell("bundle.refused", {"error": taken.refused, "set_aside": taken.set_aside})
 
     def _tell(self, kind: str, data: dict[str, Any]) -> None:
         self._journal.append(kind, data, at=self._clock.wall(), mono_s=self._clock.mono_s())
+
+
+class BundleWatch:
+    """Looks for a newer bundle in a thread of its own: reading one takes longer than a fob may wait."""
+
+    def __init__(self, store: BundleStore, in_force: AccessRules, on_newer: Callable[[AccessRules], None]) -> None:
+        self._store, self._in_force, self._on_newer = store, in_force, on_newer
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="bundle-watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(WATCH_EVERY_S + 1)
+
+    def _run(self) -> None:
+        seen = self._store.written
+        while not self._stop.wait(WATCH_EVERY_S):
+            written = self._store.written
+            if written == seen:
+                continue
+            seen = written
+            try:
+                newer = self._store.newer(self._in_force)
+            except DoorwardError as error:
+                log.error("bundle watch error=%s", error)
+                continue
+            if newer is not None:
+                self._in_force = newer
+                self._on_newer(newer)
 
 
 def _read(path: Path) -> bytes:

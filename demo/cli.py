@@ -1,0 +1,45 @@
+"""`doorward demo`: arguments, and the order of a performance."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from demo.scenarios import SCENARIOS
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "demo", help="people walk up to a simulated door; see and read what it decides",
+        description="People walk up to a simulated door; see and read what it decides. Everything but the far ends of camera and pins is real.",
+        epilog="Scenarios: " + "; ".join(f"{s.name}: {s.story}" for s in SCENARIOS.values()),
+    )  # fmt: skip
+    parser.add_argument("--scenario", action="append", choices=list(SCENARIOS), metavar="NAME",
+                        help="play only this one (may be given several times): " + ", ".join(SCENARIOS))  # fmt: skip
+    parser.add_argument("--headless", action="store_true", help="no pictures in the terminal")
+    parser.add_argument(
+        "--json", action="store_true", help="print the historian's events as CloudEvents, one a line, and nothing else"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for this run's files; default: demo-out/ and the time")
+    look = parser.add_mutually_exclusive_group()
+    look.add_argument("--camera", metavar="N", help="look through a real camera instead: a number, /dev/video… or rtsp:…")
+    look.add_argument("--video", type=Path, metavar="FILE", help="look at a film instead")
+    parser.set_defaults(func=_demo)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    if (args.camera or args.video) and args.scenario:
+        print("doorward demo: --scenario plays before the simulated camera; leave out --camera and --video", file=sys.stderr)
+        return 2
+    if args.video and not args.video.is_file():
+        print(f"doorward demo: --video: no such file: {args.video}", file=sys.stderr)
+        return 2
+    if args.camera or args.video:
+        from demo.live import run_live
+
+        return run_live(args)
+    from demo.run import run_demo
+
+    return run_demo(args)

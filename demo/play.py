@@ -1,0 +1,105 @@
+"""What scenarios are made of: people walk up, hold a fob to the reader, and what the door answered is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from demo.catalogue import Portrait
+from demo.people import find
+from demo.scene import Scene
+from demo.stage import RELAY_PIN, Stage
+from demo.teller import Teller
+from demo.walks import Walk, walk_up
+
+ANSWER_WITHIN_S = 10.0
+AT_DOOR_M = 1.0
+NEAR_M = 1.6
+"""Where people begin to stretch out their hand with the fob."""
+WALKING_M_S = 1.3
+FROM_M = 4.0
+OPEN_S = 1.0
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What came of holding a fob to the reader."""
+
+    relay_ms: float | None
+    """From the fob's last bit to the relay; None when it did not move."""
+    event: dict[str, Any] | None
+    """The decision as the historian has it; None while it cannot be reached."""
+
+
+class Play:
+    """One scenario on a stage that is up."""
+
+    def __init__(self, stage: Stage, scene: Scene, people: list[Portrait], teller: Teller) -> None:
+        self.stage, self.teller = stage, teller
+        self._scene, self._people = scene, people
+
+    def comes_near(self, role: str, **more: Any) -> Walk:
+        """Somebody walks up to the door; returns when they are near enough to hold out a fob."""
+        now_s = time.monotonic()
+        self._scene.clear()
+        walk = walk_up(
+            find(self._people, role), starts_s=now_s, from_m=FROM_M, to_m=AT_DOOR_M, speed_m_s=WALKING_M_S, waits_s=8.0, **more
+        )
+        self._scene.enter(walk)
+        time.sleep((FROM_M - NEAR_M) / WALKING_M_S)
+        return walk
+
+    def prepare(self, *roles: str) -> None:
+        """Cut these people out of their photographs before the curtain rises."""
+        for role in roles:
+            self._scene.prepare(find(self._people, role))
+
+    def leaves(self) -> None:
+        self._scene.clear()
+
+    def holds_out(self, bits: str, *, reported: bool = True) -> Answer:
+        """A fob is read. With `reported`, wait for the historian's event; without, for the relay alone (the network is away)."""
+        known = {event["id"] for event in self.stage.events()}
+        outputs = len(self.stage.rig.outputs)
+        last_bit_s = self.stage.present(bits)
+        event = None
+        if reported:
+            event = self._await_decision(known)
+        else:
+            self.stage.rig.wait_for(lambda seen: any(_released(level) for level in seen[outputs:]), ANSWER_WITHIN_S)
+        moved = next((level.at_s for level in self.stage.rig.outputs[outputs:] if _released(level)), None)
+        return Answer(relay_ms=None if moved is None else 1000 * (moved - last_bit_s), event=event)
+
+    def walks_through(self) -> None:
+        """The door is opened and falls shut; nobody is in view any more."""
+        self.leaves()
+        self.stage.walk_through(OPEN_S)
+        time.sleep(0.2)
+
+    def _await_decision(self, known: set[str]) -> dict[str, Any]:
+        found: list[dict[str, Any]] = []
+
+        def there() -> bool:
+            found[:] = [e for e in self.stage.events() if e["id"] not in known and e["type"].startswith("doorward.access.")]
+            return bool(found)
+
+        self.stage.wait(there, ANSWER_WITHIN_S, "the historian has no decision")
+        return found[-1]
+
+
+def _released(level: Any) -> bool:
+    return level.pin == RELAY_PIN and bool(level.high)
+
+
+class Scenario(Struct, frozen=True, kw_only=True):
+    """A story, how it is played and what must come of it."""
+
+    name: str
+    title: str
+    story: str
+    roles: tuple[str, ...]
+    play: Callable[[Play], None]
+    expected: tuple[str, ...]
+    """The decisions in their order: 'granted face_match', 'denied face_mismatch', …"""

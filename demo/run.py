@@ -1,0 +1,94 @@
+"""Plays scenarios on a stage and checks afterwards that the historian holds exactly what the door put on record."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agent.errors import DoorwardError
+from demo.catalogue import Portrait
+from demo.people import fetch_people
+from demo.play import Play, Scenario
+from demo.scenarios import SCENARIOS
+from demo.scene import Scene
+from demo.stage import Stage, StageOptions
+from demo.teller import Teller
+
+SEED = 20
+READY_WITHIN_S = 30.0
+DRAINED_WITHIN_S = 30.0
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """0 when every decision was the expected one and nothing was lost; 1 otherwise."""
+    folder = (args.out or Path("demo-out") / f"{datetime.now():%Y%m%d-%H%M%S}").resolve()
+    quiet = args.json
+    people = fetch_people(progress=lambda text: print(text, file=sys.stderr))
+    stage = open_stage(folder, StageOptions(), people)
+    teller = Teller(stage.evidence, quiet=quiet, show_pictures=not args.headless)
+    wrong = []
+    try:
+        teller.title("Doorward", f"Broker, historian, door and vision start. Their files: {folder}")
+        scene = Scene(stage.options.width_px, stage.options.height_px, SEED)
+        stage.show(scene.frame)
+        stage.start()
+        stage.wait_until_guarding(READY_WITHIN_S)
+        teller.tell("The door is guarded.")
+        for name in args.scenario or list(SCENARIOS):
+            wrong += perform(SCENARIOS[name], Play(stage, scene, people, teller))
+        wrong += stage.audit(DRAINED_WITHIN_S)
+        events = stage.events()
+    finally:
+        stage.close()
+    if args.json:
+        for event in events:
+            print(msgspec.json.encode(event).decode())
+    teller.title(
+        "The end", f"{len(events)} events; the historian holds exactly what the door put on record." if not wrong else ""
+    )
+    teller.tell(f"Pictures of the decisions: {stage.evidence}")
+    for fault in wrong:
+        print(f"doorward demo: {fault}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def open_stage(folder: Path, options: StageOptions, people: list[Portrait]) -> Stage:
+    """A stage whose one cardholder is enrolled from the owner's enrolment photographs."""
+    stage = Stage(folder, options)
+    pictures = [Path(p.file) for p in people if (p.name, p.use) == ("owner", "enrolment")]
+    stage.enrol(tuple(pictures))
+    return stage
+
+
+def perform(scenario: Scenario, play: Play) -> list[str]:
+    """Play one scenario; returns what came out otherwise than expected."""
+    stage = play.stage
+    play.teller.title(scenario.title, scenario.story)
+    before = {event["id"] for event in stage.events()}
+    play.prepare(*scenario.roles)
+    try:
+        scenario.play(play)
+        decisions = _await_decisions(scenario, stage, before)
+    except DoorwardError as error:
+        return [f"{scenario.name}: {error}"]
+    if decisions != list(scenario.expected):
+        return [f"{scenario.name}: expected {', '.join(scenario.expected)}; the door decided {', '.join(decisions) or 'nothing'}"]
+    return []
+
+
+def _await_decisions(scenario: Scenario, stage: Stage, before: set[str]) -> list[str]:
+    def decided() -> list[str]:
+        return [decision_words(e) for e in stage.events() if e["id"] not in before and e["type"].startswith("doorward.access.")]
+
+    stage.wait(lambda: len(decided()) >= len(scenario.expected), DRAINED_WITHIN_S, "the historian lacks decisions")
+    return decided()
+
+
+def decision_words(event: dict[str, Any]) -> str:
+    """'granted face_match' for a decision's CloudEvent."""
+    return " ".join((event["type"].rsplit(".", 1)[-1], *event["data"]["reasons"]))

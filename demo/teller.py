@@ -1,0 +1,79 @@
+"""Tells the demo's story to people, on standard error: plain words, milliseconds, and the picture of each decision."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+
+from demo.terminal import picture_lines, shows_colour
+
+if TYPE_CHECKING:
+    from demo.play import Answer
+
+MAX_COLUMNS = 72
+PICTURE_WITHIN_S = 2.0
+
+
+class Teller:
+    """Times are counted from its making. `quiet` says nothing (programs read standard output)."""
+
+    def __init__(self, pictures: Path, quiet: bool, show_pictures: bool) -> None:
+        self._pictures = pictures
+        self._quiet = quiet
+        self._show_pictures = show_pictures
+        self._colour = shows_colour(sys.stderr)
+        self._since_s = time.monotonic()
+
+    def title(self, text: str, story: str) -> None:
+        self._say(f"\n{self._bold(text)}\n  {story}")
+
+    def tell(self, text: str) -> None:
+        self._say(f"  {time.monotonic() - self._since_s:6.1f} s  {text}")
+
+    def answer(self, answer: Answer) -> None:
+        """What the door did, why, and how long it took."""
+        if answer.relay_ms is not None:
+            self.tell(self._paint(32, f"The lock lets go {answer.relay_ms:.1f} ms after the fob's last bit."))
+        if answer.event is None:
+            return
+        data = answer.event["data"]
+        if not data["granted"]:
+            self.tell(self._paint(31, f"The door stays shut (decided after {data['decided_ms']:.0f} ms)."))
+        for sentence, code in zip(data["sentences"], data["reasons"], strict=True):
+            self.tell(f"  because {sentence} [{code}]")
+        if (match := data.get("match")) is not None:
+            self.tell(
+                f"  likeness {match['score']:.2f}, needed {match['threshold']:.2f} (at most {match['fmr']:g} of strangers reach it),"
+                f" from {match['pictures']} pictures of a face {match['face_px']:.0f} px wide"
+            )
+        self._picture(answer.event)
+
+    def _picture(self, event: dict[str, Any]) -> None:
+        path = self._pictures / f"{event['id']}.jpg"
+        until_s = time.monotonic() + PICTURE_WITHIN_S
+        while not path.exists() and time.monotonic() < until_s:
+            time.sleep(0.02)
+        pixels = cv2.imread(str(path)) if path.exists() else None
+        if pixels is None:
+            self.tell("  (no picture was kept)")
+            return
+        self.tell(f"  picture: {path}")
+        if self._show_pictures and not self._quiet:
+            columns = min(MAX_COLUMNS, shutil.get_terminal_size().columns - 4)
+            for line in picture_lines(pixels.astype("uint8"), columns, self._colour):
+                print("    " + line, file=sys.stderr)
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def _bold(self, text: str) -> str:
+        return f"\x1b[1m{text}\x1b[0m" if self._colour else text
+
+    def _paint(self, code: int, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
