@@ -5,6 +5,8 @@ Everything is measured in metres in the axes of demo.view, so people who are pla
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +21,9 @@ LAMPS_M = (2.2, 4.6, 7.0)
 LAMP_HALF_M = (0.55, 0.16)
 FINER = 2
 """Rays for each pixel's side: edges come out smooth."""
+STRIP_ROWS = 32 * FINER
 
-Reals = NDArray[np.float32]
+Reals = NDArray[np.floating[Any]]
 _FLOOR, _CEILING, _LEFT, _RIGHT, _END = range(5)
 
 
@@ -28,24 +31,30 @@ def draw_corridor(view: View, seed: int) -> Pixels:
     """The empty scene, BGR; the same seed gives the same specks in floor and plaster."""
     fine = View(width_px=view.width_px * FINER, height_px=view.height_px * FINER, across_deg=view.across_deg,
                 above_floor_m=view.above_floor_m, tilt_deg=view.tilt_deg)  # fmt: skip
-    eye = np.array([0.0, view.above_floor_m, 0.0], np.float32)
-    colour = _seen(np.broadcast_to(eye, (fine.width_px * fine.height_px, 3)), _rays(fine), seed, mirror=True)
-    fine_pixels = colour.reshape(view.height_px, FINER, view.width_px, FINER, 3).mean(axis=(1, 3))
+    strips = [_strip(fine, row, seed) for row in range(0, fine.height_px, STRIP_ROWS)]
     # A camera's curve: highlights roll off instead of clipping, then gamma 2.2 as in sRGB.
-    display = (1 - np.exp(-1.35 * fine_pixels)) ** (1 / 2.2)
-    return np.clip(display * 255, 0, 255).astype(np.uint8)
+    display = (1 - np.exp(-1.35 * np.concatenate(strips))) ** (1 / 2.2)
+    return np.asarray(np.clip(display * 255, 0, 255), np.uint8)
 
 
-def _rays(view: View) -> Reals:
-    """Unit directions, one for each pixel, row by row."""
+def _strip(fine: View, first_row: int, seed: int) -> Reals:
+    """A few rows of the picture in linear light, each pixel the mean of its rays; in strips it needs little memory."""
+    rows = min(STRIP_ROWS, fine.height_px - first_row)
+    eye = np.array([0.0, fine.above_floor_m, 0.0], np.float32)
+    colour = _seen(np.broadcast_to(eye, (rows * fine.width_px, 3)), _rays(fine, first_row, rows), seed, mirror=True)
+    return np.asarray(colour.reshape(rows // FINER, FINER, fine.width_px // FINER, FINER, 3).mean(axis=(1, 3)))
+
+
+def _rays(view: View, first_row: int, count: int) -> Reals:
+    """Unit directions, one for each pixel of these rows, row by row."""
     columns = np.arange(view.width_px, dtype=np.float32) + 0.5 - view.width_px / 2
-    rows = np.arange(view.height_px, dtype=np.float32) + 0.5 - view.height_px / 2
+    rows = np.arange(first_row, first_row + count, dtype=np.float32) + 0.5 - view.height_px / 2
     x, down = np.meshgrid(columns / view.focal_px, rows / view.focal_px)
     tilt = np.radians(view.tilt_deg)
     y = -down * np.cos(tilt) - np.sin(tilt)
     z = np.cos(tilt) - down * np.sin(tilt)
     rays = np.stack([x, y, z], axis=-1).reshape(-1, 3)
-    return (rays / np.linalg.norm(rays, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True), np.float32)
 
 
 def _seen(origins: Reals, rays: Reals, seed: int, *, mirror: bool) -> Reals:
@@ -94,7 +103,7 @@ def _light(points: Reals, normal: tuple[float, float, float]) -> Reals:
 
 def _corners(a_m: Reals, b_m: Reals) -> Reals:
     """Less light reaches the corners: a_m and b_m are distances from the two nearest edges."""
-    return (1 - 0.30 * np.exp(-a_m / 0.18) - 0.22 * np.exp(-b_m / 0.25))[:, None]
+    return np.asarray(1 - 0.30 * np.exp(-a_m / 0.18) - 0.22 * np.exp(-b_m / 0.25))[:, None]
 
 
 def _specks(a: Reals, b: Reals, seed: int, size_m: float) -> Reals:
@@ -102,12 +111,12 @@ def _specks(a: Reals, b: Reals, seed: int, size_m: float) -> Reals:
     i = np.floor(a / size_m).astype(np.int64) + 4096
     j = np.floor(b / size_m).astype(np.int64) + 4096
     table = np.random.default_rng(seed).random(65536, np.float32)
-    return (table[(i * 7919 + j * 104729) % 65536] - 0.5)[:, None]
+    return np.asarray(table[(i * 7919 + j * 104729) % 65536] - 0.5)[:, None]
 
 
 def _bgr(red: float, green: float, blue: float) -> Reals:
     """A linear colour from sRGB values of 0..255."""
-    return (np.array([blue, green, red], np.float32) / 255) ** 2.2
+    return np.asarray((np.array([blue, green, red], np.float32) / 255) ** 2.2)
 
 
 def _floor(points: Reals, seed: int) -> Reals:
@@ -199,4 +208,4 @@ def _daylight(x: Reals, y: Reals, seed: int) -> Reals:
     share = 1 / (1 + np.exp(-(y - hedge) / 0.035))[:, None]
     ground_share = 1 / (1 + np.exp((y - 0.52) / 0.03))[:, None]
     below = green * (1 - ground_share) + ground * ground_share
-    return (sky * share + below * (1 - share)).astype(np.float32)
+    return np.asarray(sky * share + below * (1 - share), np.float32)

@@ -36,7 +36,8 @@ Mask = NDArray[np.uint8]
 
 
 class Sprite(Struct, frozen=True):
-    """A figure in one size. `pixels` is BGRA with the colours already multiplied by alpha (premultiplied)."""
+    """A figure in one size. `pixels` is BGR already multiplied by alpha, then the transparency, 255 - alpha: laying it over a
+    picture is then one product and one sum."""
 
     pixels: Pixels
     face_box_px: tuple[float, float, float, float]
@@ -85,12 +86,12 @@ def _alpha(picture: Pixels, portrait: Portrait, box: tuple[float, float, float, 
     outline = np.array(portrait.outline_px, np.float64) * (CUT_FACE_PX / portrait.face_box_px[2])
     mask = _trimap(small.shape[:2], outline.astype(np.int32))
     cv2.setRNGSeed(1)
-    cv2.grabCut(small, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(small, mask, (0, 0, 0, 0), np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
     inside = _largest_part(np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8))
     soft = cv2.GaussianBlur(inside * 255, (0, 0), 1.2)
     full = cv2.resize(soft, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_CUBIC)
     # Half of the feather lies on the old background: a steeper ramp, moved inwards, leaves no halo of its colour.
-    return np.clip((full.astype(np.float32) - 96) * (255 / 144), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((full.astype(np.float32) - 96) * (255 / 144), 0, 255), np.uint8)
 
 
 def _trimap(shape: tuple[int, ...], outline: NDArray[np.int32]) -> Mask:
@@ -111,7 +112,7 @@ def _trimap(shape: tuple[int, ...], outline: NDArray[np.int32]) -> Mask:
 def _largest_part(inside: Mask) -> Mask:
     closed = np.asarray(cv2.morphologyEx(inside, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)), np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(closed)
-    return (labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))).astype(np.uint8)
+    return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])), np.uint8)
 
 
 def _premultiply(picture: Pixels, alpha: Mask) -> Pixels:
@@ -198,4 +199,9 @@ def _shrunk(sprite: Sprite, factor: float, view: View) -> Sprite:
     size = (max(1, round(sprite.pixels.shape[1] * factor)), max(1, round(keep * factor)))
     pixels = np.asarray(cv2.resize(sprite.pixels[:keep], size, interpolation=cv2.INTER_AREA), np.uint8)
     x, y, width, height = (value * factor for value in sprite.face_box_px)
-    return Sprite(np.ascontiguousarray(pixels), (x, y, width, height))
+    return Sprite(see_through(pixels), (x, y, width, height))
+
+
+def see_through(pixels: Pixels) -> Pixels:
+    """Premultiplied BGRA with the alpha channel turned into transparency."""
+    return np.dstack([pixels[..., :3], 255 - pixels[..., 3]])

@@ -17,7 +17,7 @@ from demo.catalogue import Portrait
 from demo.corridor import END_M, LAMPS_M, draw_corridor
 from demo.cutout import FACE_BELOW_CROWN_M, Sprite, prepare
 from demo.head import turn_head
-from demo.print import prepare_print
+from demo.held_print import prepare_print
 from demo.view import View
 from demo.walks import Place, Walk
 from hw.interfaces import Pixels
@@ -44,13 +44,17 @@ class Seen(Struct, frozen=True):
 
 
 class Scene:
-    """An entrance with people. `enter` adds somebody's walk, `clear` empties it, `frame` draws it at a time."""
+    """An entrance with people. `enter` adds somebody's walk, `clear` empties it, `frame` draws it at a time.
+
+    Not thread-safe.
+    """
 
     def __init__(self, width_px: int, height_px: int, seed: int, walks: Iterable[Walk] = ()) -> None:
         self.view = View(width_px=width_px, height_px=height_px)
         self._seed = seed
         self._empty = draw_corridor(self.view, seed)
         self._noise = _noise(width_px, height_px, seed)
+        self._easel = _Easel(width_px, height_px)
         self._figures: dict[Portrait, list[Sprite]] = {}
         self._prints: dict[Portrait, list[Sprite]] = {}
         self._walks: list[Walk] = []
@@ -107,11 +111,11 @@ class Scene:
 
     def _draw_person(self, picture: Pixels, walk: Walk, place: Place) -> None:
         sprite, onto, scale_px = _placed(self._figures[walk.portrait], place, walk.height_m, self.view)
-        _lay(picture, turn_head(sprite, place.yaw_deg), onto, _smear(place, scale_px), _lamp_light(place.z_m))
+        self._easel.lay(picture, self._easel.turned(sprite, place.yaw_deg), onto, _smear(place, scale_px), _lamp_light(place.z_m))
         if walk.holds_up is not None:
             near = _print_place(place)
             sprite, onto, scale_px = _placed(self._prints[walk.holds_up], near, walk.height_m, self.view)
-            _lay(picture, sprite.pixels, onto, _smear(near, scale_px), _lamp_light(near.z_m))
+            self._easel.lay(picture, sprite.pixels, onto, _smear(near, scale_px), _lamp_light(near.z_m))
 
     def _sensed(self, picture: Pixels, t_s: float) -> Pixels:
         """The picture through a real sensor: exposure that breathes a little, and noise that is new in each frame."""
@@ -178,20 +182,38 @@ def _window(sprite: Pixels, onto: Affine, picture: Pixels, margin_px: int) -> tu
     return (int(left), int(top), int(right), int(bottom)) if left < right and top < bottom else None
 
 
-def _lay(picture: Pixels, sprite: Pixels, onto: Affine, smear_px: tuple[int, int], light: float) -> None:
-    """Draw a premultiplied sprite over the picture, in place."""
-    window = _window(sprite, onto, picture, max(smear_px))
-    if window is None:
-        return
-    left, top, right, bottom = window
-    shifted = onto - np.array([[0, 0, left], [0, 0, top]])
-    drawn = cv2.warpAffine(sprite, shifted, (right - left, bottom - top), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0, 0))
-    if max(smear_px) > 1:
-        drawn = cv2.blur(drawn, smear_px)
-    under = picture[top:bottom, left:right]
-    bare = cv2.bitwise_not(cv2.cvtColor(cv2.extractChannel(drawn, 3), cv2.COLOR_GRAY2BGR))
-    over = cv2.convertScaleAbs(cv2.cvtColor(drawn, cv2.COLOR_BGRA2BGR), alpha=light)
-    cv2.add(cv2.multiply(under, bare, scale=1 / 255), over, under)
+class _Easel:
+    """Draws sprites over pictures with arrays that are made once: new ones for each person would cost more than the drawing."""
+
+    def __init__(self, width_px: int, height_px: int) -> None:
+        self._drawn = np.empty((height_px, width_px, 4), np.uint8)
+        self._over, self._bare = (np.empty((height_px, width_px, 3), np.uint8) for _ in range(2))
+        self._turned: dict[int, Pixels] = {}
+
+    def turned(self, sprite: Sprite, yaw_deg: float) -> Pixels:
+        """The sprite with its head turned; good until the next call. The sprite must live as long as the easel."""
+        known = self._turned.get(id(sprite))
+        if known is None:
+            known = self._turned[id(sprite)] = sprite.pixels.copy()
+        turn_head(sprite, yaw_deg, known)
+        return known
+
+    def lay(self, picture: Pixels, sprite: Pixels, onto: Affine, smear_px: tuple[int, int], light: float) -> None:
+        """Draw a sprite over the picture, in place: what shows through of the picture, plus the sprite's colours."""
+        window = _window(sprite, onto, picture, max(smear_px))
+        if window is None:
+            return
+        left, top, right, bottom = window
+        part = np.s_[: bottom - top, : right - left]
+        drawn, over, bare = self._drawn[part], self._over[part], self._bare[part]
+        shifted = onto - np.array([[0, 0, left], [0, 0, top]])
+        cv2.warpAffine(sprite, shifted, (right - left, bottom - top), drawn, cv2.INTER_LINEAR, borderValue=(0, 0, 0, 255))
+        if max(smear_px) > 1:
+            cv2.blur(drawn, smear_px, drawn)
+        cv2.mixChannels([drawn], [bare], [3, 0, 3, 1, 3, 2])
+        cv2.cvtColor(drawn, cv2.COLOR_BGRA2BGR, over)
+        under = picture[top:bottom, left:right]
+        cv2.addWeighted(cv2.multiply(under, bare, bare, 1 / 255), 1.0, over, light, 0.0, under)
 
 
 def _draw_shadow(picture: Pixels, place: Place, view: View) -> None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from demo.catalogue import Portrait
-from demo.cutout import NEAREST_M, SMALLEST_FACE_PX, STEP, Sprite, read_picture
+from demo.cutout import NEAREST_M, SMALLEST_FACE_PX, STEP, Sprite, read_picture, see_through
 from demo.view import FACE_WIDTH_M, View
 from hw.interfaces import Pixels
 
@@ -38,7 +38,7 @@ def _print(portrait: Portrait, px_per_m: float) -> Sprite:
     width = PRINTED_FACE_M * px_per_m
     # The sprite's scale is read off the face box, which stands for 15 cm: so the box is that of a whole face on the print's middle.
     life = FACE_WIDTH_M * px_per_m
-    return Sprite(pixels, ((columns - life) / 2, 0.42 * rows - 0.6 * width, life, 1.25 * width))
+    return Sprite(see_through(pixels), ((columns - life) / 2, 0.42 * rows - 0.6 * width, life, 1.25 * width))
 
 
 def _paper(portrait: Portrait, columns: int, rows: int, px_per_m: float) -> Pixels:
@@ -51,7 +51,7 @@ def _paper(portrait: Portrait, columns: int, rows: int, px_per_m: float) -> Pixe
     edge = max(1, round(BORDER_M * px_per_m))
     cv2.rectangle(printed, (0, 0), (columns - 1, rows - 1), (226, 230, 232), 2 * edge)
     shine = np.linspace(0.93, 1.07, columns, dtype=np.float32)[None, :, None]
-    return np.clip(printed * shine, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(printed * shine, 0, 255), np.uint8)
 
 
 def _draw_hand(pixels: Pixels, paper_rows: int, px_per_m: float) -> None:
@@ -67,7 +67,13 @@ def _draw_hand(pixels: Pixels, paper_rows: int, px_per_m: float) -> None:
     blob(0.012, 0.100, (0.040, 0.045), 0, (38, 33, 33))
     blob(0.004, 0.030, (0.033, 0.050), -12, (104, 132, 178))
     for finger in range(3):
-        blob(0.030 - 0.004 * finger, 0.004 + 0.016 * finger, (0.016, 0.008), 8, (112 - 6 * finger, 141 - 7 * finger, 188 - 8 * finger))
+        blob(
+            0.030 - 0.004 * finger,
+            0.004 + 0.016 * finger,
+            (0.016, 0.008),
+            8,
+            (112 - 6 * finger, 141 - 7 * finger, 188 - 8 * finger),
+        )
     pixels[:] = cv2.GaussianBlur(pixels, (0, 0), max(0.5, 0.004 * px_per_m))
     pixels[:paper_rows] = paper
     blob(-0.022, -0.004, (0.030, 0.011), 58, (116, 148, 196))
