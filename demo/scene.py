@@ -46,7 +46,7 @@ class Seen(Struct, frozen=True):
 class Scene:
     """An entrance with people. `enter` adds somebody's walk, `clear` empties it, `frame` draws it at a time.
 
-    Not thread-safe.
+    One thread may draw while another lets people enter or clears the scene; two may not draw.
     """
 
     def __init__(self, width_px: int, height_px: int, seed: int, walks: Iterable[Walk] = ()) -> None:
@@ -57,20 +57,20 @@ class Scene:
         self._easel = _Easel(width_px, height_px)
         self._figures: dict[Portrait, list[Sprite]] = {}
         self._prints: dict[Portrait, list[Sprite]] = {}
-        self._walks: list[Walk] = []
+        self._walks: tuple[Walk, ...] = ()
         for walk in walks:
             self.enter(walk)
 
     @property
     def walks(self) -> tuple[Walk, ...]:
-        return tuple(self._walks)
+        return self._walks
 
     def enter(self, walk: Walk) -> None:
         """Add a walk; the first one of each portrait takes about half a second to prepare."""
         self.prepare(walk.portrait)
         if walk.holds_up is not None and walk.holds_up not in self._prints:
             self._prints[walk.holds_up] = prepare_print(walk.holds_up, self.view)
-        self._walks.append(walk)
+        self._walks = (*self._walks, walk)
 
     def prepare(self, portrait: Portrait) -> None:
         """Cut a person out now, so that a later `enter` costs nothing."""
@@ -78,7 +78,7 @@ class Scene:
             self._figures[portrait] = prepare(portrait, self.view)
 
     def clear(self) -> None:
-        self._walks.clear()
+        self._walks = ()
 
     def frame(self, t_s: float) -> Pixels:
         """The picture at `t_s`, height x width x 3, BGR; a new array."""

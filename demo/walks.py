@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from demo.catalogue import Portrait
 
-FASTEST_SHARE_S = 0.15
+SMOOTHED_S = 0.15
 """Nobody starts or stops at once: positions are averaged over this long before and after."""
 STEP_M = 0.72
 """Length of one step at an ordinary pace; the head rises once with each."""
@@ -91,7 +91,7 @@ class Walk(Struct, frozen=True, kw_only=True):
         return self.path[-1].x_m, self.path[-1].z_m
 
     def _smooth(self, t_s: float) -> tuple[float, float]:
-        points = [self._corner(t_s + share * FASTEST_SHARE_S) for share in (-1.0, -0.5, 0.0, 0.5, 1.0)]
+        points = [self._corner(t_s + share * SMOOTHED_S) for share in (-1.0, -0.5, 0.0, 0.5, 1.0)]
         return sum(x_m for x_m, _ in points) / 5, sum(z_m for _, z_m in points) / 5
 
     def _steps(self, t_s: float) -> float:
