@@ -19,6 +19,7 @@ from agent.core.credentials import FORMATS, WiegandFramer
 from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy
 from agent.core.identity import FaceRules
+from agent.dead_man import DeadMan
 from agent.door_loop import DoorLoop, Edge, Fault, InputEdge, Item, NewRules, Parts, run_turns
 from agent.inbox import Inbox
 from agent.link.mqtt import Link
@@ -27,6 +28,7 @@ from agent.notify import notify
 from agent.records.bundle import BundleStore, BundleWatch
 from agent.records.journal import Journal
 from agent.records.mode import load_mode, save_mode
+from agent.safe_state import make_safe
 from hw.board import open_pins
 from hw.inputs_gpio import GpioInputs
 from hw.lock_gpio import RelayLock
@@ -44,15 +46,19 @@ def run_door(config: Config, stopped: Callable[[], bool]) -> int:
     """Run until `stopped`; the lock is in its safe state before the first and after the last line of work. Returns the exit status."""
     clock = SystemClock()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    pins = open_pins(config.board.pins, config.board.rig)
-    inbox: Inbox[Item] = Inbox()
-    lock = open_lock(config, pins, lambda text: inbox.put(Fault("lock.fault", text)))
+    dead_man = DeadMan.start(lambda: make_safe(config))
     try:
-        return _guard(config, pins, lock, inbox, clock, stopped)
+        pins = open_pins(config.board.pins, config.board.rig)
+        inbox: Inbox[Item] = Inbox()
+        lock = open_lock(config, pins, lambda text: inbox.put(Fault("lock.fault", text)))
+        try:
+            return _guard(config, pins, lock, inbox, clock, stopped, dead_man)
+        finally:
+            lock.close()
+            pins.close()
+            log.info("door stopped lock=unpowered")
     finally:
-        lock.close()
-        pins.close()
-        log.info("door stopped lock=unpowered")
+        dead_man.let_go()
 
 
 def open_lock(config: Config, pins: Any, on_fault: Callable[[str], None]) -> RelayLock:
@@ -61,7 +67,9 @@ def open_lock(config: Config, pins: Any, on_fault: Callable[[str], None]) -> Rel
     return RelayLock(relay, config.lock.fail, on_fault)
 
 
-def _guard(config: Config, pins: Any, lock: RelayLock, inbox: Inbox[Item], clock: Clock, stopped: Callable[[], bool]) -> int:
+def _guard(
+    config: Config, pins: Any, lock: RelayLock, inbox: Inbox[Item], clock: Clock, stopped: Callable[[], bool], dead_man: DeadMan
+) -> int:
     """Everything between a held lock and a stopped program."""
     folder = Path(config.records.folder)
     manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
@@ -75,7 +83,7 @@ def _guard(config: Config, pins: Any, lock: RelayLock, inbox: Inbox[Item], clock
         debounced={name: Debounce(config.inputs.debounce_s) for name in names}, lock=lock, rules=door_rules(config),
         policy=decision_policy(config, manifest), journal=journal, link=link,
         from_vision=Receiver(run / "door.sock"), to_vision=Sender(run / "vision.sock"),
-        save_mode=lambda mode: save_mode(folder / "mode", mode), beat=_Beat(clock),
+        save_mode=lambda mode: save_mode(folder / "mode", mode), beat=_Beat(clock, dead_man, inbox),
     )  # fmt: skip
     rules = bundles.load()
     loop = DoorLoop(parts, clock, rules, load_mode(folder / "mode"))
@@ -133,13 +141,19 @@ def decision_policy(config: Config, manifest: Manifest) -> DecisionPolicy:
 
 
 class _Beat:
-    """Tells the supervisor once a second that the loop turns."""
+    """Once a second: tells the supervisor that the loop turns, and looks whether the dead man still watches."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock, self._due_s = clock, 0.0
+    def __init__(self, clock: Clock, dead_man: DeadMan, inbox: Inbox[Item]) -> None:
+        self._clock, self._dead_man, self._inbox = clock, dead_man, inbox
+        self._due_s = 0.0
+        self._missed = False
 
     def __call__(self) -> None:
         now_s = self._clock.mono_s()
-        if now_s >= self._due_s:
-            self._due_s = now_s + BEAT_EVERY_S
-            notify("WATCHDOG=1")
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + BEAT_EVERY_S
+        notify("WATCHDOG=1")
+        if not self._missed and not self._dead_man.alive:
+            self._missed = True
+            self._inbox.put(Fault("door.fault", "the dead man's process ended: a crash now leaves the relay to systemd's helper"))

@@ -50,10 +50,15 @@ class Rig:
             self._send(pack(Level(pin, high, time.monotonic() if at_s is None else at_s)))
 
     def wiegand(self, bits: str, d0_pin: int, d1_pin: int, interval_s: float = 0.001) -> float:
-        """Send a frame with real pauses between its bits; returns the time of the last bit's falling edge."""
-        at_s = time.monotonic()
+        """Send a frame with real pauses between its bits; returns the time of the last bit's falling edge.
+
+        Edges carry the times of a reader's own even pace: this process may be late with one, a reader's crystal is not.
+        """
+        start_s = time.monotonic()
+        at_s = start_s
         for number, bit in enumerate(bits):
-            at_s = _sleep_until(at_s + interval_s if number else at_s)
+            at_s = start_s + number * interval_s
+            time.sleep(max(0.0, at_s - time.monotonic()))
             pin = d1_pin if bit == "1" else d0_pin
             self.set(pin, False, at_s)
             self.set(pin, True, at_s + PULSE_WIDTH_S)
@@ -114,13 +119,6 @@ def _receive(wire: socket.socket) -> bytes:
         return wire.recv(MAX_BYTES)
     except OSError:
         return b""
-
-
-def _sleep_until(at_s: float) -> float:
-    left_s = at_s - time.monotonic()
-    if left_s > 0:
-        time.sleep(left_s)
-    return time.monotonic()
 
 
 def seconds_high(outputs: list[Level], pin: int, until_s: float) -> list[float]:
