@@ -5,6 +5,9 @@ a power cut before the kernel has written it out; the journal's commit, some mil
 
 A slot is one page: magic, part, parts, length, CRC-32, serial number, payload. A record that is longer than a slot takes several. Only
 slots that were freed are written again, so nothing that is not committed elsewhere is ever overwritten.
+
+Behind the slots lies the mark, a few bytes in two cells that are written in turn: the number given last, so that none is given twice even when
+the event that bore it had no room here and was lost.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ from agent.errors import JournalError
 
 SLOTS = 256
 SLOT_BYTES = 4096
-_FILE_BYTES = SLOTS * SLOT_BYTES
+_MARK_CELL_BYTES = 512
+_MARK_START = SLOTS * SLOT_BYTES
+_FILE_BYTES = (SLOTS + 1) * SLOT_BYTES
 _HEAD = struct.Struct("<2sBBIIQ")
 _MAGIC = b"DB"
 _BLANK = bytes(_HEAD.size)
@@ -61,6 +66,7 @@ class BlackBox:
         self._free: list[int] = []
         self._read_all()
         self._serial = max((record.serial for record in self.found), default=0)
+        self._marks, self.mark = self._read_mark()
 
     @property
     def free_slots(self) -> int:
@@ -83,8 +89,19 @@ class BlackBox:
             self._blank(slot)
         self._free.extend(slots)
 
+    def set_mark(self, mark: bytes) -> None:
+        """Remember a few bytes (up to 480) in place of those before."""
+        self._marks += 1
+        start = _MARK_START + self._marks % 2 * _MARK_CELL_BYTES
+        whole = _HEAD.pack(_MAGIC, 0, 1, len(mark), _crc(0, 1, self._marks, mark), self._marks) + mark
+        self._map[start : start + len(whole)] = whole
+
     def close(self) -> None:
         self._map.close()
+
+    def _read_mark(self) -> tuple[int, bytes]:
+        cells = [self._part_at(-1, _MARK_START + cell * _MARK_CELL_BYTES) for cell in (0, 1)]
+        return max(((cell.serial, cell.payload) for cell in cells if cell is not None), default=(0, b""))
 
     def _write(self, slot: int, part: int, parts: int, payload: bytes) -> None:
         crc = _crc(part, parts, self._serial, payload)
@@ -119,16 +136,20 @@ class BlackBox:
 
     def _read(self, slot: int) -> _Part | None:
         start = slot * SLOT_BYTES
-        head = self._map[start : start + _HEAD.size]
-        if head == _BLANK:
+        if self._map[start : start + _HEAD.size] == _BLANK:
             return None
-        magic, part, parts, length, crc, serial = _HEAD.unpack(head)
+        found = self._part_at(slot, start)
+        if found is None:
+            self.torn += 1
+            self._blank(slot)
+        return found
+
+    def _part_at(self, slot: int, start: int) -> _Part | None:
+        """What is written here, if all of it is."""
+        magic, part, parts, length, crc, serial = _HEAD.unpack(self._map[start : start + _HEAD.size])
         payload = self._map[start + _HEAD.size : start + _HEAD.size + min(length, ROOM_BYTES)]
-        if magic == _MAGIC and len(payload) == length and part < parts and _crc(part, parts, serial, payload) == crc:
-            return _Part(slot, part, parts, serial, payload)
-        self.torn += 1
-        self._blank(slot)
-        return None
+        whole = magic == _MAGIC and len(payload) == length and part < parts and _crc(part, parts, serial, payload) == crc
+        return _Part(slot, part, parts, serial, payload) if whole else None
 
 
 def _crc(part: int, parts: int, serial: int, payload: bytes) -> int:

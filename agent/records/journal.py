@@ -74,6 +74,7 @@ class Journal:
         self._start()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
+        self._bell.set()  # what the black box held is committed before anything new comes
 
     # -- what the door uses --------------------------------------------------------------------------------------------------
 
@@ -102,6 +103,7 @@ class Journal:
             event, body = _plain(event)
             self._sequence = sequence
             slots = self._box.put(body) if self._box else ()
+            self._remember_number()
             if not slots:
                 self._note_unprotected()
             self._queue.append(Waiting(self._journal, sequence, body, slots))
@@ -219,7 +221,7 @@ class Journal:
             self._journal = db.current
             waiting = (event.sequence for event in self._queue if event.journal == self._journal)
             self._committed = db.high_water[self._journal]
-            self._sequence = max(self._committed, *waiting, 0)
+            self._sequence = max(self._committed, self._number_given(), *waiting)
         self._take_over(db)
 
     def _take_over(self, db: JournalDb) -> None:
@@ -351,6 +353,15 @@ class Journal:
 
     def _tell(self, kind: str, data: dict[str, Any]) -> None:
         self.append(kind, data, at=self._clock.wall(), mono_s=self._clock.mono_s())
+
+    def _remember_number(self) -> None:
+        if self._box is not None:
+            self._box.set_mark(b"%s %d" % (self._journal.encode(), self._sequence))
+
+    def _number_given(self) -> int:
+        """The last number of this journal that was given, even if its event had no room in the black box and is lost."""
+        journal, _, number = (self._box.mark if self._box is not None else b"").partition(b" ")
+        return int(number) if journal == self._journal.encode() and number.isdigit() else 0
 
     def _note_unprotected(self) -> None:
         self._only_in_memory += 1

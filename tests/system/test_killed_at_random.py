@@ -35,7 +35,7 @@ class Killer:
     def __init__(self, stage: Stage, seed: int, kills_each: int) -> None:
         self._stage = stage
         self._random = random.Random(seed)
-        self._left = {name: kills_each for name in PROGRAMS}
+        self._left = dict.fromkeys(PROGRAMS, kills_each)
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
