@@ -6,8 +6,8 @@ a power cut before the kernel has written it out; the journal's commit, some mil
 A slot is one page: magic, part, parts, length, CRC-32, serial number, payload. A record that is longer than a slot takes several. Only
 slots that were freed are written again, so nothing that is not committed elsewhere is ever overwritten.
 
-Behind the slots lies the mark, a few bytes in two cells that are written in turn: the number given last, so that none is given twice even when
-the event that bore it had no room here and was lost.
+Behind the slots lies the mark, a few bytes in two cells that are written in turn: the number given last, so that none is given twice even
+when the event that bore it had no room here and was lost.
 """
 
 from __future__ import annotations
