@@ -24,15 +24,12 @@ class Inbox(Generic[T]):
         os.eventfd_write(self._bell, 1)
 
     def drain(self) -> list[T]:
-        """Everything that waits, oldest first."""
+        """Everything that waits at this moment, oldest first. What comes in meanwhile rings again: a flood may not hold the loop."""
         try:
             os.eventfd_read(self._bell)
         except BlockingIOError:
             return []
-        items: list[T] = []
-        while self._items:
-            items.append(self._items.popleft())
-        return items
+        return [self._items.popleft() for _ in range(len(self._items))]
 
     def close(self) -> None:
         os.close(self._bell)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from gpiozero import OutputDevice
 
 from agent.config import Config
+from agent.errors import HardwareError
 from hw.board import open_pins
 
 
@@ -20,5 +21,8 @@ def make_safe(config: Config) -> None:
         OutputDevice(
             config.lock.relay_pin, active_high=config.lock.relay_active_high, initial_value=False, pin_factory=pins
         ).close()
+    except Exception as error:  # gpiozero's back ends raise errors of their own kinds
+        mend = "is the door program still running? The hardware one-shot of docs/HARDWARE.md ends a pulse without it"
+        raise HardwareError(f"lock.relay_pin {config.lock.relay_pin} cannot be driven: {error}; {mend}") from error
     finally:
         pins.close()

@@ -6,15 +6,23 @@ is 'coil without power': what a power cut gives, and what start, stop and the cr
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Literal
 
 from gpiozero import OutputDevice
-from gpiozero.exc import GPIOZeroError
 
 from agent.errors import HardwareError
+
+log = logging.getLogger(__name__)
+
+MAX_PULSE_S = 60.0
+"""The longest opening that a configuration allows."""
+
+RETRY_S = 0.1
+"""How soon a relay that did not let itself be driven is tried again."""
 
 
 class RelayLock:
@@ -44,52 +52,64 @@ class RelayLock:
         return self._released
 
     def pulse(self, seconds: float) -> None:
-        """Let go now. Raises HardwareError when the relay cannot be driven or the lock was closed."""
+        """Let go now. Raises HardwareError when the relay cannot be driven, the lock was closed or the time is not one for a pulse."""
+        if not 0 < seconds <= MAX_PULSE_S:
+            raise HardwareError(f"a pulse of {seconds} s: more than 0 and at most {MAX_PULSE_S} are allowed")
         with self._turn:
             if self._closed:
                 raise HardwareError("the lock was closed: no further pulses")
-            self._until_s = max(self._until_s, self._clock() + seconds)
+            until_s = max(self._until_s, self._clock() + seconds)
             self._drive(released=True)
+            self._until_s = until_s
             self._turn.notify()
 
     def secure(self) -> None:
-        """Hold now, whatever pulse was under way."""
+        """Hold now, whatever pulse was under way. Raises HardwareError when it cannot; the keeper goes on trying."""
         with self._turn:
             self._until_s = 0.0
             if not self._closed:
+                self._turn.notify()
                 self._drive(released=False)
 
     def close(self) -> None:
-        """Take the power off the coil and give the pin back. A second call does nothing."""
+        """Take the power off the coil and give the pin back; a second call does nothing. Never raises: others are waiting to be closed."""
         with self._turn:
             if self._closed:
                 return
             self._closed = True
             self._turn.notify()
-            self._output.off()
+            try:
+                self._drive(released=self._hold_powered)
+            except HardwareError as error:
+                log.error("lock not made safe at close fault=%s", error)
             self._output.close()
         self._keeper.join(timeout=1.0)
 
     def _drive(self, released: bool) -> None:
         try:
             self._output.value = released != self._hold_powered
-        except GPIOZeroError as error:
+        except Exception as error:  # lgpio and others raise errors of their own kinds; none may end the keeper's thread
             raise HardwareError(f"lock relay on {self._output.pin}: {error}") from error
         self._released = released
 
     def _end_pulses(self) -> None:
         with self._turn:
+            told = False
             while not self._closed:
                 left_s = self._until_s - self._clock() if self._released else None
-                if left_s is not None and left_s <= 0:
-                    self._end_pulse()
-                    continue
-                self._turn.wait(left_s)
+                if left_s is None or left_s > 0:
+                    told = False
+                    self._turn.wait(left_s)
+                elif fault := self._end_pulse():
+                    if not told:
+                        self._on_fault(fault)
+                    told = True
+                    self._turn.wait(RETRY_S)
 
-    def _end_pulse(self) -> None:
+    def _end_pulse(self) -> str:
+        """What went wrong. The hardware one-shot of docs/HARDWARE.md ends the pulse when this program cannot."""
         try:
             self._drive(released=False)
         except HardwareError as error:
-            # The only way left to say so; the hardware one-shot of docs/HARDWARE.md ends the pulse in this case.
-            self._released = False
-            self._on_fault(str(error))
+            return str(error)
+        return ""

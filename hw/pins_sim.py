@@ -67,10 +67,10 @@ class SimFactory(MockFactory):  # type: ignore[misc]
         self._wire = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._wire.connect(path)
-        except OSError as error:
+            self._take_first_levels()
+        except (OSError, msgspec.MsgspecError) as error:
             self._wire.close()
             raise HardwareError(f"board.rig: no simulated wiring at {path}: {error}") from error
-        self._take_first_levels()
         self._listener = threading.Thread(target=self._listen, name="sim-pins", daemon=True)
         self._listener.start()
 

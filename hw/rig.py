@@ -6,6 +6,7 @@ Models what is worst for safety: when the door program dies, the relay pin KEEPS
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -38,9 +39,10 @@ class Rig:
         threading.Thread(target=self._accept, name="rig", daemon=True).start()
 
     def close(self) -> None:
-        self._listener.close()
         with self._turn:
-            for wire in self._wires:
+            for wire in (self._listener, *self._wires):
+                with contextlib.suppress(OSError):  # its other end may be gone already
+                    wire.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits on it, which close alone would not
                 wire.close()
 
     def set(self, pin: int, high: bool, at_s: float | None = None) -> None:
@@ -92,12 +94,21 @@ class Rig:
                 wire, _ = self._listener.accept()
             except OSError:
                 return
-            with self._turn:
+            if self._greet(wire):
+                threading.Thread(target=self._hear, args=(wire,), name="rig-wire", daemon=True).start()
+
+    def _greet(self, wire: socket.socket) -> bool:
+        """Tell a program the levels that stand on its inputs; False when it died meanwhile."""
+        with self._turn:
+            try:
                 for pin, high in self._inputs.items():
                     wire.send(pack(Level(pin, high, time.monotonic())))
                 wire.send(pack(Level(-1, None, 0.0)))
-                self._wires.append(wire)
-            threading.Thread(target=self._hear, args=(wire,), name="rig-wire", daemon=True).start()
+            except OSError:
+                wire.close()
+                return False
+            self._wires.append(wire)
+            return True
 
     def _hear(self, wire: socket.socket) -> None:
         while raw := _receive(wire):
@@ -111,6 +122,7 @@ class Rig:
         with self._turn:
             if wire in self._wires:
                 self._wires.remove(wire)
+            wire.close()
             self._turn.notify_all()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +216,5 @@ toml_values = st.recursive(
 
 @given(st.sampled_from(Config.__struct_fields__), toml_values)
 def test_any_value_is_a_configuration_or_a_config_error(key, value):
-    try:
+    with contextlib.suppress(ConfigError):
         assert isinstance(parse_config({**LEAST, key: value}), Config)
-    except ConfigError as error:
-        assert str(error)

@@ -1,0 +1,82 @@
+"""What every input driver promises: the present level once, then each edge; and a cut wire never reads as all's well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from hw.inputs_gpio import GpioInputs
+from tests.contracts.conftest import CONTACT, FIRE, REX, TAMPER, Bench, eventually
+
+PINS = {"contact": CONTACT, "rex": REX, "fire": FIRE, "tamper": TAMPER}
+QUIET = {CONTACT: False, REX: True, FIRE: False, TAMPER: False}
+"""Levels of a closed door with nobody at the button: closed loops pull the pin to ground."""
+
+
+@pytest.fixture
+def heard() -> list[tuple[str, bool, float]]:
+    return []
+
+
+@pytest.fixture
+def inputs(bench: Bench, heard: list[tuple[str, bool, float]]) -> Iterator[GpioInputs]:
+    fitted = GpioInputs(PINS, bench.factory)
+    for pin, high in QUIET.items():
+        bench.drive(pin, high, time.monotonic())
+    assert eventually(lambda: all(bool(bench.factory.pin(pin).state) == high for pin, high in QUIET.items()))
+    yield fitted
+    fitted.close()
+
+
+def listen(inputs: GpioInputs, heard: list[tuple[str, bool, float]]) -> None:
+    inputs.start(lambda name, active, at_s: heard.append((name, active, at_s)))
+    assert eventually(lambda: len(heard) == len(PINS))
+
+
+def test_each_input_says_first_how_it_stands(inputs, heard):
+    listen(inputs, heard)
+    assert {(name, active) for name, active, _ in heard} == {(name, False) for name in PINS}
+    assert all(abs(at_s - time.monotonic()) < 60 for _, _, at_s in heard), "CLOCK_MONOTONIC, as all else"
+
+
+def test_a_door_that_stands_open_at_start_is_said_to(bench, inputs, heard):
+    bench.drive(CONTACT, True, time.monotonic())
+    assert eventually(lambda: bool(bench.factory.pin(CONTACT).state))
+    listen(inputs, heard)
+    assert ("contact", True) in {(name, active) for name, active, _ in heard}
+
+
+@pytest.mark.parametrize(("name", "level"), [("contact", True), ("rex", False), ("fire", True), ("tamper", True)])
+def test_every_edge_is_heard_with_the_right_sense(bench, inputs, heard, name, level):
+    """A cut wire of a closed loop lets the pin rise: door open, fire, tampering. A button pulls it down."""
+    listen(inputs, heard)
+    at_s = time.monotonic()
+    bench.drive(PINS[name], level, at_s)
+    bench.drive(PINS[name], not level, at_s + 0.5)
+    assert eventually(lambda: len(heard) == len(PINS) + 2)
+    edges = heard[len(PINS) :]
+    assert [edge[:2] for edge in edges] == [(name, True), (name, False)]
+    if bench.keeps_times:
+        assert [edge[2] for edge in edges] == pytest.approx([at_s, at_s + 0.5], abs=1e-9)
+
+
+def test_only_wired_inputs_speak(bench, heard):
+    inputs = GpioInputs({"rex": REX}, bench.factory)
+    inputs.start(lambda name, active, at_s: heard.append((name, active, at_s)))
+    bench.drive(REX, False, time.monotonic())
+    assert eventually(lambda: len(heard) == 2)
+    assert {name for name, _, _ in heard} == {"rex"}
+    inputs.close()
+
+
+def test_closed_inputs_are_deaf(bench, inputs, heard):
+    listen(inputs, heard)
+    inputs.close()
+    count = len(heard)
+    again = GpioInputs(PINS, bench.factory)
+    bench.drive(CONTACT, True, time.monotonic())
+    time.sleep(0.02)
+    assert len(heard) == count
+    again.close()

@@ -1,0 +1,63 @@
+"""The crash helper: whatever was left on the relay, afterwards the coil is without power."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import cli
+from agent.config import parse_config
+from agent.errors import HardwareError
+from agent.safe_state import make_safe
+from hw.rig import Rig
+
+RELAY = 22
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(str(tmp_path / "rig.sock"), {})
+    yield made
+    made.close()
+
+
+def config_text(tmp_path: Path, lock: str = "") -> str:
+    return f'site = "hq"\ndoor = "front"\n[board]\npins = "sim"\nrig = "{tmp_path}/rig.sock"\n[lock]\n{lock}\n'
+
+
+@pytest.mark.parametrize(
+    ("lock", "unpowered"),
+    [
+        ("", False),
+        ("relay_active_high = false", True),
+        ('kind = "maglock"\nfail = "safe"\nhardware_release = true', False),
+    ],
+    ids=["strike", "active-low relay", "maglock"],
+)
+def test_the_coil_is_without_power_from_the_first_level_on(rig, tmp_path, lock, unpowered):
+    path = tmp_path / "door.toml"
+    path.write_text(config_text(tmp_path, lock))
+    assert cli.main(["safe-state", "--config", str(path)]) == 0
+    assert rig.wait_for(lambda outputs: bool(outputs) and outputs[-1].high is None, 10.0)
+    driven = [o.high for o in rig.outputs if o.pin == RELAY and o.high is not None]
+    assert set(driven) == {unpowered}
+
+
+def test_without_pins_it_says_so_and_is_no_success(tmp_path, capsys):
+    path = tmp_path / "door.toml"
+    path.write_text(config_text(tmp_path))
+    assert cli.main(["safe-state", "--config", str(path)]) == 1
+    assert "no simulated wiring" in capsys.readouterr().err
+
+
+def test_a_relay_pin_that_cannot_be_driven_is_named(rig, tmp_path, monkeypatch):
+    def refuse(self: Any, value: float) -> None:
+        raise RuntimeError("GPIO busy")
+
+    monkeypatch.setattr("hw.pins_sim.SimPin._set_state", refuse)
+    board = {"pins": "sim", "rig": f"{tmp_path}/rig.sock"}
+    with pytest.raises(HardwareError, match=r"lock\.relay_pin 22.*GPIO busy"):
+        make_safe(parse_config({"site": "hq", "door": "front", "board": board}))
