@@ -118,7 +118,9 @@ def test_random_bytes_on_any_topic_are_refused_and_never_raise(payload: bytes, t
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
-JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=12)
+JSON = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=12
+)
 
 
 @given(st.dictionaries(st.sampled_from(["id", "issued", "expires", "args", "why"]), JSON))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from agent.errors import WireError
 from agent.link.acks import Ack, as_ranges, encode_ack, parse_ack
 from agent.link.cloudevents import Told, from_cloudevent, to_cloudevent
 
-EVENT = Event(sequence=42, journal="7c479077", id="01a206fc-b067-7668-9cd3-f5e079559fef", kind="access.denied",
-              at=datetime(2026, 3, 2, 8, 30, 0, 125000, tzinfo=timezone.utc), mono_s=3063.25, data={"reasons": ["face_mismatch"]})  # fmt: skip
+EVENT = Event(sequence=42, journal="7c479077", id="01a206fc-b067-7668-9cd3-f5e079559fef",
+              kind="access.denied", at=datetime(2026, 3, 2, 8, 30, 0, 125000, tzinfo=timezone.utc), mono_s=3063.25, data={"reasons": ["face_mismatch"]})  # fmt: skip
 
 
 def test_an_event_is_written_as_the_standard_asks() -> None:
@@ -34,7 +35,8 @@ def test_an_event_is_written_as_the_standard_asks() -> None:
     }
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(st.none() | st.booleans() | NUMBERS | st.text(),
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=10)  # fmt: skip
 
 
@@ -94,7 +96,7 @@ def test_hostile_nesting_and_size_are_wire_errors(raw: bytes) -> None:
 def test_ranges_cover_exactly_the_numbers_they_were_made_of(numbers: list[int]) -> None:
     ranges = as_ranges(numbers)
     assert {number for first, last in ranges for number in range(first, last + 1)} == set(numbers)
-    assert all(before[1] + 1 < after[0] for before, after in zip(ranges, ranges[1:], strict=False))
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(ranges))
 
 
 def test_an_acknowledgement_comes_back_as_it_was() -> None:
@@ -103,7 +105,7 @@ def test_an_acknowledgement_comes_back_as_it_was() -> None:
     assert [number for number in range(12) if ack.covers(number)] == [1, 2, 3, 4, 5, 9]
 
 
-@pytest.mark.parametrize("raw", [b'{"journal":"a","ranges":[[-1,5]]}', b'{"journal":"a","ranges":[[1]]}', b'{"journal":"a","ranges":[[1,1e99]]}'])
-def test_an_acknowledgement_of_impossible_numbers_is_refused(raw: bytes) -> None:
+@pytest.mark.parametrize("numbers", [b"-1,5", b"1", b"1,1e99", b'"1",2', b"1,2,3"])
+def test_an_acknowledgement_of_impossible_numbers_is_refused(numbers: bytes) -> None:
     with pytest.raises(WireError):
-        parse_ack(raw)
+        parse_ack(b'{"journal":"a","ranges":[[' + numbers + b"]]}")

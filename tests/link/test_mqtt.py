@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -120,7 +121,7 @@ def test_repetitions_become_rarer_while_nobody_answers() -> None:
     for second in range(400):
         link.turn(wire, float(second))
         sent_s += [second] * len(wire.sequences())
-    gaps = [after - before for before, after in zip(sent_s, sent_s[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(sent_s)]
     assert gaps[0] == 5
     assert gaps[-1] == 5 * MAX_PATIENCE
 

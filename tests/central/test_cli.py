@@ -1,0 +1,87 @@
+"""`doorward central`: what scripts and people get, and the exit codes they rely on."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from agent.cli import main
+from agent.core.messages import Event
+from agent.link.cloudevents import Told, from_cloudevent
+from central.store import Store
+
+NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
+
+
+def told(sequence: int) -> Told:
+    return Told("hq", "front", Event(sequence=sequence, journal="aa", id=f"id-{sequence}", kind="access.granted", at=NOW, mono_s=1.0, data={"a": 1}))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    store = Store(tmp_path / "central.db")
+    store.commit([told(1), told(2), told(5)], [], NOW)
+    store.close()
+    return tmp_path / "central.db"
+
+
+def test_events_come_as_cloudevents_one_a_line(database: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["central", "events", "--database", str(database), "--json"]) == 0
+    lines = capfdbinary.readouterr().out.splitlines()
+    assert [from_cloudevent(line) for line in lines] == [told(1), told(2), told(5)]
+
+
+def test_words_for_people_go_to_standard_error(database: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["central", "events", "--database", str(database)]) == 0
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "hq/front aa:5 access.granted" in err
+
+
+def test_a_gap_is_a_finding(database: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["central", "gaps", "--database", str(database), "--json"]) == 1
+    out, err = capfd.readouterr()
+    assert (json.loads(out)["first"], json.loads(out)["last"]) == (3, 4)
+    assert "3..4 missing" in err
+    store = Store(database)
+    store.commit([told(3), told(4)], [], NOW)
+    store.close()
+    assert main(["central", "gaps", "--database", str(database)]) == 0
+
+
+def test_a_database_that_is_not_there_is_a_finding_that_names_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["central", "events", "--database", str(tmp_path / "none.db")]) == 1
+    assert "none.db" in capfd.readouterr().err
+    assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.parametrize("whose", ["centre", "door"])
+def test_keys_are_made_once(tmp_path: Path, whose: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["central", "keys", f"--{whose}", str(tmp_path), "--json"]) == 0
+    made = json.loads(capfd.readouterr().out)
+    assert Path(made["private"]).stat().st_mode & 0o777 == 0o600
+    assert Path(made["public"]).exists()
+    assert main(["central", "keys", f"--{whose}", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org", "localhost"])
+def test_the_embedded_broker_refuses_to_listen_to_a_network(host: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["central", "broker", "--host", host]) == 2
+    assert "binds to 127.0.0.1" in capfd.readouterr().err
+
+
+def test_a_command_to_a_broker_that_is_not_there_is_told_as_such(capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["central", "command", "hq", "front", "lock", "--user", "anna", "--port", "1", "--valid-s", "0.3", "--json"]
+    assert main(words) == 1
+    out, err = capfd.readouterr()
+    assert json.loads(out)["reason"] == "no_answer"
+    assert "broker cannot be reached" in err
+
+
+def test_a_command_that_no_door_knows_is_a_usage_error() -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["central", "command", "hq", "front", "explode", "--user", "anna"])
+    assert ended.value.code == 2

@@ -1,0 +1,133 @@
+"""The historian acknowledges what is committed, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.core.messages import Event
+from agent.link.acks import Ack, parse_ack
+from agent.link.cloudevents import to_cloudevent
+from agent.link.session import Address
+from central.historian import MAX_WAITING, Historian
+
+NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
+
+
+class FixedClock:
+    def mono_s(self) -> float:
+        return 0.0
+
+    def wall(self) -> datetime:
+        return NOW
+
+
+class Wire:
+    def __init__(self) -> None:
+        self.said: list[tuple[str, Ack]] = []
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
+        self.said.append((topic, parse_ack(payload)))
+
+    def subscribe(self, *topics: str) -> None:
+        pass
+
+
+@pytest.fixture
+def historian(tmp_path: Path) -> Iterator[Historian]:
+    """Its committer runs; its session does not: messages are handed over by the tests."""
+    historian = Historian(Address(), tmp_path / "central.db", FixedClock())
+    historian._committer.start()
+    yield historian
+    historian.stop()
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
+
+
+def event(sequence: int, door: str = "front") -> bytes:
+    return to_cloudevent(Event(sequence=sequence, journal="aa", id=f"id-{sequence}", kind="a.b", at=NOW, mono_s=1.0, data={}), "hq", door)
+
+
+def said(historian: Historian) -> list[tuple[str, Ack]]:
+    wire: Any = Wire()
+    historian.turn(wire, 0.0)
+    return list(wire.said)
+
+
+def test_events_are_acknowledged_as_ranges_to_the_door_they_came_from(historian: Historian) -> None:
+    for number in (1, 2, 4):
+        historian.message("doorward/hq/front/evt", event(number), False)
+    historian.message("doorward/hq/back/evt", event(9, "back"), False)
+    until(lambda: historian.totals.committed == 4)
+    covered: dict[str, set[int]] = {}
+    for topic, ack in said(historian):
+        covered.setdefault(topic, set()).update(number for number in range(20) if ack.covers(number))
+    assert covered == {"doorward/hq/front/ack": {1, 2, 4}, "doorward/hq/back/ack": {9}}
+
+
+def test_a_repeated_event_is_acknowledged_again(historian: Historian) -> None:
+    historian.message("doorward/hq/front/evt", event(1), False)
+    until(lambda: historian.totals.committed == 1)
+    said(historian)
+    historian.message("doorward/hq/front/evt", event(1), False)
+    until(lambda: historian.totals.repeated == 1)
+    assert [ack.ranges for _, ack in said(historian)] == [[(1, 1)]]
+
+
+def test_what_is_not_committed_is_not_acknowledged(historian: Historian, tmp_path: Path) -> None:
+    thief = sqlite3.connect(tmp_path / "central.db", isolation_level=None)
+    thief.execute("BEGIN EXCLUSIVE")
+    historian._store._db.execute("PRAGMA busy_timeout=10")
+    historian.message("doorward/hq/front/evt", event(1), False)
+    until(lambda: historian.totals.faults == 1)
+    assert said(historian) == []
+    thief.execute("ROLLBACK")
+    thief.close()
+    historian.message("doorward/hq/front/evt", event(1), False)
+    until(lambda: historian.totals.committed == 1)
+    assert len(said(historian)) == 1
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xff\xfe", b"{}", b"[]", b'{"specversion":"1.0"}', b"[" * 100_000])
+def test_what_is_no_event_is_kept_and_never_acknowledged(historian: Historian, payload: bytes) -> None:
+    historian.message("doorward/hq/front/evt", payload, False)
+    until(lambda: historian.totals.unreadable == 1)
+    assert said(historian) == []
+
+
+def test_a_door_cannot_speak_for_another(historian: Historian) -> None:
+    historian.message("doorward/hq/back/evt", event(1, "front"), False)
+    until(lambda: historian.totals.unreadable == 1)
+    assert historian.totals.committed == 0
+
+
+def test_doors_that_were_there_before_are_asked_to_send_again(historian: Historian) -> None:
+    historian.message("doorward/hq/front/online", b"true", True)
+    historian.message("doorward/hq/back/online", b"false", True)
+    historian.message("doorward/hq/side/online", b"true", False)
+    assert said(historian) == [("doorward/hq/front/ack", Ack("", [], resend=True))]
+
+
+def test_more_than_can_be_held_is_turned_away_for_the_doors_to_repeat(tmp_path: Path) -> None:
+    historian = Historian(Address(), tmp_path / "central.db", FixedClock())
+    for number in range(MAX_WAITING + 5):
+        historian.message("doorward/hq/front/evt", b"%d" % number, False)
+    assert historian.totals.turned_away == 5
+
+
+def test_an_acknowledgement_is_json_that_a_person_can_read(historian: Historian) -> None:
+    historian.message("doorward/hq/front/evt", event(7), False)
+    until(lambda: historian.totals.committed == 1)
+    assert json.loads(historian._acks[0][1]) == {"journal": "aa", "ranges": [[7, 7]], "resend": False}
