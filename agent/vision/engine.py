@@ -7,6 +7,7 @@ cannot be ended from its own thread: the vision program's watchdog restarts the 
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.metadata
 import logging
@@ -258,8 +259,11 @@ class EdgeTpuEngine:
 
 def _delegate(standby: CpuEngine, library: str) -> Any:
     try:
+        # Looked at first: a Delegate object whose library fails to load complains again from its destructor.
+        if not hasattr(ctypes.CDLL(library), "tflite_plugin_create_delegate"):
+            raise EdgeTpuMissing(f"no Edge TPU: {library} is no delegate")
         return standby.load_delegate(library)
-    except (OSError, ValueError, RuntimeError) as cause:
+    except (OSError, ValueError) as cause:
         raise EdgeTpuMissing(f"no Edge TPU: {library} does not load ({cause})") from cause
 
 

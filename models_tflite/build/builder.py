@@ -12,6 +12,7 @@ import numpy as np
 
 from ..manifest import MANIFEST, Manifest, ModelEntry, Tensor, sha256_of
 from .calibrate import representative_pictures
+from .equalise import equalise
 from .fetch import fetched
 from .lower import as_function, tensorflow
 from .quantise import quantise
@@ -22,9 +23,9 @@ from .tfjs_graph import Graph, prune, read_graph
 def build(recipe: Recipe, out: Path, cache: Path) -> ModelEntry:
     """Writes `out/ROLE.tflite` and gives its manifest entry, without operating points: those are measured."""
     names = [output.node for output in recipe.outputs]
-    graph = repaired(recipe, fetched(recipe.source, cache))
-    function = as_function(graph, recipe.framing.size_px, names)
-    data = quantise(function, _pictures(recipe, cache), recipe.held_ranges)
+    pictures = list(_pictures(recipe, cache))
+    graph = equalise(repaired(recipe, fetched(recipe.source, cache)), pictures)
+    data = quantise(as_function(graph, recipe.framing.size_px, names), pictures, recipe.held_ranges)
     path = out / f"{recipe.role}.tflite"
     path.write_bytes(data)
     return _entry(recipe, path)
