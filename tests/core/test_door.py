@@ -550,5 +550,5 @@ class AnyDoor(RuleBasedStateMachine):
         return due_s is not None and due_s <= self.now_s
 
 
-AnyDoor.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+AnyDoor.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 TestAnyDoor = AnyDoor.TestCase
