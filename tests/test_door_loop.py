@@ -1,0 +1,294 @@
+"""The door's loop: what comes in, in which order it acts, and that nothing gets out of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.core.commands import Command, Refusal
+from agent.core.messages import DoorMode, VisionHealth
+from agent.door_loop import MAX_CASES, MAX_FAILED_TURNS, Edge, Fault, NewRules, run_turns
+from agent.errors import JournalError
+from tests.core.people import STRANGER, face, view_of
+from tests.door_under_test import OWNER_FOB, START, UNKNOWN_FOB, DoorUnderTest, policy_with, rules
+
+
+@pytest.fixture
+def door(tmp_path):
+    door = DoorUnderTest(tmp_path)
+    yield door
+    door.close()
+
+
+def owner_in_view(door: DoorUnderTest) -> None:
+    now_s = door.clock.now_s
+    door.see(view_of(face(embedded_s=now_s), taken_s=now_s))
+
+
+def stranger_in_view(door: DoorUnderTest) -> None:
+    now_s = door.clock.now_s
+    door.see(view_of(face(STRANGER, embedded_s=now_s), taken_s=now_s))
+
+
+def command(name: str, door: DoorUnderTest, user: str = "guard-1") -> Command:
+    now = door.clock.wall()
+    return Command(id=f"command-{name}", user=user, name=name, issued=now, expires=now + timedelta(seconds=10))
+
+
+def test_the_owner_in_view_is_let_in_at_once(door):
+    owner_in_view(door)
+    door.read(OWNER_FOB)
+    assert door.lock.released
+    assert door.decisions() == [(True, ["face_match"])]
+    (data,) = [data for kind, data in door.events if kind == "access.granted"]
+    assert data["cardholder"] == "cardholder-1"
+    assert data["match"]["score"] == pytest.approx(1.0)
+    assert data["decided_ms"] < 10
+
+
+def test_the_opening_is_on_record_before_the_relay_moves(door):
+    on_record_at_pulse = []
+    pulse = door.lock.pulse
+    door.lock.pulse = lambda seconds: (on_record_at_pulse.append(door.journal._sequence), pulse(seconds))
+    owner_in_view(door)
+    before = door.journal._sequence
+    door.read(OWNER_FOB)
+    assert on_record_at_pulse == [before + 1]
+
+
+def test_somebody_else_with_the_owners_fob_is_denied_after_a_second_look(door):
+    stranger_in_view(door)
+    door.read(OWNER_FOB)
+    assert door.decisions() == []
+    door.clock.now_s += 0.5
+    stranger_in_view(door)
+    door.clock.now_s += 0.4
+    stranger_in_view(door)
+    assert door.decisions() == [(False, ["face_mismatch"])]
+    assert not door.lock.released
+
+
+def test_the_owner_who_turns_to_the_camera_in_time_is_let_in(door):
+    door.see(view_of(taken_s=door.clock.now_s))
+    door.read(OWNER_FOB)
+    door.clock.now_s += 0.6
+    owner_in_view(door)
+    assert door.decisions() == [(True, ["face_match"])]
+
+
+def test_an_unknown_fob_is_denied_without_waiting(door):
+    door.read(UNKNOWN_FOB)
+    assert door.decisions() == [(False, ["unknown_credential"])]
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [("deny", (False, ["vision_missing"])), ("fob_alone", (True, ["fob_alone_no_vision", "vision_missing"]))],
+)
+def test_a_silent_vision_delays_the_answer_by_the_policys_wait_and_no_more(tmp_path, policy, expected):
+    door = DoorUnderTest(tmp_path, policy_with(without_vision=policy))
+    door.read(OWNER_FOB)
+    door.after(0.45)
+    assert door.decisions() == []
+    door.after(0.06)
+    assert door.decisions() == [expected]
+    assert door.lock.released is expected[0]
+    door.close()
+
+
+def test_what_vision_saw_a_second_ago_lets_nobody_in(door):
+    owner_in_view(door)
+    door.clock.now_s += 1.0
+    door.read(OWNER_FOB)
+    door.after(0.6)
+    assert door.decisions() == [(False, ["vision_stale"])]
+
+
+def test_an_observation_from_the_future_is_garbage_and_does_not_shut_out_later_ones(door):
+    door.see(view_of(face(embedded_s=1e9), taken_s=1e9))
+    owner_in_view(door)
+    door.read(OWNER_FOB)
+    assert door.decisions() == [(True, ["face_match"])]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.binary(max_size=2000))
+def test_no_bytes_on_visions_socket_get_out_of_the_loop(door, raw):
+    door.see(raw)
+    door.turn()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 0.03)), max_size=60))
+def test_no_noise_on_the_readers_lines_opens_the_door_or_gets_out_of_the_loop(door, edges):
+    for bit, pause_s in edges:
+        door.clock.now_s += pause_s
+        door.inbox.put(Edge(bit, door.clock.now_s))
+    door.turn()
+    door.after(1.0)
+    assert not door.lock.released
+
+
+def test_bits_that_follow_a_frame_take_back_the_opening_it_caused(door):
+    owner_in_view(door)
+    door.read(OWNER_FOB)
+    assert door.lock.released
+    door.send(Edge(1, door.clock.now_s + 0.005))
+    assert not door.lock.released
+    assert "reader.fault" in door.kinds()
+
+
+def test_a_fob_left_in_the_field_is_one_case(door):
+    stranger_in_view(door)
+    door.read(OWNER_FOB)
+    door.clock.now_s += 0.1
+    stranger_in_view(door)
+    door.read(OWNER_FOB)
+    door.clock.now_s += 0.8
+    stranger_in_view(door)
+    assert len(door.decisions()) == 1
+
+
+def test_a_jammed_reader_is_reported_and_forgets_nobody(tmp_path):
+    door = DoorUnderTest(tmp_path, policy_with(vision_wait_s=1.0))
+    for _ in range(MAX_CASES + 2):
+        door.clock.now_s += 0.55  # beyond what counts as the same fob held on
+        door.read(OWNER_FOB)
+    door.after(2.0)
+    faults = [data for kind, data in door.events if kind == "reader.fault"]
+    assert len(door.decisions()) + len(faults) == MAX_CASES + 2
+    door.close()
+
+
+def test_pressing_the_exit_button_lets_go_in_a_lock_down_too(door):
+    door.send(command("lockdown", door))
+    door.press("rex", True)
+    assert door.lock.released
+    assert door.kinds("rex.") == ["rex.pressed"]
+
+
+def test_a_lock_down_denies_the_owner_lasts_and_is_released_by_command(door):
+    door.send(command("lockdown", door))
+    assert door.saved == [DoorMode.LOCKED_DOWN]
+    owner_in_view(door)
+    door.read(OWNER_FOB)
+    assert door.decisions() == [(False, ["locked_down"])]
+    door.send(command("release", door))
+    assert door.saved[-1] is DoorMode.LOCKED
+    owner_in_view(door)
+    door.after(0.6)
+    owner_in_view(door)
+    door.read(OWNER_FOB)
+    assert door.decisions()[-1] == (True, ["face_match"])
+
+
+def test_a_guards_unlock_is_done_answered_and_on_record(door):
+    door.send(command("unlock", door))
+    assert door.lock.released
+    assert door.told.results == [("command-unlock", True, "done")]
+    assert door.kinds("command.") == ["command.done"]
+
+
+def test_unlocking_a_locked_down_door_is_refused_with_the_way_out(door):
+    door.send(command("lockdown", door))
+    door.send(command("unlock", door))
+    assert not door.lock.released
+    assert door.told.results[-1] == ("command-unlock", False, "the door is LockedDown: release it first")
+
+
+def test_a_lock_down_that_cannot_be_saved_is_done_and_says_so(door):
+    def full(mode):
+        raise JournalError("disk full")
+
+    door.loop._parts = type(door.loop._parts)(
+        **{f: getattr(door.loop._parts, f) for f in door.loop._parts.__struct_fields__} | {"save_mode": full}
+    )
+    door.send(command("lockdown", door))
+    _, ok, reason = door.told.results[-1]
+    assert ok
+    assert "will not survive a restart" in reason
+
+
+def test_a_refused_command_is_answered_and_on_record(door):
+    door.send(Refusal(reason="stale", detail="too old", id="command-1", user="guard-1", command="unlock"))
+    assert door.told.results == [("command-1", False, "stale")]
+    assert door.kinds("command.") == ["command.refused"]
+
+
+def test_a_newer_bundle_counts_from_the_next_fob_on(door):
+    door.send(NewRules(rules(template=STRANGER)))
+    stranger_in_view(door)
+    door.read(OWNER_FOB)
+    assert door.decisions() == [(True, ["face_match"])]
+    assert "bundle.applied" in door.kinds()
+
+
+def test_a_door_that_is_opened_is_held_again_and_one_that_is_forced_is_reported(door):
+    door.press("contact", False)
+    owner_in_view(door)
+    door.read(OWNER_FOB)
+    door.press("contact", True)
+    assert not door.lock.released
+    door.press("contact", False)
+    door.clock.now_s += 30
+    door.press("contact", True)
+    assert door.kinds("door.") == ["door.closed", "door.opened", "door.closed", "door.forced"]
+
+
+def test_vision_coming_and_going_is_told_once_each(door):
+    owner_in_view(door)
+    door.after(0.2)
+    door.after(1.0)
+    door.after(1.0)
+    owner_in_view(door)
+    assert door.kinds("vision.") == ["vision.back", "vision.lost", "vision.back"]
+
+
+def test_health_carries_what_vision_says_of_itself(door):
+    door.see(
+        VisionHealth(
+            at_s=door.clock.now_s, ok=False, camera="sim", engine="litert cpu", frames_per_s=0.0, faults=("camera gone",)
+        )
+    )
+    door.after(6.0)
+    assert door.told.states["health"]["vision_faults"] == ["camera gone"]
+    assert door.told.states["lock"] == "secured"
+
+
+def test_a_fault_of_another_thread_is_on_record(door):
+    door.send(Fault("lock.fault", "relay does not answer"))
+    assert ("lock.fault", {"error": "relay does not answer"}) in door.events
+
+
+def test_an_exception_in_a_turn_is_on_record_and_the_door_goes_on(door):
+    broken = iter([True, False, False])
+    turns = iter([False, False, False, True])
+    turn = door.loop.turn
+
+    def sometimes():
+        if next(broken):
+            raise RuntimeError("a bug")
+        door.inbox.put(Fault("x", "y"))
+        turn()
+
+    door.loop.turn = sometimes
+    assert run_turns(door.loop, lambda: next(turns)) == 0
+    assert door.kinds().count("door.fault") == 1
+
+
+def test_a_door_whose_every_turn_fails_ends_so_that_it_is_started_anew(door):
+    def always():
+        raise RuntimeError("a bug")
+
+    door.loop.turn = always
+    assert run_turns(door.loop, lambda: False) == 1
+    assert door.kinds().count("door.fault") == MAX_FAILED_TURNS
+
+
+def test_every_event_carries_the_wall_time_of_the_controller(door):
+    door.read(UNKNOWN_FOB)
+    assert door.journal.flush(5.0)
+    assert all(pending.event.at >= START for pending in door.journal.pending())
