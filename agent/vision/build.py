@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from agent.errors import ModelError
-from agent.vision.chain import Chain, ChainSettings
+from agent.vision.chain import Chain, ChainSettings, Stages
 from agent.vision.detect import Detector, DetectorSettings
 from agent.vision.embed import Embedder
 from agent.vision.engine import Engine
 from agent.vision.enrol import Enroller, EnrolSettings
+from agent.vision.landmarks import Landmarks
 from agent.vision.track import TrackSettings
 from models_tflite.manifest import Manifest
 
-DETECTOR, EMBEDDER = "face_detector", "face_embedder"
+DETECTOR, LANDMARKS, EMBEDDER = "face_detector", "face_landmarks", "face_embedder"
 
 
 def build_detector(engine: Engine, manifest: Manifest) -> Detector:
@@ -27,12 +28,18 @@ def build_embedder(engine: Engine, manifest: Manifest) -> Embedder:
     return Embedder(engine.load(manifest.model(EMBEDDER)))
 
 
+def build_stages(engine: Engine, manifest: Manifest) -> Stages:
+    """Every stage that runs a network; raises ModelError for a file that is not the manifest's."""
+    landmarks = Landmarks(engine.load(manifest.model(LANDMARKS)))
+    return Stages(build_detector(engine, manifest), landmarks, build_embedder(engine, manifest))
+
+
 def build_chain(engine: Engine, manifest: Manifest, fmr: float) -> Chain:
     """The whole chain. `fmr` sets the cosine below which a picture shows somebody else than its track: the door's own threshold."""
     settings = ChainSettings(track=TrackSettings(same_person=manifest.threshold_at_fmr(fmr)))
-    return Chain(build_detector(engine, manifest), build_embedder(engine, manifest), manifest.embedder_id, engine.describe, settings)
+    return Chain(build_stages(engine, manifest), manifest.embedder_id, engine.describe, settings)
 
 
 def build_enroller(engine: Engine, manifest: Manifest) -> Enroller:
     """What makes a template of a portrait, with the same networks that the door uses."""
-    return Enroller(build_detector(engine, manifest), build_embedder(engine, manifest), manifest.embedder_id, EnrolSettings())
+    return Enroller(build_stages(engine, manifest), manifest.embedder_id, EnrolSettings())

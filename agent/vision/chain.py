@@ -6,19 +6,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from agent.core.messages import FaceSeen, Observation
-from agent.vision.align import Aligner, detector_points
+from agent.vision.align import Aligner
 from agent.vision.blazeface import distinct
 from agent.vision.detect import Detector
 from agent.vision.embed import Embedder, EmbedPolicy, due
 from agent.vision.faces import Face
+from agent.vision.landmarks import Landmarks
 from agent.vision.quality import QualitySettings, judge
 from agent.vision.schedule import Schedule, ScheduleSettings
 from agent.vision.track import Picture, Track, Tracker, TrackSettings
 from hw.interfaces import Frame, Pixels
+
+LEAST_MESH_SCORE = 0.5
+"""Where the mesh sees no face, the detector was mistaken: such a box is tracked and never compared."""
+
+
+class Stages(NamedTuple):
+    """The stages that run networks."""
+
+    detector: Detector
+    landmarks: Landmarks
+    embedder: Embedder
 
 
 class ChainSettings(Struct, frozen=True, kw_only=True):
@@ -54,10 +67,9 @@ class StageTimes:
 class Chain:
     """The stages with their memory of earlier frames. One per camera; not thread-safe."""
 
-    def __init__(self, detector: Detector, embedder: Embedder, embedder_id: str, engine: Callable[[], str],
-                 settings: ChainSettings) -> None:  # fmt: skip
+    def __init__(self, stages: Stages, embedder_id: str, engine: Callable[[], str], settings: ChainSettings) -> None:
         """`engine` says what runs the networks now: it may change when an accelerator is lost."""
-        self._detector, self._embedder, self._settings = detector, embedder, settings
+        self._stages, self._settings = stages, settings
         self._aligner = Aligner()
         self._tracker = Tracker(settings.track)
         self._schedule: Schedule | None = None
@@ -87,7 +99,7 @@ class Chain:
         boxes = [track.expected(taken_s) for track in self._tracker.live()]
         with self.times.stage("detect"):
             regions = self._schedule_for(pixels).regions(boxes)
-            return distinct([face for region in regions for face in self._detector.detect_in(pixels, region)])
+            return distinct([face for region in regions for face in self._stages.detector.detect_in(pixels, region)])
 
     def _schedule_for(self, pixels: Pixels) -> Schedule:
         """The schedule of this frame size; a camera that changes its size begins a new one."""
@@ -97,15 +109,20 @@ class Chain:
         return self._schedule
 
     def _embed(self, pixels: Pixels, track: Track, taken_s: float) -> None:
+        track.tried_s, track.quality = taken_s, 0.0
+        with self.times.stage("landmarks"):
+            mesh = self._stages.landmarks(pixels, track.face.points_px)
+        if mesh.score < LEAST_MESH_SCORE:
+            return
         with self.times.stage("align"):
-            aligned = self._aligner(pixels, detector_points(track.face.points_px))
+            aligned = self._aligner(pixels, mesh.five())
         with self.times.stage("quality"):
             quality = judge(aligned, track.face.box_px[2], track.face.points_px, self._settings.quality).score
-        track.tried_s, track.quality = taken_s, quality
+        track.quality = quality
         if quality < self._settings.embed.least_quality:
             return
         with self.times.stage("embed"):
-            embedding = self._embedder(aligned)
+            embedding = self._stages.embedder(aligned)
         self._tracker.judge(track, Picture(taken_s, embedding, quality))
 
 

@@ -8,17 +8,18 @@ import cv2
 import numpy as np
 from msgspec import Struct
 
-from agent.vision.align import SIDE_PX, Aligner, detector_points
+from agent.vision.align import Aligner
 from agent.vision.blazeface import distinct
-from agent.vision.detect import Detector
-from agent.vision.embed import Embedder
-from agent.vision.faces import Face, Floats, Region, centre, square_around
+from agent.vision.chain import LEAST_MESH_SCORE, Stages
+from agent.vision.faces import Face, Region, centre, square_around
 from agent.vision.quality import Quality, QualitySettings, judge
 from agent.vision.schedule import ScheduleSettings, search_regions
 from hw.interfaces import Pixels
 
-REFINE_TIMES = 2.0
-"""A second look at the face in a square of twice its size places eyes and mouth more exactly than the whole picture can."""
+REFINE_TIMES = 3.0
+"""A second look at a face in a square of three times its size, as a door's tracks have it, places eyes and mouth more exactly."""
+LARGEST_FACE_PX = 224.0
+"""Twice what the embedder sees."""
 LARGEST_SIDE_PX = 1280
 """Larger pictures are first reduced: nothing in them that the embedder could use."""
 SECOND_FACE_SHARE = 0.5
@@ -36,6 +37,11 @@ _ADVICE: dict[Reason, str] = {
     "blurred": "the face is blurred: keep still and let the camera focus",
     "turned_away": "the face is turned away: face the camera",
 }
+
+# Causes before effects: a dark face is flat as well, and a flat one looks blurred.
+_PARTS: tuple[tuple[str, Reason | None], ...] = (
+    ("size", "too_small"), ("light", None), ("pose", "turned_away"), ("contrast", "flat_light"), ("sharp", "blurred"),
+)  # fmt: skip
 
 
 class Template(Struct, frozen=True, kw_only=True):
@@ -67,9 +73,8 @@ class EnrolSettings(Struct, frozen=True, kw_only=True):
 class Enroller:
     """Not thread-safe: the stages use their buffers again."""
 
-    def __init__(self, detector: Detector, embedder: Embedder, embedder_id: str, settings: EnrolSettings) -> None:
-        self._detector, self._embedder, self._embedder_id = detector, embedder, embedder_id
-        self._settings = settings
+    def __init__(self, stages: Stages, embedder_id: str, settings: EnrolSettings) -> None:
+        self._stages, self._embedder_id, self._settings = stages, embedder_id, settings
         self._align = Aligner()
 
     def template_from_picture(self, pixels: Pixels) -> Template | TemplateRefused:
@@ -80,57 +85,54 @@ class Enroller:
             return _refuse("no_face")
         if len(faces) > 1 and faces[1].box_px[2] >= SECOND_FACE_SHARE * faces[0].box_px[2]:
             return _refuse("several_faces")
-        face = self._refined(picture, faces[0])
-        aligned = aligned_from(picture, face, self._align)
+        face = faces[0]
+        aligned = self._aligned(picture, face)
+        if aligned is None:
+            return _refuse("no_face")
         quality = judge(aligned, face.box_px[2], face.points_px, self._settings.quality)
         reason = self._objection(quality, face, aligned)
         if reason is not None:
             return _refuse(reason, quality.score)
-        embedding = self._embedder(aligned).astype("<f4").tobytes()
+        embedding = self._stages.embedder(aligned).astype("<f4").tobytes()
         return Template(embedding=embedding, embedder_id=self._embedder_id, quality=quality.score, face_px=face.box_px[2])
 
     def _faces(self, picture: Pixels) -> list[Face]:
         """Every face once, largest first. A whole look misses the small, so the tiles of a door's search are looked at as well."""
         frame_px = (picture.shape[1], picture.shape[0])
         regions = [_margin_around(frame_px), *search_regions(frame_px, ScheduleSettings())]
-        found = [face for region in regions for face in self._detector.detect_in(picture, region)]
+        found = [face for region in regions for face in self._stages.detector.detect_in(picture, region)]
         found.sort(key=lambda face: -face.box_px[2])
         confirmed = (self._confirm(picture, face) for face in found)
         return _distinct([face for face in confirmed if face is not None])
 
     def _confirm(self, picture: Pixels, face: Face) -> Face | None:
         """The face as a closer look shows it; a suitcase that looked like one from afar is gone then."""
-        near = self._detector.detect_in(picture, square_around(face.box_px, REFINE_TIMES))
+        near = self._stages.detector.detect_in(picture, square_around(face.box_px, REFINE_TIMES))
         return min(near, key=lambda other: _distance(face, other), default=None)
 
-    def _refined(self, picture: Pixels, face: Face) -> Face:
-        return self._confirm(picture, face) or face
+    def _aligned(self, picture: Pixels, face: Face) -> Pixels | None:
+        """The aligned face; None where the mesh sees no face. Large faces are first reduced: the aligner samples single pixels."""
+        share = min(1.0, LARGEST_FACE_PX / face.box_px[2])
+        small = _scaled(picture, share)
+        mesh = self._stages.landmarks(small, face.points_px * np.float32(share))
+        return self._align(small, mesh.five()) if mesh.score >= LEAST_MESH_SCORE else None
 
     def _objection(self, quality: Quality, face: Face, aligned: Pixels) -> Reason | None:
         if face.box_px[2] < self._settings.least_face_px:
             return "too_small"
-        part = quality.worst
-        if getattr(quality, part) >= self._settings.least_part:
-            return None
-        names: dict[str, Reason] = {"size": "too_small", "sharp": "blurred", "contrast": "flat_light", "pose": "turned_away"}
-        return names.get(part) or ("too_dark" if float(np.mean(aligned)) < 128 else "too_bright")
-
-
-def aligned_from(picture: Pixels, face: Face, align: Aligner) -> Pixels:
-    """The aligned face of a still picture. Large faces are reduced first, by areas: the aligner samples single pixels."""
-    share = 2 * SIDE_PX / max(face.box_px[2], 1.0)
-    if share >= 1:
-        return align(picture, detector_points(face.points_px))
-    small = cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-    points: Floats = face.points_px * np.float32(share)
-    return align(np.asarray(small, np.uint8), detector_points(points))
+        for part, reason in _PARTS:
+            if getattr(quality, part) < self._settings.least_part:
+                return reason or ("too_dark" if float(np.mean(aligned)) < 128 else "too_bright")
+        return None
 
 
 def _reduced(pixels: Pixels) -> Pixels:
-    longest = max(pixels.shape[:2])
-    if longest <= LARGEST_SIDE_PX:
+    return _scaled(pixels, min(1.0, LARGEST_SIDE_PX / max(pixels.shape[:2])))
+
+
+def _scaled(pixels: Pixels, share: float) -> Pixels:
+    if share >= 1:
         return pixels
-    share = LARGEST_SIDE_PX / longest
     return np.asarray(cv2.resize(pixels, None, fx=share, fy=share, interpolation=cv2.INTER_AREA), np.uint8)
 
 

@@ -12,17 +12,20 @@ from msgspec import Struct
 from agent.vision.faces import LEFT_EYE, MOUTH, NOSE, RIGHT_EYE, Floats
 from hw.interfaces import Pixels
 
+BURNT = 250
+
 
 class QualitySettings(Struct, frozen=True, kw_only=True):
     """(useless, harmless) for each measurement."""
 
     size_px: tuple[float, float] = (16.0, 56.0)
     """Face width. Below 112 px the embedder sees enlarged pixels; half of that still holds the features it uses."""
-    sharpness: tuple[float, float] = (1.5, 12.0)
-    """Sharpness of the aligned face, see `sharpness`."""
+    sharpness: tuple[float, float] = (0.06, 0.22)
+    """Of the aligned face, see `sharpness`: good portraits have 0.3 to 0.6, blurred by 2 px of 112 they have 0.12 to 0.2."""
     darkness: tuple[float, float] = (25.0, 60.0)
     """Mean grey of the face's middle."""
-    brightness: tuple[float, float] = (250.0, 220.0)
+    glare: tuple[float, float] = (0.5, 0.1)
+    """Share of the face's middle that is burnt out (grey 250 and more): nothing is to be seen there."""
     contrast: tuple[float, float] = (8.0, 22.0)
     """Standard deviation of grey in the face's middle."""
     turn: tuple[float, float] = (1.0, 0.45)
@@ -41,12 +44,6 @@ class Quality(Struct, frozen=True, kw_only=True):
     @property
     def score(self) -> float:
         return self.size * self.sharp * self.light * self.contrast * self.pose
-
-    @property
-    def worst(self) -> str:
-        """The name of the part that harms most."""
-        parts = {name: float(getattr(self, name)) for name in self.__struct_fields__}
-        return min(parts, key=lambda name: parts[name])
 
 
 def ramp(value: float, useless: float, harmless: float) -> float:
@@ -71,9 +68,13 @@ def turn(points_px: Floats) -> float:
     return 2 * aside / distance
 
 
-def sharpness(grey: Pixels) -> float:
-    """Mean absolute Laplacian in grey steps: unlike its variance it is not ruled by a few highlights."""
-    return float(np.abs(cv2.Laplacian(grey, cv2.CV_16S)).mean())
+def sharpness(grey: Pixels, deviation: float) -> float:
+    """Mean absolute Laplacian in units of the picture's standard deviation.
+
+    The mean is not ruled by a few highlights as the variance is; the unit keeps light and skin out of it: without it, a dark face or
+    one in soft light would count as blurred.
+    """
+    return float(cv2.norm(cv2.Laplacian(grey, cv2.CV_16S), cv2.NORM_L1)) / (grey.size * max(deviation, 1.0))
 
 
 def judge(aligned: Pixels, width_px: float, points_px: Floats, settings: QualitySettings) -> Quality:
@@ -81,8 +82,9 @@ def judge(aligned: Pixels, width_px: float, points_px: Floats, settings: Quality
     # From brows to chin, without hair and background.
     grey = np.asarray(cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)[24:104, 20:92], np.uint8)
     mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(grey))
-    light = min(ramp(mean, *settings.darkness), ramp(mean, *settings.brightness))
+    burnt = float(np.count_nonzero(grey >= BURNT)) / grey.size
+    light = min(ramp(mean, *settings.darkness), ramp(burnt, *settings.glare))
     return Quality(
-        size=ramp(width_px, *settings.size_px), sharp=ramp(sharpness(grey), *settings.sharpness), light=light,
+        size=ramp(width_px, *settings.size_px), sharp=ramp(sharpness(grey, deviation), *settings.sharpness), light=light,
         contrast=ramp(deviation, *settings.contrast), pose=ramp(turn(points_px), *settings.turn),
     )  # fmt: skip

@@ -25,8 +25,9 @@ class ScheduleSettings(Struct, frozen=True, kw_only=True):
     """Side of a tile in smallest faces: the detector then sees that face at 128 / 8 = 16 px, where its recall is still whole."""
     most_face_per_tile: float = 0.4
     """Neighbouring tiles overlap by this share of their side: a face up to this size lies whole in one of them."""
-    track_times: float = 2.5
-    """Side of the square about a tracked face: it can move by 3/4 of its width between two frames and stay inside."""
+    track_times: float = 3.0
+    """Side of the square about a tracked face: it may move by a whole width between two frames and stay inside, and at a third of the
+    picture it falls to the detector's finer grid, whose points are off by half as much as those of the coarse one."""
     tracks_a_frame: int = 3
     search_busy: int = 1
     """Search squares a frame while somebody is tracked,"""

@@ -1,0 +1,80 @@
+"""468 points on a face that the detector found, and the five of them by which it is aligned.
+
+Costs half an embedding's invocation, and is paid only for pictures that are embedded: the detector's own points are off by 2 % of the
+face, the mesh's by 1 %, and that is a third of the false non-matches (docs/BENCHMARKS.md).
+"""
+
+from __future__ import annotations
+
+from math import atan2, exp, hypot
+
+import cv2
+import numpy as np
+from msgspec import Struct
+
+from agent.vision.engine import Network, dequantise
+from agent.vision.faces import LEFT_EYE, MOUTH, RIGHT_EYE, Floats
+from agent.vision.pixels import input_buffer, into_input
+from hw.interfaces import Pixels
+
+INPUT_PX = 192
+CROP_PER_EYES = 3.9
+"""Side of the cut in distances between the eyes, or between eyes and mouth where that is larger (a turned head's eyes come together):
+1.5 times the face's box, as the network was trained."""
+
+# The mesh's numbers of the corners of each eye, the tip of the nose and the corners of the mouth, right and left as the person has them.
+RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS = (33, 133), (362, 263)
+NOSE_TIP, MOUTH_RIGHT, MOUTH_LEFT = 1, 61, 291
+
+
+class Mesh(Struct, frozen=True):
+    """`points` is 468 x 3: x, y in pixels of the frame, z in the same unit, towards the camera negative. `score` is 0..1."""
+
+    points: Floats
+    score: float
+
+    def five(self) -> Floats:
+        """Eyes, nose, corners of the mouth (5 x 2, pixels of the frame) in the order of align.ARCFACE."""
+        xy = self.points[:, :2]
+        eyes = xy[list(RIGHT_EYE_CORNERS)].mean(axis=0), xy[list(LEFT_EYE_CORNERS)].mean(axis=0)
+        return np.stack([*eyes, xy[NOSE_TIP], xy[MOUTH_RIGHT], xy[MOUTH_LEFT]])
+
+
+class Landmarks:
+    """Facemesh. Not thread-safe: its buffers are used again by each call."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._cut: Pixels = np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8)
+        self._input = input_buffer(INPUT_PX)
+
+    def __call__(self, pixels: Pixels, points_px: Floats) -> Mesh:
+        """The mesh of a face of the frame, from the detector's six points."""
+        matrix = upright_cut(points_px)
+        cv2.warpAffine(pixels, matrix, (INPUT_PX, INPUT_PX), dst=self._cut, flags=cv2.INTER_LINEAR)
+        into_input(self._cut, self._input)
+        points, face = self._network.run(self._input)
+        logit = float(dequantise(face.reshape(-1), self._network.outputs[1])[0])
+        return Mesh(_back(dequantise(points.reshape(-1, 3), self._network.outputs[0]), matrix), 1 / (1 + exp(-logit)))
+
+
+def upright_cut(points_px: Floats) -> Floats:
+    """The 2 x 3 matrix from the frame into a cut in which the eyes lie level and the face is in the middle."""
+    right, left, mouth = (points_px[i].astype(float) for i in (RIGHT_EYE, LEFT_EYE, MOUTH))
+    eyes, across = (right + left) / 2, left - right
+    middle = (eyes + mouth) / 2
+    side = CROP_PER_EYES * max(hypot(*across), hypot(*(mouth - eyes)), 1.0)
+    turn, scale = atan2(across[1], across[0]), INPUT_PX / side
+    a, b = scale * np.cos(turn), scale * np.sin(turn)
+    x, y = middle
+    half = INPUT_PX / 2
+    return np.array([[a, b, half - a * x - b * y], [-b, a, half + b * x - a * y]], np.float32)
+
+
+def _back(points: Floats, matrix: Floats) -> Floats:
+    """Points of the cut in the frame; depth is scaled alike."""
+    inverse = cv2.invertAffineTransform(matrix)
+    out = np.empty_like(points)
+    out[:, :2] = points[:, :2] @ inverse[:, :2].T + inverse[:, 2]
+    out[:, 2] = points[:, 2] * np.float32(hypot(inverse[0, 0], inverse[0, 1]))
+    return out

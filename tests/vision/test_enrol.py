@@ -1,0 +1,76 @@
+"""Making a template of a picture: the right person, or a reason to act on."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from agent.core.identity import cosine
+from agent.vision.build import build_enroller
+from agent.vision.engine import open_engine
+from agent.vision.enrol import Enroller, Template, TemplateRefused
+from models_tflite.manifest import load_manifest
+from tests.vision.people import canvas_with, portrait, whole_picture
+
+
+@pytest.fixture(scope="module")
+def enroller() -> Enroller:
+    return build_enroller(open_engine("litert", 1), load_manifest())
+
+
+def reason_of(result: Template | TemplateRefused) -> str:
+    assert isinstance(result, TemplateRefused), result
+    assert ":" in result.advice
+    return result.reason
+
+
+def test_two_pictures_of_one_person_match_and_those_of_two_do_not(enroller):
+    owner = enroller.template_from_picture(whole_picture(portrait("owner", "enrolment")))
+    again = enroller.template_from_picture(whole_picture(portrait("owner")))
+    stranger = enroller.template_from_picture(whole_picture(portrait("stranger")))
+    assert all(isinstance(made, Template) and len(made.embedding) == 192 * 4 for made in (owner, again, stranger))
+    assert cosine(owner.embedding, again.embedding) > 0.6
+    assert cosine(owner.embedding, stranger.embedding) < 0.3
+
+
+def test_the_template_is_of_unit_length_and_names_its_network(enroller):
+    owner = enroller.template_from_picture(whole_picture(portrait("owner")))
+    assert cosine(owner.embedding, owner.embedding) == pytest.approx(1, abs=1e-5)
+    assert owner.embedder_id == load_manifest().embedder_id
+    assert owner.quality > 0.5
+
+
+def test_a_picture_without_a_face_is_refused(enroller):
+    assert reason_of(enroller.template_from_picture(np.full((480, 640, 3), 120, np.uint8))) == "no_face"
+
+
+def test_nobody_is_enrolled_from_a_picture_of_two(enroller):
+    left, _ = canvas_with(portrait("owner"), 110, (160, 240))
+    right, _ = canvas_with(portrait("stranger"), 100, (480, 240))
+    both = np.hstack([left[:, :320], right[:, 320:]])
+    assert reason_of(enroller.template_from_picture(both)) == "several_faces"
+
+
+def test_somebody_far_behind_does_not_prevent_an_enrolment(enroller):
+    left, _ = canvas_with(portrait("owner"), 150, (200, 240))
+    right, _ = canvas_with(portrait("stranger"), 45, (560, 240))
+    both = np.hstack([left[:, :460], right[:, 460:]])
+    assert isinstance(enroller.template_from_picture(both), Template)
+
+
+def test_a_small_a_dark_a_glaring_and_a_blurred_face_each_get_their_own_advice(enroller):
+    good, _ = canvas_with(portrait("owner"), 140, (320, 240))
+    small, _ = canvas_with(portrait("owner"), 45, (320, 240))
+    assert isinstance(enroller.template_from_picture(good), Template)
+    assert reason_of(enroller.template_from_picture(small)) == "too_small"
+    assert reason_of(enroller.template_from_picture((good * 0.25).astype(np.uint8))) == "too_dark"
+    assert reason_of(enroller.template_from_picture(np.clip(good.astype(int) + 170, 0, 255).astype(np.uint8))) == "too_bright"
+    assert reason_of(enroller.template_from_picture(cv2.GaussianBlur(good, (0, 0), 5))) == "blurred"
+
+
+def test_a_very_large_picture_gives_the_template_of_a_smaller_one(enroller):
+    picture = whole_picture(portrait("owner"))
+    large = cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    made = enroller.template_from_picture(picture), enroller.template_from_picture(large)
+    assert cosine(made[0].embedding, made[1].embedding) > 0.9
