@@ -23,7 +23,7 @@ from agent.vision.track import Picture, Track, Tracker, TrackSettings
 from hw.interfaces import Frame, Pixels
 
 LEAST_MESH_SCORE = 0.5
-"""Where the mesh sees no face, the detector was mistaken: such a box is tracked and never compared."""
+"""Where the mesh sees no face, the detector was mistaken or something is in front of the face: nothing is compared."""
 
 
 class Stages(NamedTuple):
@@ -113,6 +113,7 @@ class Chain:
         with self.times.stage("landmarks"):
             mesh = self._stages.landmarks(pixels, track.face.points_px)
         if mesh.score < LEAST_MESH_SCORE:
+            self._tracker.doubt(track)
             return
         with self.times.stage("align"):
             aligned = self._aligner(pixels, mesh.five())

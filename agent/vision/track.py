@@ -146,6 +146,11 @@ class Tracker:
         track.strikes += 1
         return track if track.strikes < self._settings.strikes else self._replace(track, picture)
 
+    def doubt(self, track: Track) -> None:
+        """A closer look saw no face in a track's box. One that never had a face is dropped; a person may have a hand before theirs."""
+        if not track.pictures:
+            self._tracks.pop(track.id, None)
+
     def _merge(self, track: Track, picture: Picture) -> None:
         track.pictures.append(picture)
         if len(track.pictures) > self._settings.most_pictures:

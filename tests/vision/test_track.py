@@ -136,6 +136,15 @@ def test_a_clear_picture_weighs_more_than_a_poor_one():
     assert float(track.voice() @ clear) > float(track.voice() @ poor)
 
 
+def test_a_box_without_a_face_is_dropped_and_a_person_with_a_hand_before_their_face_is_not():
+    tracker = Tracker(SETTINGS)
+    stand(tracker, OWNER, 3)
+    tracker.update([face(100), face(400)], 0.2)
+    for track in tracker.live():
+        tracker.doubt(track)
+    assert [track.id for track in tracker.live()] == [1]
+
+
 def cross(tracker: Tracker, embed: bool) -> list:
     """Owner and thief walk through each other; every frame both are found, in an order that means nothing."""
     heard = []
