@@ -1,7 +1,7 @@
 """The embedded broker, for a demo or a first try on one machine: amqtt (pure Python, MQTT 3.1.1), bound to this machine only.
 
-It has no passwords and no access lists, which is why it refuses to listen to a network, and it keeps no sessions: a command that is given while
-a door is away does not wait for it. A site runs Mosquitto; docs/PROTOCOL.md says how.
+It has no passwords and no access lists, which is why it refuses to listen to a network, and it keeps no sessions: a command that is given
+while a door is away does not wait for it. A site runs Mosquitto; docs/PROTOCOL.md says how.
 """
 
 from __future__ import annotations

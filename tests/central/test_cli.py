@@ -17,7 +17,8 @@ NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
 
 
 def told(sequence: int) -> Told:
-    return Told("hq", "front", Event(sequence=sequence, journal="aa", id=f"id-{sequence}", kind="access.granted", at=NOW, mono_s=1.0, data={"a": 1}))
+    event = Event(sequence=sequence, journal="aa", id=f"id-{sequence}", kind="access.granted", at=NOW, mono_s=1.0, data={"a": 1})
+    return Told("hq", "front", event)
 
 
 @pytest.fixture

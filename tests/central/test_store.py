@@ -18,8 +18,9 @@ NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
 
 
 def told(sequence: int, *, journal: str = "aa", door: str = "front", identity: str = "", kind: str = "access.granted") -> Told:
-    return Told("hq", door, Event(sequence=sequence, journal=journal, id=identity or f"{door}-{journal}-{sequence}", kind=kind, at=NOW, mono_s=1.5,
-                                  data={"score": 0.61, "name": "Zoë"}))  # fmt: skip
+    identity = identity or f"{door}-{journal}-{sequence}"
+    data = {"score": 0.61, "name": "Zoë"}
+    return Told("hq", door, Event(sequence=sequence, journal=journal, id=identity, kind=kind, at=NOW, mono_s=1.5, data=data))
 
 
 @pytest.fixture
@@ -86,7 +87,9 @@ def test_events_that_overtake_each_other_within_a_batch_leave_no_gap(store: Stor
 
 
 @given(st.lists(st.lists(st.integers(1, 30), max_size=8), max_size=8))
-def test_open_gaps_are_exactly_the_numbers_missing_below_the_highest(tmp_path_factory: pytest.TempPathFactory, batches: list[list[int]]) -> None:
+def test_open_gaps_are_exactly_the_numbers_missing_below_the_highest(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[int]]
+) -> None:
     store = Store(tmp_path_factory.mktemp("gaps") / "central.db")
     for batch in batches:
         commit(store, *batch)

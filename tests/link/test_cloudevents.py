@@ -16,8 +16,15 @@ from agent.errors import WireError
 from agent.link.acks import Ack, as_ranges, encode_ack, parse_ack
 from agent.link.cloudevents import Told, from_cloudevent, to_cloudevent
 
-EVENT = Event(sequence=42, journal="7c479077", id="01a206fc-b067-7668-9cd3-f5e079559fef",
-              kind="access.denied", at=datetime(2026, 3, 2, 8, 30, 0, 125000, tzinfo=timezone.utc), mono_s=3063.25, data={"reasons": ["face_mismatch"]})  # fmt: skip
+EVENT = Event(
+    sequence=42,
+    journal="7c479077",
+    id="01a206fc-b067-7668-9cd3-f5e079559fef",
+    kind="access.denied",
+    at=datetime(2026, 3, 2, 8, 30, 0, 125000, tzinfo=timezone.utc),
+    mono_s=3063.25,
+    data={"reasons": ["face_mismatch"]},
+)
 
 
 def test_an_event_is_written_as_the_standard_asks() -> None:

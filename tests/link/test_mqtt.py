@@ -73,7 +73,8 @@ class Wire:
 
 
 def linked(count: int, **settings: Any) -> tuple[Link, Waiting, Any, list[Command | Refusal]]:
-    journal, taken = Waiting(count), []
+    journal = Waiting(count)
+    taken: list[Command | Refusal] = []
     config = parse_config({"site": "hq", "door": "front", "link": {"window": 10, "ack_timeout_s": 5.0, **settings}})
     link = Link(config, journal, taken.append, clock=FixedClock())
     wire = Wire()

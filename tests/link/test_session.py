@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from agent.errors import ConfigError
 from agent.link.session import Address, Say, Session
@@ -140,7 +141,7 @@ def test_pauses_between_attempts_grow_to_a_limit_and_differ_between_doors() -> N
 @pytest.mark.parametrize("field", ["password_file", "ca_file"])
 def test_a_file_that_is_missing_stops_the_start_and_is_named(tmp_path: Path, field: str) -> None:
     with pytest.raises(ConfigError, match="nowhere"):
-        Session(Address(user="door", **{field: str(tmp_path / "nowhere")}), "door", Listener())
+        Session(replace(Address(user="door"), **{field: str(tmp_path / "nowhere")}), "door", Listener())
 
 
 def test_waking_a_session_that_has_ended_touches_nothing() -> None:

@@ -338,7 +338,7 @@ def told_by_doors_that_were_killed(folder: Path, size: int, pause_s: float) -> l
 
 def found_after(folder: Path) -> list[tuple[str, ...]]:
     journal = Journal(folder, FixedClock())
-    found = [(event.journal, str(event.sequence), event.id) for event in waiting(journal)]
+    found: list[tuple[str, ...]] = [(event.journal, str(event.sequence), event.id) for event in waiting(journal)]
     journal.close()
     return found
 

@@ -291,6 +291,6 @@ def drop_connection(link: Link) -> None:
     import paho.mqtt.client as paho
 
     for client in [thing for thing in gc.get_objects() if isinstance(thing, paho.Client)]:
-        sock = client.socket()
+        sock: Any = client.socket()
         if sock is not None and client._client_id == b"doorward-hq-front":
             sock.shutdown(socket.SHUT_RDWR)
