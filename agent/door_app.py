@@ -90,6 +90,7 @@ def _guard(
     watch = BundleWatch(bundles, rules, lambda rules: inbox.put(NewRules(rules)))
     reader, inputs = GpioWiegandLines(config.reader.d0_pin, config.reader.d1_pin, pins), GpioInputs(names, pins)
     reader.start(lambda bit, at_s: inbox.put(Edge(bit, at_s)))
+    parts.framer.listening_since(clock.mono_s())
     inputs.start(lambda name, active, at_s: inbox.put(InputEdge(name, active, at_s)))
     link.start()
     watch.start()

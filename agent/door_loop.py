@@ -21,7 +21,7 @@ from agent.core.commands import Command, Refusal
 from agent.core.credentials import WiegandFramer
 from agent.core.debounce import Debounce
 from agent.core.decide import Case, Decision, DecisionPolicy, View, decide, view_at
-from agent.core.messages import CredentialRead, DoorMode, EvidenceRequest, Observation, ReadFault, VisionHealth
+from agent.core.messages import CLOCK_SLACK_S, CredentialRead, DoorMode, EvidenceRequest, Observation, ReadFault, VisionHealth
 from agent.core.reasons import SENTENCES
 from agent.errors import DoorwardError, HardwareError, WireError
 from agent.inbox import Inbox
@@ -37,9 +37,6 @@ MAX_CASES = 8
 HEALTH_EVERY_S = 5.0
 REPEAT_READ_S = 0.5
 """Readers send a fob that stays in their field again and again; the same one within this time of its case is no new case."""
-
-CLOCK_SLACK_S = 0.1
-"""Door and vision share one clock; an observation from later than now plus this is no observation."""
 
 MAX_FAILED_TURNS = 5
 """So many turns in a row that end in an unexpected exception mean that the program is broken: it stops in the safe state and is restarted."""
@@ -199,7 +196,11 @@ class DoorLoop:
         if len(self._cases) >= MAX_CASES:
             self._take_read_fault(ReadFault(reader=read.reader, fault="too_many_waiting", bits=read.bits, at_s=read.read_s))
             return
-        case = Case(read=read, access=may_pass(self._access, read.key, self._clock.wall()), started_s=read.read_s)
+        case = Case(
+            read=read,
+            access=may_pass(self._access, read.key, self._clock.wall()),
+            started_s=min(read.read_s, self._clock.mono_s()),
+        )
         self._cases.append(case)
         self._ask_cases()
 
@@ -222,7 +223,7 @@ class DoorLoop:
                 continue
             if isinstance(message, VisionHealth):
                 self._vision = message
-            elif message.taken_s > self._clock.mono_s() + CLOCK_SLACK_S:
+            elif not message.taken_s <= self._clock.mono_s() + CLOCK_SLACK_S:  # so put, it refuses NaN too
                 self._garbage += 1
                 log.warning("door observation from the future taken_s=%s", message.taken_s)
             elif self._seen is None or message.taken_s >= self._seen.taken_s:

@@ -78,18 +78,20 @@ class WiegandFramer:
     """Collects the bits of one reader. Feed edges with `edge`, ask `due_s` when to call `flush`.
 
     Truncated or overlong frames are never turned into a shorter valid one: a frame counts only with silence before and after it.
-    `listening_since_s` is when the first edge could have been heard: what comes sooner after it than a silence may be the end of a
-    longer frame.
     """
 
-    def __init__(self, reader: str, formats: tuple[WiegandFormat, ...], listening_since_s: float = float("-inf")) -> None:
+    def __init__(self, reader: str, formats: tuple[WiegandFormat, ...]) -> None:
         self._reader = reader
         self._formats = formats
         self._lengths = frozenset(f.length for f in formats)
         self._bits: list[str] = []
-        self._last_s = listening_since_s
+        self._last_s = float("-inf")
         self._longest_gap_s = 0.0
         self._poisoned = False
+
+    def listening_since(self, at_s: float) -> None:
+        """The first edge can be heard from now on: what comes within a silence of it may be the end of a longer frame."""
+        self._last_s = at_s
 
     def edge(self, bit: int, at_s: float) -> ReadFault | None:
         """Take one bit. Returns an 'overrun' when it comes so soon after a flushed frame that it must have belonged to it."""

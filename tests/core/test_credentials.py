@@ -273,6 +273,7 @@ def test_it_does_not_matter_how_often_the_loop_asks(noise, data):
 
 def test_a_framer_that_opens_onto_a_frame_under_way_reads_it_as_noise():
     """The door program starts while a 34-bit card is being sent: its last 26 bits are not a fob."""
-    target = WiegandFramer("front", (H10301,), listening_since_s=0.999)
+    target = framer()
+    target.listening_since(0.999)
     assert credentials(play(evenly(KNOWN), target)) == []
     assert credentials(play(evenly(KNOWN, 2.0), target)) == [KNOWN]

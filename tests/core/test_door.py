@@ -338,6 +338,13 @@ def test_a_lock_down_waits_for_the_person_leaving_and_not_for_the_one_who_was_le
     assert not door.released(6.0)
 
 
+def test_a_request_to_exit_whose_time_is_over_holds_up_no_command():
+    door = Door()
+    door.feel(rex(1.0))
+    door.feel(grant(2.0, 10.0))
+    assert Secure() in door.feel(LockNow(at_s=6.0, by="guard"))
+
+
 def test_somebody_who_has_left_does_not_hold_up_a_lock_down():
     door = Door()
     door.feel(rex(1.0))
