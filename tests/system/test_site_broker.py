@@ -33,7 +33,7 @@ class Authority:
         if shutil.which("openssl") is None:
             pytest.fail("this test needs the openssl program: apt-get install openssl")
         self._folder = folder
-        self._run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=site authority",
+        self._run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=site",
                   "-keyout", "ca.key", "-out", "ca.crt")  # fmt: skip
 
     def issue(self, name: str) -> None:
@@ -61,7 +61,12 @@ def access_list() -> str:
     assert len(lines) == 8
     patterns = [line for line in lines if line.startswith("pattern")]
     door = [line for line in lines if not line.startswith("pattern")]
-    historian = ["user historian", "topic read doorward/+/+/evt", "topic read doorward/+/+/online", "topic write doorward/+/+/ack"]
+    historian = [
+        "user historian",
+        "topic read doorward/+/+/evt",
+        "topic read doorward/+/+/online",
+        "topic write doorward/+/+/ack",
+    ]
     people = ["user anna", "topic read doorward/+/+/result/+", "user ben", "topic read doorward/+/+/result/+"]
     return "\n".join([*patterns, *door, *historian, *people]) + "\n"
 
@@ -105,7 +110,9 @@ def test_door_historian_and_guard_meet_over_tls_and_nobody_gives_commands_under_
         link.close()
         journal.close()
         historian.stop()
-    assert [(command.user, command.command if isinstance(command, Refusal) else command.name) for command in taken] == [("anna", "lock")]
+    assert [(command.user, command.command if isinstance(command, Refusal) else command.name) for command in taken] == [
+        ("anna", "lock")
+    ]
 
 
 def obey(link: Link, taken: list[Command | Refusal], command: Command | Refusal) -> None:
