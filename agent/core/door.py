@@ -240,7 +240,7 @@ def _must_stay_released(state: DoorState, now_s: float) -> bool:
 
 
 def _release(state: DoorState, event: ReleaseLockDown, rules: DoorRules) -> Step:
-    if state.mode is not DoorMode.LOCKED_DOWN:
+    if state.mode not in (DoorMode.LOCKED_DOWN, DoorMode.BLOCKED):
         return state, ()
     state = msgspec.structs.replace(state, mode=DoorMode.LOCKED)
     return state, (Report("mode.changed", {"mode": state.mode.value, "by": event.by, "open": state.open}),)

@@ -312,6 +312,13 @@ def test_a_lock_down_holds_at_once_and_lasts_until_it_is_released():
     assert door.feel(grant(1002.0)) == (Pulse(3.0),)
 
 
+def test_a_door_that_was_blocked_can_be_released_too():
+    """A block survives a restart; without this nothing but a file on the controller would end it."""
+    door = Door(mode=DoorMode.BLOCKED)
+    door.feel(ReleaseLockDown(at_s=1.0, by="guard"))
+    assert door.state.mode is DoorMode.LOCKED
+
+
 def test_a_release_without_a_lock_down_changes_nothing():
     door = Door()
     assert door.feel(ReleaseLockDown(at_s=1.0, by="guard")) == ()
