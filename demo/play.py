@@ -66,7 +66,7 @@ class Play:
         last_bit_s = self.stage.present(bits)
         event = None
         if reported:
-            event = self._await_decision(known)
+            event = await_decision(self.stage, known, ANSWER_WITHIN_S)
         else:
             self.stage.rig.wait_for(lambda seen: any(_released(level) for level in seen[outputs:]), ANSWER_WITHIN_S)
         moved = next((level.at_s for level in self.stage.rig.outputs[outputs:] if _released(level)), None)
@@ -78,15 +78,17 @@ class Play:
         self.stage.walk_through(OPEN_S)
         time.sleep(0.2)
 
-    def _await_decision(self, known: set[str]) -> dict[str, Any]:
-        found: list[dict[str, Any]] = []
 
-        def there() -> bool:
-            found[:] = [e for e in self.stage.events() if e["id"] not in known and e["type"].startswith("doorward.access.")]
-            return bool(found)
+def await_decision(stage: Stage, known: set[str], timeout_s: float) -> dict[str, Any]:
+    """The first decision that the historian has beyond the `known` events; raises DoorwardError when none comes in time."""
+    found: list[dict[str, Any]] = []
 
-        self.stage.wait(there, ANSWER_WITHIN_S, "the historian has no decision")
-        return found[-1]
+    def there() -> bool:
+        found[:] = [e for e in stage.events() if e["id"] not in known and e["type"].startswith("doorward.access.")]
+        return bool(found)
+
+    stage.wait(there, timeout_s, "the historian has no decision")
+    return found[-1]
 
 
 def _released(level: Any) -> bool:

@@ -32,7 +32,7 @@ from agent.vision.build import build_enroller
 from agent.vision.engine import open_engine
 from agent.vision.enrol import Enroller, Template, TemplateRefused
 from central.bundles import write_bundle
-from central.store import Store, StoreError
+from central.store import Kept, Store, StoreError
 from demo.supervisor import Program, Supervisor
 from hw.camera_sim import CameraFarEnd
 from hw.interfaces import Pixels
@@ -58,6 +58,7 @@ class StageOptions(Struct, frozen=True, kw_only=True):
     camera: str = ""
     """A real camera or film instead of the simulated one, as vision.camera takes it."""
     without_vision: str = "deny"
+    without_template: str = "deny"
     pulse_s: float = 1.5
     face_wait_s: float = 1.5
     mismatch_wait_s: float = 0.8
@@ -110,9 +111,12 @@ class Stage:
         return self.rig.wiegand(bits, D0_PIN, D1_PIN)
 
     def enrol(self, pictures: tuple[Path, ...]) -> None:
-        """Make templates of the cardholder's photographs and write the door's signed access bundle."""
-        enroller = build_enroller(open_engine("auto", 1), load_manifest())
-        templates = [_template_of(path, enroller) for path in pictures]
+        """Make templates of the cardholder's photographs and write the door's access bundle."""
+        enroller = open_enroller()
+        self.write_access(tuple(_template_of(path, enroller) for path in pictures))
+
+    def write_access(self, templates: tuple[Template, ...]) -> None:
+        """Make keys for centre and door, and write the door's bundle: signed, templates sealed."""
         rules = demo_rules(tuple(t.embedding for t in templates), load_manifest().embedder_id)
         centre_key, _ = make_centre_keys(self.folder)
         _, door_pub = make_door_keys(self.folder)
@@ -122,10 +126,14 @@ class Stage:
 
     def events(self) -> list[dict[str, Any]]:
         """Everything the historian has committed, as CloudEvents; nothing before it has made its database."""
+        return [msgspec.json.decode(to_cloudevent(kept.told.event, SITE, DOOR)) for kept in self.kept()]
+
+    def kept(self) -> list[Kept]:
+        """The historian's rows as they are."""
         if not self._database_made():
             return []
         with closing(Store(self.database, reader=True)) as store:
-            return [msgspec.json.decode(to_cloudevent(kept.told.event, SITE, DOOR)) for kept in store.events()]
+            return list(store.events())
 
     def _database_made(self) -> bool:
         """Its schema comes in the historian's first transaction; there is a moment with a file and no tables."""
@@ -206,6 +214,11 @@ class Stage:
         if self._film is not None:
             self._film.close()
         self.rig.close()
+
+
+def open_enroller() -> Enroller:
+    """What makes templates, with the networks that the door uses."""
+    return build_enroller(open_engine("auto", 1), load_manifest())
 
 
 def _template_of(path: Path, enroller: Enroller) -> Template:
@@ -301,6 +314,7 @@ face_wait_s = {o.face_wait_s}
 mismatch_wait_s = {o.mismatch_wait_s}
 vision_wait_s = 0.5
 without_vision = "{o.without_vision}"
+without_template = "{o.without_template}"
 
 [deployment]
 profile = "workplace-eu"

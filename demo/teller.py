@@ -39,11 +39,16 @@ class Teller:
         """What the door did, why, and how long it took."""
         if answer.relay_ms is not None:
             self.tell(self._paint(32, f"The lock lets go {answer.relay_ms:.1f} ms after the fob's last bit."))
-        if answer.event is None:
-            return
-        data = answer.event["data"]
+        if answer.event is not None:
+            self.event(answer.event)
+
+    def event(self, event: dict[str, Any]) -> None:
+        """A decision as the historian has it: verdict, reasons, numbers, picture."""
+        data = event["data"]
         if not data["granted"]:
             self.tell(self._paint(31, f"The door stays shut (decided after {data['decided_ms']:.0f} ms)."))
+        else:
+            self.tell(f"Granted, decided {data['decided_ms']:.1f} ms after the fob's last bit.")
         for sentence, code in zip(data["sentences"], data["reasons"], strict=True):
             self.tell(f"  because {sentence} [{code}]")
         if (match := data.get("match")) is not None:
@@ -51,7 +56,7 @@ class Teller:
                 f"  likeness {match['score']:.2f}, needed {match['threshold']:.2f} (at most {match['fmr']:g} of strangers reach it),"
                 f" from {match['pictures']} pictures of a face {match['face_px']:.0f} px wide"
             )
-        self._picture(answer.event)
+        self._picture(event)
 
     def _picture(self, event: dict[str, Any]) -> None:
         path = self._pictures / f"{event['id']}.jpg"

@@ -133,9 +133,9 @@ def _receive(wire: socket.socket) -> bytes:
         return b""
 
 
-def seconds_high(outputs: list[Level], pin: int, until_s: float) -> list[float]:
-    """How long each stretch lasted in which the output was high; an unfinished one counts up to `until_s`."""
-    stretches: list[float] = []
+def stretches_high(outputs: list[Level], pin: int, until_s: float) -> list[tuple[float, float]]:
+    """When an output went high and when it went low again; an unfinished stretch counts up to `until_s`."""
+    stretches: list[tuple[float, float]] = []
     since_s: float | None = None
     for level in outputs:
         if level.pin != pin:
@@ -143,6 +143,11 @@ def seconds_high(outputs: list[Level], pin: int, until_s: float) -> list[float]:
         if level.high and since_s is None:
             since_s = level.at_s
         elif not level.high and since_s is not None:
-            stretches.append(level.at_s - since_s)
+            stretches.append((since_s, level.at_s))
             since_s = None
-    return stretches if since_s is None else [*stretches, until_s - since_s]
+    return stretches if since_s is None else [*stretches, (since_s, until_s)]
+
+
+def seconds_high(outputs: list[Level], pin: int, until_s: float) -> list[float]:
+    """How long each of those stretches lasted."""
+    return [end_s - start_s for start_s, end_s in stretches_high(outputs, pin, until_s)]

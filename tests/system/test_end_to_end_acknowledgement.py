@@ -36,7 +36,17 @@ def config_for(broker: Broker, **link: Any) -> Config:
 
 
 def central_process(broker: Broker, folder: Path) -> Process:
-    command = [sys.executable, "-m", "agent.cli", "central", "run", "--port", str(broker.port), "--database", str(folder / "central.db")]
+    command = [
+        sys.executable,
+        "-m",
+        "agent.cli",
+        "central",
+        "run",
+        "--port",
+        str(broker.port),
+        "--database",
+        str(folder / "central.db"),
+    ]
     return Process(command, folder / "central.log")
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.messages import DoorMode
+from agent.core.messages import Event
 from demo.people import fetch_people, find
-from demo.run import decision_words, open_stage
+from demo.run import open_stage
 from demo.scene import Scene
 from demo.stage import CONTACT_PIN, OWNER_FOB, RELAY_PIN, UNKNOWN_FOB, Stage, StageOptions
 from demo.walks import stand
-from hw.rig import seconds_high
+from hw.rig import stretches_high
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
@@ -50,7 +50,7 @@ class Killer:
             name = self._random.choice([name for name, left in self._left.items() if left])
             if self._stage.programs[name].kill(signal.SIGKILL):
                 self._left[name] -= 1
-            time.sleep(self._random.uniform(0.02, 0.9))
+            time.sleep(self._random.uniform(0.02, 1.1))
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +105,11 @@ def test_while_everything_is_killed_at_random_nothing_is_lost_and_nobody_slips_i
     stage.wait_until_guarding(30.0)
 
     lost = stage.audit(60.0)
-    events = stage.events()
-    granted = [event for event in events if event["type"] == "doorward.access.granted"]
-    outputs = list(stage.rig.outputs)
-    openings = [level.at_s for before, level in zip([None, *outputs], outputs, strict=False) if _rises(before, level)]
-    too_long = [s for s in seconds_high(outputs, RELAY_PIN, time.monotonic()) if s > PULSE_S + SLACK_S]
-    wrong = [at_s for at_s in openings if at_s > stranger_since_s]
+    events = [kept.told.event for kept in stage.kept()]
+    granted = [event for event in events if event.kind == "access.granted"]
+    openings = stretches_high(list(stage.rig.outputs), RELAY_PIN, time.monotonic())
+    wrong = [start_s for start_s, _ in openings if start_s > stranger_since_s]
+    too_long = [late for opening in openings if (late := _beyond_pulse_s(opening, granted)) > SLACK_S]
 
     starts = {name: stage.programs[name].starts for name in PROGRAMS}
     print(f"{reads} reads, starts {starts}, {len(events)} events, {len(granted)} granted, {len(openings)} openings")
@@ -118,11 +117,13 @@ def test_while_everything_is_killed_at_random_nothing_is_lost_and_nobody_slips_i
     assert lost == []
     assert wrong == []
     assert too_long == []
-    assert {decision_words(event) for event in granted} == {"granted face_match"}
-    assert len(openings) > 20
+    assert {tuple(event.data["reasons"]) for event in granted} == {("face_match",)}
+    assert len(openings) > KILLS_EACH // 5, "the owner was hardly ever let in: the test proves nothing"
     assert len(granted) >= len(openings), "an opening without a record"
-    assert DoorMode.LOCKED_OPEN.value not in {event["data"].get("mode") for event in events}
 
 
-def _rises(before, level) -> bool:
-    return level.pin == RELAY_PIN and bool(level.high) and not (before is not None and before.high)
+def _beyond_pulse_s(opening: tuple[float, float], granted: list[Event]) -> float:
+    """How long the relay stayed on beyond the pulse of the last grant before it went off: each grant begins the pulse anew."""
+    start_s, end_s = opening
+    last_s = max((event.mono_s for event in granted if event.mono_s <= end_s), default=start_s)
+    return end_s - max(last_s, start_s) - PULSE_S
