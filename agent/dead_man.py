@@ -7,6 +7,7 @@ anything else exists (no threads, no pins), so it shares its parent's memory.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -27,11 +28,11 @@ class DeadMan:
         """Fork the child. Call it before the first thread and before the pins are opened: the child opens them itself, later."""
         read_end, write_end = os.pipe()
         pid = os.fork()
-        if pid:
-            os.close(read_end)
-            return cls(pid, write_end)
-        os.close(write_end)
-        _wait_and_act(read_end, make_safe)
+        if pid == 0:
+            os.close(write_end)
+            _wait_and_act(read_end, make_safe)
+        os.close(read_end)
+        return cls(pid, write_end)
 
     @property
     def alive(self) -> bool:
@@ -50,10 +51,8 @@ class DeadMan:
         """The child ends without touching the lock."""
         if not self.alive:
             return
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it ended between the question and the farewell
             os.write(self._pipe, _FAREWELL)
-        except BrokenPipeError:
-            pass  # it ended between the question and the farewell, and has nothing left to do
         os.close(self._pipe)
         os.waitpid(self._pid, 0)
         self._pid = 0

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from gpiozero import OutputDevice
-from models_tflite.manifest import Manifest, load_manifest
 
 from agent.clock import Clock, SystemClock
 from agent.config import Config
@@ -21,6 +20,7 @@ from agent.core.decide import DecisionPolicy
 from agent.core.identity import FaceRules
 from agent.dead_man import DeadMan
 from agent.door_loop import DoorLoop, Edge, Fault, InputEdge, Item, NewRules, Parts, run_turns
+from agent.errors import HardwareError
 from agent.inbox import Inbox
 from agent.link.mqtt import Link
 from agent.local_socket import Receiver, Sender
@@ -33,6 +33,7 @@ from hw.board import open_pins
 from hw.inputs_gpio import GpioInputs
 from hw.lock_gpio import RelayLock
 from hw.reader_wiegand import GpioWiegandLines
+from models_tflite.manifest import Manifest, load_manifest
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +63,13 @@ def run_door(config: Config, stopped: Callable[[], bool]) -> int:
 
 
 def open_lock(config: Config, pins: Any, on_fault: Callable[[str], None]) -> RelayLock:
-    """The relay, held. Opening the pin already puts it into its safe state: no power on the coil."""
-    relay = OutputDevice(config.lock.relay_pin, active_high=config.lock.relay_active_high, initial_value=False, pin_factory=pins)
+    """The relay, held. Opening the pin already puts it into its safe state: no power on the coil. Raises HardwareError."""
+    try:
+        relay = OutputDevice(
+            config.lock.relay_pin, active_high=config.lock.relay_active_high, initial_value=False, pin_factory=pins
+        )
+    except Exception as error:  # gpiozero's back ends raise errors of their own kinds
+        raise HardwareError(f"lock.relay_pin: pin {config.lock.relay_pin} cannot be driven: {error}; who else has it?") from error
     return RelayLock(relay, config.lock.fail, on_fault)
 
 

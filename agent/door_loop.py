@@ -35,6 +35,9 @@ MAX_CASES = 8
 """Credentials that may wait for a face at once; more than that is a jammed or attacked reader."""
 
 HEALTH_EVERY_S = 5.0
+OVERRUN_TAKES_BACK_S = 1.0
+"""An opening this fresh is taken back when its frame turns out to have been longer."""
+
 REPEAT_READ_S = 0.5
 """Readers send a fob that stays in their field again and again; the same one within this time of its case is no new case."""
 
@@ -68,6 +71,13 @@ class Fault(Struct, frozen=True):
 
     what: str
     text: str
+
+
+class _Waiting(Struct, frozen=True):
+    """A case, and when it is asked again if nothing new is seen."""
+
+    case: Case
+    until_s: float
 
 
 Item = Edge | InputEdge | Command | Refusal | NewRules | Fault
@@ -109,7 +119,7 @@ class DoorLoop:
         self._clock = clock
         self._access = access
         self._state = door.DoorState(mode=mode)
-        self._cases: list[Case] = []
+        self._cases: list[_Waiting] = []
         self._seen: Observation | None = None
         self._vision: VisionHealth | None = None
         self._vision_status = ""
@@ -152,13 +162,8 @@ class DoorLoop:
         now_s = self._clock.mono_s()
         due = [self._parts.framer.due_s, door.next_deadline_s(self._state, self._parts.rules), self._health_due_s]
         due += [debounce.due_s for debounce in self._parts.debounced.values()]
-        due += [self._ask_again_s(case) for case in self._cases]
+        due += [waiting.until_s for waiting in self._cases]
         return max(0.0, min(1.0, *(t - now_s for t in due if t is not None)))
-
-    def _ask_again_s(self, case: Case) -> float:
-        policy = self._parts.policy
-        return next((t for wait in sorted({policy.vision_wait_s, policy.mismatch_wait_s, policy.face_wait_s})
-                     if (t := case.started_s + wait) > self._clock.mono_s()), case.started_s)  # fmt: skip
 
     def _keep_time(self) -> None:
         now_s = self._clock.mono_s()
@@ -191,7 +196,8 @@ class DoorLoop:
             self._take_read_fault(frame)
 
     def _take_read(self, read: CredentialRead) -> None:
-        if any(case.read.key == read.key and read.read_s - case.read.read_s < REPEAT_READ_S for case in self._cases):
+        waiting = (asked.case.read for asked in self._cases)
+        if any(earlier.key == read.key and read.read_s - earlier.read_s < REPEAT_READ_S for earlier in waiting):
             return
         if len(self._cases) >= MAX_CASES:
             self._take_read_fault(ReadFault(reader=read.reader, fault="too_many_waiting", bits=read.bits, at_s=read.read_s))
@@ -201,15 +207,20 @@ class DoorLoop:
             access=may_pass(self._access, read.key, self._clock.wall()),
             started_s=min(read.read_s, self._clock.mono_s()),
         )
-        self._cases.append(case)
+        self._cases.append(_Waiting(case, case.started_s))
         self._ask_cases()
 
     def _take_read_fault(self, fault: ReadFault) -> None:
+        if fault.fault == "overrun" and not fault.bits:
+            self._take_overrun(fault.at_s)  # the first surplus bit; the rest and its report follow when the line is silent
+            return
         self._read_faults += 1
-        if fault.fault == "overrun" and fault.at_s - self._last_grant_s < 1.0:
-            # More bits after a frame that opened the door: what was read was not what was sent
-            self._apply(door.LockNow(at_s=fault.at_s, by="reader overrun"))
         self.announce("reader.fault", msgspec.to_builtins(fault))
+
+    def _take_overrun(self, at_s: float) -> None:
+        """More bits after a frame that opened the door: what was read was not what was sent."""
+        if at_s - self._last_grant_s < OVERRUN_TAKES_BACK_S:
+            self._apply(door.LockNow(at_s=self._clock.mono_s(), by="reader overrun"))
 
     # -- deciding ------------------------------------------------------------------------------------------------------------
 
@@ -230,14 +241,14 @@ class DoorLoop:
                 self._seen = message
 
     def _ask_cases(self) -> None:
-        waiting: list[Case] = []
-        for case in self._cases:
+        waiting: list[_Waiting] = []
+        for case in (asked.case for asked in self._cases):
             now_s = self._clock.mono_s()
             answer = decide(case, view_at(self._seen, now_s), self._state.mode, self._parts.policy, now_s)
             if isinstance(answer, Decision):
                 self._carry_out(answer, now_s)
             else:
-                waiting.append(case)
+                waiting.append(_Waiting(msgspec.structs.replace(case, mismatch=answer.mismatch), answer.until_s))
         self._cases = waiting
 
     def _carry_out(self, decision: Decision, now_s: float) -> None:
@@ -277,7 +288,8 @@ class DoorLoop:
         if name == "contact":
             return door.ContactChanged(at_s=at_s, open=active)
         if name == "rex":
-            return door.RexPressed(at_s=at_s) if active else None
+            # Counted from now: a press that a busy loop finds late must still let somebody out
+            return door.RexPressed(at_s=self._clock.mono_s()) if active else None
         if name == "fire":
             return door.FireChanged(at_s=at_s, active=active)
         self.announce("tamper.active" if active else "tamper.cleared", {"input": name})

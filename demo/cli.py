@@ -13,7 +13,7 @@ from demo.scenarios import SCENARIOS
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "demo", help="people walk up to a simulated door; see and read what it decides",
-        description="People walk up to a simulated door; see and read what it decides. Everything but the far ends of camera and pins is real.",
+        description="People walk up to a simulated door; see and read what it decides. All but the far ends of camera and pins is real.",
         epilog="Scenarios: " + "; ".join(f"{s.name}: {s.story}" for s in SCENARIOS.values()),
     )  # fmt: skip
     parser.add_argument("--scenario", action="append", choices=list(SCENARIOS), metavar="NAME",

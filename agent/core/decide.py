@@ -52,6 +52,8 @@ class Case(Struct, frozen=True, kw_only=True):
     read: CredentialRead
     access: Access
     started_s: float
+    mismatch: Match | None = None
+    """The last face that was compared and was not the cardholder's; remembered for when vision falls silent afterwards."""
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -81,9 +83,10 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 
 class Wait(Struct, frozen=True, kw_only=True):
-    """Ask again at `until_s`, or when something new is seen."""
+    """Ask again at `until_s`, or when something new is seen; then with `mismatch` in the case."""
 
     until_s: float
+    mismatch: Match | None = None
 
 
 def decide(case: Case, view: View, mode: DoorMode, policy: DecisionPolicy, now_s: float) -> Decision | Wait:
@@ -118,8 +121,11 @@ def _without_template(case: Case, view: View, policy: DecisionPolicy, now_s: flo
 def _without_vision(case: Case, view: View, policy: DecisionPolicy, now_s: float) -> Decision | Wait:
     until_s = case.started_s + policy.vision_wait_s
     if now_s < until_s:
-        return Wait(until_s=until_s)
+        return Wait(until_s=until_s, mismatch=case.mismatch)
     why = Reason.VISION_MISSING if view.status == "missing" else Reason.VISION_STALE
+    if case.mismatch is not None:
+        # Whoever can make vision stall must not get past a face that was already found to be another's
+        return _decision(case, view, policy, now_s, case.mismatch, Reason.FACE_MISMATCH, why)
     if policy.without_vision == "fob_alone":
         return _decision(case, view, policy, now_s, None, Reason.FOB_ALONE_NO_VISION, why, granted=True)
     return _decision(case, view, policy, now_s, None, why)
@@ -129,18 +135,26 @@ def _by_face(
     case: Case, view: View, observation: Observation, holder: Cardholder, policy: DecisionPolicy, now_s: float
 ) -> Decision | Wait:
     if observation.embedder_id != policy.face.embedder_id:
-        return _decision(case, view, policy, now_s, None, Reason.TEMPLATE_OF_OTHER_MODEL)
+        return _decision(case, view, policy, now_s, None, Reason.VISION_OF_OTHER_MODEL)
     at_door = faces_at_door(observation, policy.face, now_s)
     match = best_match(holder.templates, at_door, policy.face)
     if match is not None and match.matches:
         return _decision(case, view, policy, now_s, match, Reason.FACE_MATCH, granted=True)
-    until_s = case.started_s + (policy.mismatch_wait_s if match is not None else policy.face_wait_s)
+    until_s = _look_until_s(case, match, policy)
     if now_s < until_s:
-        return Wait(until_s=until_s)
+        return Wait(until_s=until_s, mismatch=match or case.mismatch)
     if match is not None:
         return _decision(case, view, policy, now_s, match, Reason.FACE_MISMATCH)
     reason = Reason.FACE_NOT_CLEAR if observation.faces else Reason.NO_FACE_IN_VIEW
     return _decision(case, view, policy, now_s, None, reason)
+
+
+def _look_until_s(case: Case, match: Match | None, policy: DecisionPolicy) -> float:
+    """A face that does not match gets `mismatch_wait_s` for a better look, counted from when it came into view if that was later."""
+    last_s = case.started_s + policy.face_wait_s
+    if match is None:
+        return last_s
+    return min(last_s, max(case.started_s, match.first_seen_s) + policy.mismatch_wait_s)
 
 
 def _decision(

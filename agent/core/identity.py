@@ -42,6 +42,7 @@ class Match(Struct, frozen=True, kw_only=True):
     pictures: int
     quality: float
     face_px: float
+    first_seen_s: float
     embedder_id: str
 
     @property
@@ -66,7 +67,8 @@ def best_match(templates: tuple[bytes, ...], faces: list[FaceSeen], rules: FaceR
         score = max((cosine(template, face.embedding) for template in templates), default=-1.0)
         if best is None or score > best.score:
             best = Match(track=face.track, score=score, threshold=rules.threshold, fmr=rules.fmr, pictures=face.pictures,
-                         quality=face.quality, face_px=face.box_px[2], embedder_id=rules.embedder_id)  # fmt: skip
+                         quality=face.quality, face_px=face.box_px[2],
+                         first_seen_s=face.first_seen_s, embedder_id=rules.embedder_id)  # fmt: skip
     return best
 
 

@@ -31,6 +31,7 @@ class Reason(enum.Enum):
     # denied or explained: the equipment
     VISION_STALE = "vision_stale"
     VISION_MISSING = "vision_missing"
+    VISION_OF_OTHER_MODEL = "vision_of_other_model"
     LOCKED_DOWN = "locked_down"
     DOOR_BLOCKED = "door_blocked"
 
@@ -55,6 +56,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.TEMPLATE_OF_OTHER_MODEL: "the enrolled face was made with another network: enrol again",
     Reason.VISION_STALE: "vision has stopped telling what it sees",
     Reason.VISION_MISSING: "vision has not answered since the door started",
+    Reason.VISION_OF_OTHER_MODEL: "vision runs another network than this door expects: restart both programs",
     Reason.LOCKED_DOWN: "the door is locked down",
     Reason.DOOR_BLOCKED: "the door is blocked",
 }

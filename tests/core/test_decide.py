@@ -95,11 +95,31 @@ def test_an_owner_who_steps_into_view_passes_the_moment_they_are_seen():
 
 
 def test_somebody_elses_face_is_given_time_to_become_clear_and_then_refused():
-    assert asked(0.1, face(STRANGER)) == Wait(until_s=START_S + 0.8)
+    wait = asked(0.1, face(STRANGER))
+    assert isinstance(wait, Wait)
+    assert wait.until_s == START_S + 0.8
     answer = decided(asked(0.8, face(STRANGER)))
     assert (answer.granted, answer.reasons, answer.pulse_s) == (False, (Reason.FACE_MISMATCH,), 0.0)
     assert answer.match is not None, "the guard must see how far off it was"
     assert answer.match.score == pytest.approx(0.05, abs=1e-6)
+
+
+def test_an_owner_who_looks_up_late_and_badly_lit_gets_the_same_second_look():
+    came_into_view_s = START_S + 0.7
+    unclear = msgspec.structs.replace(face(STRANGER), first_seen_s=came_into_view_s)
+    wait = asked(0.8, unclear)
+    assert isinstance(wait, Wait)
+    assert wait.until_s == pytest.approx(came_into_view_s + 0.8)
+    assert decided(asked(1.2, face(OWNER))).granted
+
+
+def test_whoever_makes_vision_stall_does_not_get_past_a_face_that_was_anothers():
+    wait = asked(0.1, face(STRANGER), policy=LENIENT)
+    assert isinstance(wait, Wait)
+    seen_before = msgspec.structs.replace(case(), mismatch=wait.mismatch)
+    answer = decided(blind(1.0, policy=LENIENT, the_case=seen_before))
+    assert not answer.granted
+    assert answer.reasons == (Reason.FACE_MISMATCH, Reason.VISION_MISSING)
 
 
 def test_nobody_in_view_is_waited_for_and_then_refused():
@@ -155,7 +175,7 @@ def test_templates_of_another_network_are_not_compared():
 
 def test_faces_of_another_network_are_not_compared():
     observation = view_of(face(OWNER), embedder_id="embedder-2")
-    assert decided(blind(0.1, observation)).reasons == (Reason.TEMPLATE_OF_OTHER_MODEL,)
+    assert decided(blind(0.1, observation)).reasons == (Reason.VISION_OF_OTHER_MODEL,)
 
 
 @pytest.mark.parametrize(
@@ -314,6 +334,7 @@ def test_every_reason_can_be_reached():
         blind(1),
         blind(1, stale),
         blind(1, stale, LENIENT),
+        blind(0.1, view_of(face(OWNER), embedder_id="embedder-2")),
         *(asked(0, the_case=case(refused=reason)) for reason in FOB_REASONS),
     ]
     assert {reason for answer in answers for reason in decided(answer).reasons} == set(Reason)
