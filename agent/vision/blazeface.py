@@ -38,7 +38,7 @@ def decode(raw: Floats, centres: Floats) -> Floats:
     `raw` is n x 16: centre relative to the anchor, size, then points relative to the anchor, all in pixels.
     """
     out = raw.astype(np.float32, copy=True)
-    out[:, 4:] += np.tile(centres, 6)
+    out.reshape(-1, 8, 2)[:, 2:] += centres[:, None]
     out[:, :2] += centres - out[:, 2:4] / 2
     return out
 
@@ -48,6 +48,8 @@ def blend(rows: Floats, scores: Floats) -> list[tuple[Floats, float]]:
 
     Steadier than picking one: neighbouring anchors see the same face and their errors average out. Best first.
     """
+    if len(rows) == 1:
+        return [(rows[0], float(scores[0]))]
     left = np.argsort(-scores, kind="stable")
     found: list[tuple[Floats, float]] = []
     while len(left):
@@ -64,7 +66,8 @@ def blend(rows: Floats, scores: Floats) -> list[tuple[Floats, float]]:
 def _ious(one: Floats, many: Floats) -> Floats:
     low = np.maximum(one[:2], many[:, :2])
     high = np.minimum(one[:2] + one[2:4], many[:, :2] + many[:, 2:4])
-    common = np.prod(np.clip(high - low, 0, None), axis=1)
+    sides = np.maximum(high - low, 0)
+    common = sides[:, 0] * sides[:, 1]
     union = one[2] * one[3] + many[:, 2] * many[:, 3] - common
     return np.asarray(common / np.maximum(union, 1e-6), np.float32)
 

@@ -56,7 +56,7 @@ def covered(a: Box, b: Box) -> float:
 
 
 def square_around(box: Box, times: float) -> Region:
-    """The square about a box's centre, `times` its longer side."""
+    """The square about a box's centre, `times` its longer side, rounded to 4 px so that it can be halved twice."""
     x, y = centre(box)
-    side = max(8, round(times * max(box[2], box[3])))
+    side = max(8, 4 * round(times * max(box[2], box[3]) / 4))
     return Region(round(x - side / 2), round(y - side / 2), side)

@@ -75,6 +75,8 @@ class Track:
     """False after a disagreement, a gap or a crossing, until a picture agrees."""
     strikes: int = 0
     pictures: deque[Picture] = field(default_factory=deque)
+    _mean: Floats | None = None
+    """Kept, because it is asked for in every frame and changes in few; None when the pictures have changed."""
 
     def expected(self, now_s: float) -> Box:
         """Where the box should be now. A velocity is believed for a quarter of a second: then people turn."""
@@ -86,8 +88,23 @@ class Track:
         """Quality-weighted mean of the pictures, unit length; None without any."""
         if not self.pictures:
             return None
-        total = np.sum([picture.embedding * picture.quality for picture in self.pictures], axis=0)
-        return unit(total)
+        if self._mean is None:
+            total = np.sum([picture.embedding * picture.quality for picture in self.pictures], axis=0)
+            self._mean = unit(total)
+        return self._mean
+
+    def take(self, picture: Picture, most: int) -> None:
+        """Add a picture to the mean; the oldest beyond `most` leave it."""
+        self.pictures.append(picture)
+        while len(self.pictures) > most:
+            self.pictures.popleft()
+        self._mean = None
+
+    def forget(self, before_s: float) -> None:
+        """Take out of the mean what was taken before a time."""
+        while self.pictures and self.pictures[0].taken_s < before_s:
+            self.pictures.popleft()
+            self._mean = None
 
     def voice(self) -> Floats | None:
         """The embedding that the track may speak for now: nothing while there is doubt about who it is."""
@@ -152,9 +169,7 @@ class Tracker:
             self._tracks.pop(track.id, None)
 
     def _merge(self, track: Track, picture: Picture) -> None:
-        track.pictures.append(picture)
-        if len(track.pictures) > self._settings.most_pictures:
-            track.pictures.popleft()
+        track.take(picture, self._settings.most_pictures)
         track.confirmed, track.strikes = True, 0
 
     def _replace(self, track: Track, picture: Picture) -> Track:
@@ -171,8 +186,7 @@ class Tracker:
         for track in list(self._tracks.values()):
             if now_s - track.seen_s > self._settings.miss_s:
                 del self._tracks[track.id]
-            while track.pictures and now_s - track.pictures[0].taken_s > self._settings.mean_s:
-                track.pictures.popleft()
+            track.forget(now_s - self._settings.mean_s)
 
     def _possible(self, faces: Sequence[Face], now_s: float) -> list[tuple[float, int, int]]:
         """Cost, track and face of every pair that may belong together."""
