@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import select
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -27,7 +27,9 @@ from agent.errors import DoorwardError, HardwareError, WireError
 from agent.inbox import Inbox
 from agent.local_socket import Receiver, Sender, decode_from_vision, encode
 from agent.records.journal import Journal
-from hw.interfaces import Lock
+
+if TYPE_CHECKING:
+    from hw.interfaces import Lock  # that file knows pictures, and with them numpy: 13 MB that a door has no use for
 
 log = logging.getLogger(__name__)
 
