@@ -1,0 +1,1 @@
+"""Measures Doorward on this machine. `python -m tools.bench --help`."""

@@ -1,0 +1,101 @@
+"""`python -m tools.bench`: run the benchmarks, tell their figures, write docs/BENCHMARKS.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from agent.errors import DoorwardError
+from tools.bench.arrival import face_after_fob
+from tools.bench.chain import vision_chain
+from tools.bench.document import document, write
+from tools.bench.figures import Section, Setting, plain
+from tools.bench.footprint import footprint
+from tools.bench.latency import fob_alone, fob_and_face, vision_dead
+from tools.bench.machine import load_average, machine
+from tools.bench.recording import recording
+
+ROOT = Path(__file__).resolve().parents[2]
+TRIED = Path(__file__).with_name("tried.md")
+SEED = 20
+
+BENCHMARKS: dict[str, Callable[[Setting], Section]] = {
+    "fob_and_face": fob_and_face,
+    "fob_alone": fob_alone,
+    "vision_dead": vision_dead,
+    "face_after_fob": face_after_fob,
+    "vision_chain": vision_chain,
+    "footprint": footprint,
+    "recording": recording,
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 when everything could be measured, goals met or missed; 1 when a benchmark could not run."""
+    args = _parser().parse_args(argv)
+    load_before = load_average()
+    try:
+        with tempfile.TemporaryDirectory(prefix="doorward-bench-") as folder:
+            setting = Setting(folder=Path(folder), quick=args.quick, seed=SEED, say=_say)
+            sections = [_run(name, setting) for name in args.only or BENCHMARKS]
+    except DoorwardError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    if args.json:
+        print(
+            msgspec.json.encode(
+                {"date": args.date, "machine": machine(), "sections": [_plain_section(s) for s in sections]}
+            ).decode()
+        )
+    if args.quick or args.only:
+        _say("docs/BENCHMARKS.md was left as it is: only a full run may write it")
+        return 0
+    page = document(sections, machine(), args.date, (load_before, load_average()), TRIED.read_text("utf-8"))
+    write(ROOT / "docs", page, sections)
+    _say("docs/BENCHMARKS.md is written")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.bench", description="Measures Doorward on this machine; about twelve minutes."
+    )
+    parser.add_argument("--only", action="append", choices=list(BENCHMARKS), metavar="NAME",
+                        help="this one (may be given several times): " + ", ".join(BENCHMARKS))  # fmt: skip
+    parser.add_argument(
+        "--quick", action="store_true", help="a tenth of the repeats: to see that everything runs; writes no document"
+    )
+    parser.add_argument("--json", action="store_true", help="figures and samples as one JSON object on standard output")
+    parser.add_argument("--date", default=date.today().isoformat(), help="what the document calls today (default: %(default)s)")
+    return parser
+
+
+def _run(name: str, setting: Setting) -> Section:
+    began_s = time.monotonic()
+    _say(f"{name} ...")
+    section = BENCHMARKS[name](setting)
+    for figure in section.figures:
+        met = {True: "met", False: "MISSED", None: ""}[figure.met]
+        _say(f"  {figure.what}: {plain(figure.value)} {figure.unit}  {figure.goal and f'({figure.goal}: {met})'}".rstrip())
+    _say(f"  [{time.monotonic() - began_s:.0f} s]")
+    return section
+
+
+def _plain_section(section: Section) -> dict[str, object]:
+    figures = [{**msgspec.to_builtins(figure), "met": figure.met} for figure in section.figures]
+    return {**msgspec.to_builtins(section), "figures": figures}
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

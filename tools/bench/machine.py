@@ -1,0 +1,49 @@
+"""Which machine and which programs the figures belong to."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+PACKAGES = ("doorward", "numpy", "msgspec", "ai-edge-litert", "opencv-python-headless", "paho-mqtt", "gpiozero", "pynacl", "amqtt",
+            "dlib-bin", "face-recognition", "face-recognition-models")  # fmt: skip
+
+
+def machine() -> dict[str, str]:
+    """Name -> value, in the order in which they are to be read."""
+    return {
+        "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores for us, {platform.machine()}",
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB",
+        "system": f"{_system()}, Linux {platform.release()}",
+        "Python": platform.python_version(),
+        "packages": ", ".join(f"{name} {version}" for name in PACKAGES if (version := _version(name))),
+    }
+
+
+def load_average() -> float:
+    """Mean number of processes that wanted a core during the last minute."""
+    return os.getloadavg()[0]
+
+
+def _processor() -> str:
+    text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    known = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    named = {key.strip(): value.strip() for key, value in known.items()}
+    board = named.get("Model", "")  # Raspberry Pi
+    return " ".join(part for part in (board, named.get("model name", "")) if part) or platform.processor() or "unknown processor"
+
+
+def _system() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.system()
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
