@@ -40,7 +40,8 @@ def annotate(moment: Moment, request: EvidenceRequest, taken_at: datetime) -> Pi
 def _lines(moment: Moment, request: EvidenceRequest) -> list[str]:
     age_ms = (moment.frame.taken_s - request.taken_s) * 1000
     off = f" ({age_ms:+.0f} ms from the one decided on)" if abs(age_ms) >= 1 else ""
-    frame = f"frame {moment.observation.frame}{off}   {moment.observation.engine.partition(" (")[0]}   event {request.event_id}"
+    engine = moment.observation.engine.partition(" (")[0]  # what runs the networks; why is in the health message
+    frame = f"frame {moment.observation.frame}{off}   {engine}   event {request.event_id}"
     return [*request.detail, frame]
 
 
