@@ -25,8 +25,8 @@ class Teller:
     def __init__(self, pictures: Path, quiet: bool, show_pictures: bool) -> None:
         self._pictures = pictures
         self._quiet = quiet
-        self._show_pictures = show_pictures
         self._colour = shows_colour(sys.stderr)
+        self._show_pictures = show_pictures and (self._colour or sys.stderr.isatty())
         self._since_s = time.monotonic()
 
     def title(self, text: str, story: str) -> None:

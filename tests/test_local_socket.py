@@ -16,10 +16,12 @@ from agent.core.messages import EvidenceRequest, FaceSeen, Observation, VisionHe
 from agent.errors import ConfigError, WireError
 from agent.local_socket import MAX_BYTES, MAX_DRAIN, Receiver, Sender, decode_from_vision, decode_to_vision, encode
 
-FACE = FaceSeen(track=3, box_px=(1.0, 2.0, 90.0, 91.5), score=0.9, quality=0.7, first_seen_s=9.0,
-                embedding=bytes(768), pictures=4)
-OBSERVATION = Observation(frame=7, taken_s=12.5, frame_px=(640, 480), faces=(FACE,),
-                          embedder_id="m-1", engine="cpu", chain_ms=9.1)
+FACE = FaceSeen(
+    track=3, box_px=(1.0, 2.0, 90.0, 91.5), score=0.9, quality=0.7, first_seen_s=9.0, embedding=bytes(768), pictures=4
+)
+OBSERVATION = Observation(
+    frame=7, taken_s=12.5, frame_px=(640, 480), faces=(FACE,), embedder_id="m-1", engine="cpu", chain_ms=9.1
+)
 HEALTH = VisionHealth(at_s=1.0, ok=False, camera="gone", engine="cpu", frames_per_s=0.0, faults=("camera",))
 REQUEST = EvidenceRequest(event_id="e1", taken_s=3.0, granted=False, headline="DENIED face_mismatch", detail=("a", "b"), track=3)
 

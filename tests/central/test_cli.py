@@ -75,7 +75,7 @@ def test_the_embedded_broker_refuses_to_listen_to_a_network(host: str, capfd: py
 
 
 def test_a_command_to_a_broker_that_is_not_there_is_told_as_such(capfd: pytest.CaptureFixture[str]) -> None:
-    words = ["central", "command", "hq", "front", "lock", "--user", "anna", "--port", "1", "--valid-s", "0.3", "--json"]
+    words = ["central", "command", "hq", "front", "lock", "--user", "guard-1", "--port", "1", "--valid-s", "0.3", "--json"]
     assert main(words) == 1
     out, err = capfd.readouterr()
     assert json.loads(out)["reason"] == "no_answer"
@@ -84,5 +84,5 @@ def test_a_command_to_a_broker_that_is_not_there_is_told_as_such(capfd: pytest.C
 
 def test_a_command_that_no_door_knows_is_a_usage_error() -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["central", "command", "hq", "front", "explode", "--user", "anna"])
+        main(["central", "command", "hq", "front", "explode", "--user", "guard-1"])
     assert ended.value.code == 2

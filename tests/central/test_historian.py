@@ -57,7 +57,9 @@ def until(is_so: Callable[[], bool]) -> None:
 
 
 def event(sequence: int, door: str = "front") -> bytes:
-    return to_cloudevent(Event(sequence=sequence, journal="aa", id=f"id-{sequence}", kind="a.b", at=NOW, mono_s=1.0, data={}), "hq", door)
+    return to_cloudevent(
+        Event(sequence=sequence, journal="aa", id=f"id-{sequence}", kind="a.b", at=NOW, mono_s=1.0, data={}), "hq", door
+    )
 
 
 def said(historian: Historian) -> list[tuple[str, Ack]]:

@@ -21,11 +21,11 @@ def order(**changes: Any) -> bytes:
     return json.dumps({key: value for key, value in {**whole, **changes}.items() if value is not None}).encode()
 
 
-def levels(name: str = "unlock", user: str = "anna") -> tuple[str, ...]:
+def levels(name: str = "unlock", user: str = "guard-1") -> tuple[str, ...]:
     return ("doorward", "hq", "front", "cmd", user, name)
 
 
-def ask(payload: bytes, *, name: str = "unlock", user: str = "anna", retained: bool = False, now: datetime = NOW,
+def ask(payload: bytes, *, name: str = "unlock", user: str = "guard-1", retained: bool = False, now: datetime = NOW,
         seen: SeenCommands | None = None, limits: CommandLimits = LIMITS) -> Command | Refusal:  # fmt: skip
     return admit(levels(name, user), payload, retained, now, seen or SeenCommands(), limits)
 
@@ -34,7 +34,7 @@ def ask(payload: bytes, *, name: str = "unlock", user: str = "anna", retained: b
 def test_a_fresh_command_is_admitted_with_who_and_why(name: str) -> None:
     command = ask(order(), name=name)
     assert isinstance(command, Command)
-    assert (command.id, command.user, command.name, command.why) == ("4f9e1c2a", "anna", name, "parcel")
+    assert (command.id, command.user, command.name, command.why) == ("4f9e1c2a", "guard-1", name, "parcel")
 
 
 AFTER_START = CommandLimits(max_valid_s=10.0, started=NOW + timedelta(seconds=1))
@@ -62,7 +62,7 @@ ONLY_BEN = CommandLimits(max_valid_s=10.0, started=LIMITS.started, allowed={"ben
         ("malformed", order(id="short"), {}),
         ("malformed", order(why="w" * 201), {}),
         ("malformed", order(expires=NOW.isoformat()), {}),
-        ("malformed", order(), {"user": "Anna"}),
+        ("malformed", order(), {"user": "Guard-1"}),
     ],
 )
 def test_a_command_is_refused_with_its_reason(reason: str, payload: bytes, how: dict[str, Any]) -> None:
@@ -78,7 +78,7 @@ def test_a_command_works_once() -> None:
     assert isinstance(ask(order(), seen=seen), Command)
     refusal = ask(order(), seen=seen)
     assert isinstance(refusal, Refusal)
-    assert (refusal.reason, refusal.id, refusal.user) == ("repeated", "4f9e1c2a", "anna")
+    assert (refusal.reason, refusal.id, refusal.user) == ("repeated", "4f9e1c2a", "guard-1")
 
 
 def test_a_clock_that_is_set_back_brings_no_old_command_to_life() -> None:

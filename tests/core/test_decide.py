@@ -27,7 +27,7 @@ POLICY = DecisionPolicy(
     extended_pulse_s=10.0,
 )
 LENIENT = msgspec.structs.replace(POLICY, without_vision="fob_alone", without_template="fob_alone")
-ADA = Cardholder(id="ada", profiles=("staff",), templates=(OWNER,), embedder_id=MODEL)
+HOLDER = Cardholder(id="holder-1", profiles=("staff",), templates=(OWNER,), embedder_id=MODEL)
 FOB_REASONS = [
     Reason.UNKNOWN_CREDENTIAL,
     Reason.CREDENTIAL_LOST,
@@ -41,7 +41,7 @@ FOB_REASONS = [
 ]
 
 
-def case(holder: Cardholder | None = ADA, refused: Reason | None = None, started_s: float = START_S) -> Case:
+def case(holder: Cardholder | None = HOLDER, refused: Reason | None = None, started_s: float = START_S) -> Case:
     read = CredentialRead(reader="front", format="H10301", facility=1, card=5283, bits="0" * 26, read_s=started_s)
     return Case(
         read=read, access=Access(refused=refused, cardholder=holder, profile="staff", schedule="office"), started_s=started_s
@@ -84,7 +84,7 @@ def test_the_owner_in_view_passes_at_once():
     assert answer.match is not None
     assert answer.match.score == pytest.approx(1.0)
     assert (answer.seen.status, answer.seen.faces, answer.seen.at_door) == ("fresh", 1, 1)
-    assert (answer.cardholder, answer.profile, answer.schedule) == ("ada", "staff", "office")
+    assert (answer.cardholder, answer.profile, answer.schedule) == ("holder-1", "staff", "office")
 
 
 def test_an_owner_who_steps_into_view_passes_the_moment_they_are_seen():
@@ -137,7 +137,7 @@ def test_the_owner_far_behind_a_thief_does_not_open_for_the_thief():
 
 
 def test_a_cardholder_with_extended_opening_gets_the_longer_pulse_and_a_refused_one_none():
-    slow = case(msgspec.structs.replace(ADA, extended_opening=True))
+    slow = case(msgspec.structs.replace(HOLDER, extended_opening=True))
     assert decided(asked(0.0, face(OWNER), the_case=slow)).pulse_s == 10.0
     assert decided(asked(0.8, face(STRANGER), the_case=slow)).pulse_s == 0.0
 
@@ -169,7 +169,7 @@ def test_access_without_a_cardholder_is_no_access():
 
 
 def test_templates_of_another_network_are_not_compared():
-    old = case(msgspec.structs.replace(ADA, embedder_id="embedder-0"))
+    old = case(msgspec.structs.replace(HOLDER, embedder_id="embedder-0"))
     assert decided(asked(0.0, face(OWNER), the_case=old)).reasons == (Reason.TEMPLATE_OF_OTHER_MODEL,)
 
 
@@ -182,7 +182,7 @@ def test_faces_of_another_network_are_not_compared():
     ("policy", "granted", "reason"), [(POLICY, False, Reason.NO_TEMPLATE), (LENIENT, True, Reason.FOB_ALONE_NO_TEMPLATE)]
 )
 def test_without_a_template_the_policy_decides_at_once(policy, granted, reason):
-    bare = case(msgspec.structs.replace(ADA, templates=()))
+    bare = case(msgspec.structs.replace(HOLDER, templates=()))
     answer = decided(asked(0.0, policy=policy, the_case=bare))
     assert (answer.granted, answer.reasons) == (granted, (reason,))
 
@@ -251,7 +251,9 @@ policies = st.builds(
 )
 cases = st.builds(
     case,
-    st.sampled_from([ADA, None, msgspec.structs.replace(ADA, templates=()), msgspec.structs.replace(ADA, embedder_id="x")]),
+    st.sampled_from(
+        [HOLDER, None, msgspec.structs.replace(HOLDER, templates=()), msgspec.structs.replace(HOLDER, embedder_id="x")]
+    ),
     st.sampled_from([None, None, None, *FOB_REASONS]),
 )
 modes = st.sampled_from(DoorMode)
@@ -319,7 +321,7 @@ def test_a_clear_owner_in_front_passes_at_once_whoever_else_is_there(others, aft
 
 
 def test_every_reason_can_be_reached():
-    bare, old = msgspec.structs.replace(ADA, templates=()), msgspec.structs.replace(ADA, embedder_id="x")
+    bare, old = msgspec.structs.replace(HOLDER, templates=()), msgspec.structs.replace(HOLDER, embedder_id="x")
     stale = view_of(taken_s=START_S - 5)
     answers = [
         asked(0, face(OWNER)),

@@ -78,7 +78,7 @@ class Door:
 
 
 def grant(at_s: float, seconds: float = 3.0) -> Granted:
-    return Granted(at_s=at_s, seconds=seconds, by="ada")
+    return Granted(at_s=at_s, seconds=seconds, by="holder-1")
 
 
 def opens(at_s: float) -> ContactChanged:
@@ -155,7 +155,7 @@ def test_a_second_grant_prolongs_and_a_shorter_one_does_not_shorten():
 @pytest.mark.parametrize("mode", [DoorMode.LOCKED_DOWN, DoorMode.BLOCKED])
 def test_a_grant_does_not_move_a_locked_down_or_blocked_door(mode):
     door = Door(mode=mode)
-    assert door.feel(grant(1.0)) == (Report("lock.refused", {"mode": mode.value, "by": "ada"}),)
+    assert door.feel(grant(1.0)) == (Report("lock.refused", {"mode": mode.value, "by": "holder-1"}),)
     assert door.state.mode is mode
 
 
@@ -336,7 +336,7 @@ def test_no_command_cuts_somebody_who_is_leaving(command):
 
 
 def test_a_lock_down_waits_for_the_person_leaving_and_not_for_the_one_who_was_let_in():
-    """Ada's fob asked for ten seconds, the button for five: after five nobody is leaving any more."""
+    """The fob asked for ten seconds, the button for five: after five nobody is leaving any more."""
     door = Door()
     door.feel(grant(1.0, 10.0))
     door.feel(rex(1.0))

@@ -190,7 +190,7 @@ def test_a_state_is_said_when_it_changes_and_only_then() -> None:
 
 def test_a_result_goes_to_the_command_it_answers_and_one_without_an_id_nowhere() -> None:
     link, _, wire, _ = linked(0)
-    link.result("4f9e1c2a", False, "stale", "anna")
+    link.result("4f9e1c2a", False, "stale", "guard-1")
     link.result(None, False, "malformed", None)
     link.turn(wire, 0.0)
     assert [(topic, retain) for topic, _, retain in wire.said] == [("doorward/hq/front/result/4f9e1c2a", False)]
@@ -205,9 +205,9 @@ def test_the_last_words_of_a_door_say_that_it_is_gone() -> None:
 def test_commands_are_judged_before_the_door_hears_of_them() -> None:
     link, _, _, taken = linked(0)
     order = {"id": "4f9e1c2a", "issued": "2026-03-02T08:30:00Z", "expires": "2026-03-02T08:30:10Z"}
-    link.message("doorward/hq/front/cmd/anna/unlock", json.dumps(order).encode(), False)
-    link.message("doorward/hq/front/cmd/anna/unlock", json.dumps(order).encode(), False)
-    link.message("doorward/hq/front/cmd/anna/unlock", b"\xff", False)
+    link.message("doorward/hq/front/cmd/guard-1/unlock", json.dumps(order).encode(), False)
+    link.message("doorward/hq/front/cmd/guard-1/unlock", json.dumps(order).encode(), False)
+    link.message("doorward/hq/front/cmd/guard-1/unlock", b"\xff", False)
     assert isinstance(taken[0], Command)
     assert [refusal.reason for refusal in taken[1:] if isinstance(refusal, Refusal)] == ["repeated", "malformed"]
 
@@ -216,6 +216,6 @@ def test_commands_are_judged_before_the_door_hears_of_them() -> None:
 def test_random_messages_on_random_topics_never_raise(topic: str, payload: bytes, retained: bool) -> None:
     link, journal, wire, _ = linked(1)
     link.turn(wire, 0.0)
-    for target in (topic, "doorward/hq/front/ack", "doorward/hq/front/cmd/anna/lock", "doorward/hq/front/cmd/" + topic):
+    for target in (topic, "doorward/hq/front/ack", "doorward/hq/front/cmd/guard-1/lock", "doorward/hq/front/cmd/" + topic):
         link.message(target, payload, retained)
     assert journal.acknowledged == []

@@ -38,7 +38,9 @@ def test_a_single_flipped_bit_is_found_and_named(copied: Path, role: str) -> Non
 
     assert (finding.role, finding.expected) == (role, entry.sha256)
     assert finding.found != entry.sha256
-    with pytest.raises(ModelError, match=rf"{entry.file}: expected sha256 {entry.sha256}, found {finding.found}.*doorward models build"):
+    with pytest.raises(
+        ModelError, match=rf"{entry.file}: expected sha256 {entry.sha256}, found {finding.found}.*doorward models build"
+    ):
         entry.require_intact()
 
 

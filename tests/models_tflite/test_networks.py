@@ -33,7 +33,9 @@ def real_outputs(network: Network, bgr: NDArray[np.uint8]) -> list[NDArray[np.fl
 
 def best_box(bgr: NDArray[np.uint8]) -> tuple[float, NDArray[np.float32]]:
     """Probability and row (centre x and y, width, height, six points) in px of the 256 px picture."""
-    scores8, boxes8, scores16, boxes16 = real_outputs(NETWORKS["face_detector"], cv2.resize(bgr, (128, 128), interpolation=cv2.INTER_AREA))
+    scores8, boxes8, scores16, boxes16 = real_outputs(
+        NETWORKS["face_detector"], cv2.resize(bgr, (128, 128), interpolation=cv2.INTER_AREA)
+    )
     scores = np.concatenate([scores8, scores16], axis=1).ravel()
     best = int(scores.argmax())
     stride, repeats, cell = (8, 2, best) if best < 512 else (16, 6, best - 512)

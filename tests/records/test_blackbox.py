@@ -100,7 +100,9 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 @given(flips=st.lists(st.tuples(st.integers(0, 4 * SLOT_BYTES - 1), st.integers(1, 255)), min_size=1, max_size=40))
-def test_flipped_bytes_never_raise_and_never_invent_a_record(tmp_path_factory: pytest.TempPathFactory, flips: list[tuple[int, int]]) -> None:
+def test_flipped_bytes_never_raise_and_never_invent_a_record(
+    tmp_path_factory: pytest.TempPathFactory, flips: list[tuple[int, int]]
+) -> None:
     path = tmp_path_factory.mktemp("flips") / "box"
     box = BlackBox(path)
     told = [b"a" * 100, b"b" * (ROOM_BYTES + 5), b"c" * 2000]
@@ -130,7 +132,9 @@ sys.stdin.read()
 
 
 def test_what_was_put_survives_sigkill(tmp_path: Path) -> None:
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path / "box")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(tmp_path / "box")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert child.stdout is not None
     told = 0
     for line in child.stdout:

@@ -37,7 +37,9 @@ def rules(version: int = 1, **changes: Any) -> AccessRules:
         "cardholders": {"p1": Cardholder(id="p1", profiles=("staff",), templates=(FACE, FACE[::-1]), embedder_id="m")},
         "credentials": {"H10301:1:5283": Credential(key="H10301:1:5283", cardholder="p1", valid_until=NOW)},
         "profiles": {"staff": AccessProfile(id="staff", doors=("front",), schedule="office")},
-        "schedules": {"office": Schedule(id="office", zone="Europe/Berlin", intervals=(Interval(days=(0, 1), from_min=0, until_min=1440),))},
+        "schedules": {
+            "office": Schedule(id="office", zone="Europe/Berlin", intervals=(Interval(days=(0, 1), from_min=0, until_min=1440),))
+        },
     }
     return AccessRules(**{**whole, **changes})
 

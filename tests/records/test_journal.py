@@ -122,7 +122,15 @@ def test_what_json_cannot_carry_is_told_in_words_and_not_lost(opened: Open) -> N
     journal = opened()
     loop: dict[str, Any] = {}
     loop["loop"] = loop
-    odd: list[dict[str, Any]] = [{"a": object()}, {"b": float("nan")}, {"c": b"\xff"}, {"d": {1, 2}}, {"e": "\ud800"}, {"f": 10**400}, loop]
+    odd: list[dict[str, Any]] = [
+        {"a": object()},
+        {"b": float("nan")},
+        {"c": b"\xff"},
+        {"d": {1, 2}},
+        {"e": "\ud800"},
+        {"f": 10**400},
+        loop,
+    ]
     events = [journal.append("odd", data, AT, 1.0) for data in odd]
     assert waiting(journal) == events
     assert all(event.data for event in events)
@@ -182,7 +190,9 @@ journal.close()
 
 def test_a_disk_that_fills_up_costs_no_event(tmp_path: Path, opened: Open) -> None:
     assert resource.RLIM_INFINITY in resource.getrlimit(resource.RLIMIT_FSIZE)
-    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     numbers = [event.data["number"] for event in waiting(opened()) if event.kind == "meanwhile"]
     assert numbers == list(range(300))
@@ -326,7 +336,9 @@ def told_by_doors_that_were_killed(folder: Path, size: int, pause_s: float) -> l
     """Journal, sequence and id of every event that `append` returned before the door died, over eight lives."""
     dice, told = random.Random(), []
     for _ in range(8):
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(folder), str(size), str(pause_s)], stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(folder), str(size), str(pause_s)], stdout=subprocess.PIPE, text=True
+        )
         assert child.stdout is not None
         child.stdout.readline()
         time.sleep(dice.uniform(0, 0.08))

@@ -242,9 +242,9 @@ def test_a_command_is_carried_out_and_answered(broker: Broker, tmp_path: Path) -
     with running(broker):
         door = Guarded(broker, tmp_path)
         commander = Commander(Address(port=broker.port), CLOCK, "guard")
-        answer = commander.give("hq", "front", "anna", "unlock", "parcel")
-        assert (answer.ok, answer.reason, answer.user) == (True, "done", "anna")
-        answer = commander.give("hq", "front", "anna", "unlock", valid_s=50.0)
+        answer = commander.give("hq", "front", "guard-1", "unlock", "parcel")
+        assert (answer.ok, answer.reason, answer.user) == (True, "done", "guard-1")
+        answer = commander.give("hq", "front", "guard-1", "unlock", valid_s=50.0)
         assert (answer.ok, answer.reason) == (False, "too_long_lived")
         commander.close()
         door.close()
@@ -258,9 +258,9 @@ def test_random_bytes_on_every_topic_of_a_door_leave_it_working(broker: Broker, 
         commander = Commander(Address(port=broker.port), CLOCK, "guard")
         wait_until(lambda: commander.is_connected, 10, "the commander does not connect")
         for _ in range(50):
-            for topic in ("ack", "cmd/anna/unlock", "cmd/anna/nonsense", "evt", "result/abcdefgh"):
+            for topic in ("ack", "cmd/guard-1/unlock", "cmd/guard-1/nonsense", "evt", "result/abcdefgh"):
                 Vandal(commander).publish(f"doorward/hq/front/{topic}", dice.randbytes(dice.randint(0, 200)))
-        answer = commander.give("hq", "front", "anna", "lockdown")
+        answer = commander.give("hq", "front", "guard-1", "lockdown")
         assert answer.ok
         commander.close()
         door.close()
@@ -287,7 +287,7 @@ def test_a_lock_down_given_while_the_door_is_away_arrives_with_the_connection(tm
         commander = Commander(Address(port=broker.port), CLOCK, "guard")
         wait_until(lambda: commander.is_connected, 10, "the commander does not connect")
         drop_connection(door.link)
-        answer = commander.give("hq", "front", "anna", "lockdown")
+        answer = commander.give("hq", "front", "guard-1", "lockdown")
         assert answer.ok
         commander.close()
         door.close()

@@ -67,13 +67,13 @@ def access_list() -> str:
         "topic read doorward/+/+/online",
         "topic write doorward/+/+/ack",
     ]
-    people = ["user anna", "topic read doorward/+/+/result/+", "user ben", "topic read doorward/+/+/result/+"]
+    people = ["user guard-1", "topic read doorward/+/+/result/+", "user ben", "topic read doorward/+/+/result/+"]
     return "\n".join([*patterns, *door, *historian, *people]) + "\n"
 
 
 def site_broker(folder: Path, authority: Authority) -> Broker:
     broker = Broker("mosquitto", folder)
-    for name in ("broker", "hq-front", "historian", "anna", "ben"):
+    for name in ("broker", "hq-front", "historian", "guard-1", "ben"):
         authority.issue(name)
     (folder / "acl").write_text(access_list())
     (folder / "acl").chmod(0o600)
@@ -101,17 +101,17 @@ def test_door_historian_and_guard_meet_over_tls_and_nobody_gives_commands_under_
         wait_until(lambda: historian.totals.committed == 200, 10, f"{historian.totals}")
         wait_until(lambda: journal.flush(0.1) and not journal.pending(0, 1), 10, f"not acknowledged: {link.health()}")
 
-        anna = Commander(authority.address(broker, "anna"), CLOCK, "anna")
-        assert anna.give("hq", "front", "anna", "lock").ok
-        anna.close()
+        guard-1 = Commander(authority.address(broker, "guard-1"), CLOCK, "guard-1")
+        assert guard-1.give("hq", "front", "guard-1", "lock").ok
+        guard-1.close()
         ben = Commander(authority.address(broker, "ben"), CLOCK, "ben")
-        assert ben.give("hq", "front", "anna", "unlock", valid_s=1.0).reason == NO_ANSWER
+        assert ben.give("hq", "front", "guard-1", "unlock", valid_s=1.0).reason == NO_ANSWER
         ben.close()
         link.close()
         journal.close()
         historian.stop()
     assert [(command.user, command.command if isinstance(command, Refusal) else command.name) for command in taken] == [
-        ("anna", "lock")
+        ("guard-1", "lock")
     ]
 
 

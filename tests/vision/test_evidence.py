@@ -77,7 +77,12 @@ def test_the_match_bar_is_filled_up_to_the_score():
     assert filled(0.9) - filled(0.5) == pytest.approx(80, abs=3)
 
 
-@given(st.text(max_size=300), st.lists(st.text(max_size=200), max_size=6), st.floats(-2, 3), st.sampled_from([(320, 240), (1280, 720)]))
+@given(
+    st.text(max_size=300),
+    st.lists(st.text(max_size=200), max_size=6),
+    st.floats(-2, 3),
+    st.sampled_from([(320, 240), (1280, 720)]),
+)
 def test_no_text_and_no_number_can_break_the_drawing(headline, detail, score, size):
     item = moment(10.0, *size)
     picture = annotate(item, replace(REQUEST, headline=headline, detail=tuple(detail), score=score), MIDNIGHT)

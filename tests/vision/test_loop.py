@@ -25,7 +25,9 @@ class Chain:
     def process(self, frame: Frame, now_s: float) -> Observation:
         if not frame.pixels.any():
             raise ZeroDivisionError("a black frame")
-        return Observation(frame=1, taken_s=frame.taken_s, frame_px=(64, 48), faces=(), embedder_id="e", engine="cpu", chain_ms=1.0)
+        return Observation(
+            frame=1, taken_s=frame.taken_s, frame_px=(64, 48), faces=(), embedder_id="e", engine="cpu", chain_ms=1.0
+        )
 
     def engine(self) -> str:
         return "cpu"

@@ -181,7 +181,9 @@ def test_faces_side_by_side_are_not_ambiguous():
 
 
 moves = st.lists(
-    st.lists(st.tuples(st.floats(-50, 700), st.floats(-50, 500), st.floats(2, 300), st.integers(0, 3), st.floats(0, 1)), max_size=4),
+    st.lists(
+        st.tuples(st.floats(-50, 700), st.floats(-50, 500), st.floats(2, 300), st.integers(0, 3), st.floats(0, 1)), max_size=4
+    ),
     max_size=25,
 )
 

@@ -1,0 +1,43 @@
+"""docs/PROTOCOL.md tells everything that a door says: whoever writes a dashboard reads it, not our code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from agent.core.commands import NAMES, SENTENCES
+from agent.core.messages import DoorMode
+
+ROOT = Path(__file__).parent.parent
+KIND = re.compile(r"\"((?:access|bundle|command|door|fire|journal|lock|mode|reader|rex|tamper|vision)\.[a-z_]+)\"")
+
+
+FILES = (".sock", ".db", ".lock")
+
+
+def kinds_in_code() -> set[str]:
+    """Words that look like kinds, except keys of the configuration and names of files."""
+    sources = [path for path in (ROOT / "agent").rglob("*.py") if path.name != "config.py"]
+    return {kind for path in sources for kind in KIND.findall(path.read_text("utf-8")) if not kind.endswith(FILES)}
+
+
+def kinds_in_document() -> set[str]:
+    text = (ROOT / "docs" / "PROTOCOL.md").read_text("utf-8")
+    table = text[text.index("## Kinds of events") : text.index("## The broker")]
+    return {
+        word
+        for row in table.splitlines()
+        if row.startswith("| `")
+        for word in re.findall(r"`([a-z_]+\.[a-z_]+)`", row.split("|")[1])
+    }
+
+
+def test_every_kind_of_event_is_documented_and_no_other():
+    assert len(kinds_in_code()) > 20
+    assert kinds_in_document() == kinds_in_code()
+
+
+def test_every_command_refusal_and_mode_is_documented():
+    text = (ROOT / "docs" / "PROTOCOL.md").read_text("utf-8")
+    words = {*NAMES, *SENTENCES, *(mode.value for mode in DoorMode)}
+    assert {word for word in words if f"`{word}`" not in text} == set()
