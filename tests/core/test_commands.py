@@ -38,7 +38,7 @@ def test_a_fresh_command_is_admitted_with_who_and_why(name: str) -> None:
 
 
 AFTER_START = CommandLimits(max_valid_s=10.0, started=NOW + timedelta(seconds=1))
-ONLY_BEN = CommandLimits(max_valid_s=10.0, started=LIMITS.started, allowed={"ben": frozenset({"unlock"})})
+ONLY_GUARD_2 = CommandLimits(max_valid_s=10.0, started=LIMITS.started, allowed={"guard-2": frozenset({"unlock"})})
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ ONLY_BEN = CommandLimits(max_valid_s=10.0, started=LIMITS.started, allowed={"ben
         ("too_long_lived", order(expires=(NOW + timedelta(seconds=11)).isoformat()), {}),
         ("retained", order(), {"retained": True}),
         ("unknown_command", order(), {"name": "explode"}),
-        ("not_allowed", order(), {"limits": ONLY_BEN}),
+        ("not_allowed", order(), {"limits": ONLY_GUARD_2}),
         ("issued_before_start", order(), {"limits": AFTER_START}),
         ("malformed", b"", {}),
         ("malformed", b"{}", {}),

@@ -67,13 +67,13 @@ def access_list() -> str:
         "topic read doorward/+/+/online",
         "topic write doorward/+/+/ack",
     ]
-    people = ["user guard-1", "topic read doorward/+/+/result/+", "user ben", "topic read doorward/+/+/result/+"]
+    people = ["user guard-1", "topic read doorward/+/+/result/+", "user guard-2", "topic read doorward/+/+/result/+"]
     return "\n".join([*patterns, *door, *historian, *people]) + "\n"
 
 
 def site_broker(folder: Path, authority: Authority) -> Broker:
     broker = Broker("mosquitto", folder)
-    for name in ("broker", "hq-front", "historian", "guard-1", "ben"):
+    for name in ("broker", "hq-front", "historian", "guard-1", "guard-2"):
         authority.issue(name)
     (folder / "acl").write_text(access_list())
     (folder / "acl").chmod(0o600)
@@ -101,12 +101,12 @@ def test_door_historian_and_guard_meet_over_tls_and_nobody_gives_commands_under_
         wait_until(lambda: historian.totals.committed == 200, 10, f"{historian.totals}")
         wait_until(lambda: journal.flush(0.1) and not journal.pending(0, 1), 10, f"not acknowledged: {link.health()}")
 
-        guard-1 = Commander(authority.address(broker, "guard-1"), CLOCK, "guard-1")
-        assert guard-1.give("hq", "front", "guard-1", "lock").ok
-        guard-1.close()
-        ben = Commander(authority.address(broker, "ben"), CLOCK, "ben")
-        assert ben.give("hq", "front", "guard-1", "unlock", valid_s=1.0).reason == NO_ANSWER
-        ben.close()
+        guard = Commander(authority.address(broker, "guard-1"), CLOCK, "guard-1")
+        assert guard.give("hq", "front", "guard-1", "lock").ok
+        guard.close()
+        other = Commander(authority.address(broker, "guard-2"), CLOCK, "guard-2")
+        assert other.give("hq", "front", "guard-1", "unlock", valid_s=1.0).reason == NO_ANSWER
+        other.close()
         link.close()
         journal.close()
         historian.stop()
