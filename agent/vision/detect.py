@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from math import ceil, log
-from typing import NamedTuple
-
 import cv2
 import numpy as np
 from msgspec import Struct
 
 from agent.core.messages import Box
-from agent.vision.blazeface import INPUT_PX, anchors, blend, decode
-from agent.vision.engine import Network, dequantise
+from agent.vision.blazeface import INPUT_PX, Decoder, blend
+from agent.vision.engine import Network
 from agent.vision.faces import Face, Floats, Region
-from agent.vision.pixels import Int8s, input_buffer, into_input
+from agent.vision.pixels import input_buffer, into_input
 from hw.interfaces import Pixels
 
 
@@ -26,29 +23,6 @@ class DetectorSettings(Struct, frozen=True, kw_only=True):
     """A box that leaves its square by more than this share of its size, where the frame goes on, is a cut face: left to another square."""
 
 
-class _Grid(NamedTuple):
-    """One of the network's two grids: its scores' output (the boxes' is the next), the least int8 score that counts, its anchors."""
-
-    scores: int
-    least: int
-    anchors: Floats
-
-
-_NO_ROWS: Floats = np.zeros((0, 16), np.float32)
-_NO_SCORES: Floats = np.zeros(0, np.float32)
-
-
-def _grids(network: Network, least_logit: float) -> tuple[_Grid, ...]:
-    centres, start, grids = anchors(), 0, []
-    for index in (0, 2):
-        scores = network.outputs[index]
-        count = scores.shape[1]
-        least = ceil(scores.zero_point + least_logit / scores.scale)
-        grids.append(_Grid(index, least, centres[start : start + count]))
-        start += count
-    return tuple(grids)
-
-
 class Detector:
     """BlazeFace-front on any square of a frame. Not thread-safe: its buffers are used again by each call."""
 
@@ -56,35 +30,18 @@ class Detector:
         self._network, self._settings = network, settings
         self._square: Pixels = np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8)
         self._input = input_buffer(INPUT_PX)
-        self._grids = _grids(network, log(settings.accept / (1 - settings.accept)))
+        self._decode = Decoder(network.outputs, settings.accept)
 
     def detect_in(self, pixels: Pixels, region: Region) -> list[Face]:
         """The faces in a square of the frame (height x width x 3, BGR), best first, in the frame's pixels."""
         cut_square(pixels, region, self._square)
         into_input(self._square, self._input)
-        rows, scores = self._read(self._network.run(self._input))
+        rows, scores = self._decode(self._network.run(self._input))
         if not len(rows):
             return []
         height, width = pixels.shape[:2]
         found = (_to_frame(row, score, region) for row, score in blend(rows, scores))
         return [face for face in found if self._whole(face.box_px, region, width, height)]
-
-    def _read(self, outputs: tuple[Int8s, ...]) -> tuple[Floats, Floats]:
-        """Decoded rows and scores of what passes; rows that don't are never turned into floats."""
-        parts = [part for grid in self._grids if (part := self._read_grid(grid, outputs)) is not None]
-        if not parts:
-            return _NO_ROWS, _NO_SCORES
-        rows, logits = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return rows, 1 / (1 + np.exp(-logits))
-
-    def _read_grid(self, grid: _Grid, outputs: tuple[Int8s, ...]) -> tuple[Floats, Floats] | None:
-        scores = outputs[grid.scores].reshape(-1)
-        hits = np.flatnonzero(scores >= grid.least)
-        if not len(hits):
-            return None
-        tensors = self._network.outputs
-        raw = dequantise(outputs[grid.scores + 1].reshape(-1, 16)[hits], tensors[grid.scores + 1])
-        return decode(raw, grid.anchors[hits]), dequantise(scores[hits], tensors[grid.scores])
 
     def _whole(self, box: Box, region: Region, width: int, height: int) -> bool:
         """Whether the box is a face of positive size that the square has not cut off from the rest of the frame."""

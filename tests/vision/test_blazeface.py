@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from agent.vision.blazeface import anchors, blend, decode, distinct
+from agent.vision.blazeface import Decoder, anchors, blend, distinct
 from agent.vision.faces import Face
+from models_tflite.manifest import Tensor
 
 
 def face(x, y, width, score=0.9):
@@ -21,20 +23,45 @@ def test_the_anchors_are_the_896_of_the_published_front_model():
     assert centres[895].tolist() == [120, 120]
 
 
-def test_a_row_of_zeros_and_a_size_is_a_box_about_its_anchor():
-    raw = np.zeros((1, 16), np.float32)
-    raw[0, 2:4] = 20, 30
-    raw[0, 4:6] = -3, 5
-    row = decode(raw, np.array([[64, 40]], np.float32))[0]
-    assert row[:4].tolist() == [54, 25, 20, 30]
-    assert row[4:6].tolist() == [61, 45]
-    assert row[6:].tolist() == [64, 40] * 5
+def outputs_with(row: int, numbers: list[int], score: int = 100):
+    """The network's four outputs where one row says something and all others nothing."""
+    scores, boxes = np.full(896, -128, np.int8), np.zeros((896, 16), np.int8)
+    scores[row], boxes[row] = score, numbers
+    return scores[None, :512, None], boxes[None, :512], scores[None, 512:, None], boxes[None, 512:]
 
 
-def test_decoding_leaves_the_networks_own_numbers_alone():
-    raw = np.ones((1, 16), np.float32)
-    decode(raw, np.array([[64, 40]], np.float32))
-    assert raw.tolist() == [[1.0] * 16]
+TENSORS = (
+    Tensor("s8", (1, 512, 1), "int8", 0.0625, 0), Tensor("b8", (1, 512, 16), "int8", 0.5, -10),
+    Tensor("s16", (1, 384, 1), "int8", 0.125, 4), Tensor("b16", (1, 384, 16), "int8", 0.25, 20),
+)  # fmt: skip
+
+
+def test_a_row_of_the_fine_grid_is_a_box_and_points_about_its_anchor():
+    rows, scores = Decoder(TENSORS, 0.6)(outputs_with(2, [-10, -10, 30, 50, -16, 0] + [-10] * 10))
+    assert scores == pytest.approx([1 / (1 + np.exp(-6.25))])
+    assert rows[0, :4].tolist() == [12 - 10, 4 - 15, 20, 30]  # second cell of the first row, 20 x 30 about it
+    assert rows[0, 4:6].tolist() == [12 - 3, 4 + 5]
+    assert rows[0, 6:].tolist() == [12, 4] * 5
+
+
+def test_the_coarse_grid_has_numbers_of_its_own():
+    rows, scores = Decoder(TENSORS, 0.6)(outputs_with(895, [20, 20, 100, 100] + [20] * 12, score=20))
+    assert scores == pytest.approx([1 / (1 + np.exp(-2.0))])
+    assert rows[0].tolist() == [110, 110, 20, 20] + [120] * 12
+
+
+@pytest.mark.parametrize(("score", "counts"), [(6, False), (7, True)])
+def test_a_score_counts_from_the_accepted_one_on(score, counts):
+    accept = 1 / (1 + np.exp(-7 * 0.0625)) - 1e-4  # just below what an int8 score of 7 stands for
+    rows, _ = Decoder(TENSORS, accept)(outputs_with(0, [0] * 16, score=score))
+    assert len(rows) == counts
+
+
+def test_when_every_row_says_face_nothing_breaks():
+    rows, scores = Decoder(TENSORS, 0.6)(tuple(np.full(tensor.shape, 127, np.int8) for tensor in TENSORS))
+    assert rows.shape == (896, 16)
+    assert np.isfinite(rows).all()
+    assert (scores > 0.6).all()
 
 
 def test_neighbouring_boxes_become_one_weighted_by_their_scores():

@@ -7,7 +7,7 @@ import pytest
 
 from agent.core.identity import cosine
 from agent.core.messages import Observation
-from agent.vision.build import build_chain, build_enroller, build_stages
+from agent.vision.build import build_enroller, build_stages
 from agent.vision.chain import Chain, ChainSettings, Stages
 from agent.vision.engine import open_engine
 from agent.vision.track import TrackSettings
