@@ -18,7 +18,8 @@ class EmbedPolicy(Struct, frozen=True, kw_only=True):
     """When a face is embedded: two invocations of the largest network are most of a frame's cost."""
 
     eager_pictures: int = 5
-    """In each frame until the mean holds so many: averaging five halves what averaging can win (errors fall with the root)."""
+    """In each frame until the mean holds so many: the noise of a mean falls with the root of their number, so five take more than half
+    of it away."""
     refresh_s: float = 0.3
     """Then at least so often: the door believes a mean for 1 s, and a thief who steps in is noticed after two pictures."""
     retry_s: float = 0.1

@@ -26,6 +26,11 @@ JPEG_QUALITY = 88
 MOST_WAITING = 4
 """Pictures waiting for the disk. More would mean a door that decides faster than its disk writes: the newest are then let go."""
 
+MOST_KEPT = 2000
+"""Pictures in the folder, about 150 MB; the oldest go. A full disk would stop the journal, and that is worth more than a picture."""
+PRUNE_EVERY = 50
+"""Listing the folder costs more than writing a picture."""
+
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -71,6 +76,13 @@ def write_whole(path: Path, data: bytes) -> None:
     part.replace(path)
 
 
+def prune(folder: Path, most: int = MOST_KEPT) -> None:
+    """Delete the oldest pictures beyond `most`."""
+    pictures = sorted(folder.glob("*.jpg"), key=lambda path: path.stat().st_mtime_ns)
+    for path in pictures[: max(0, len(pictures) - most)]:
+        path.unlink(missing_ok=True)
+
+
 class EvidenceWriter:
     """Writes exhibits on a thread of its own: a memory card may take a second for what the vision loop cannot wait for."""
 
@@ -97,6 +109,8 @@ class EvidenceWriter:
     def _run(self) -> None:
         while (item := self._waiting.get()) is not None:
             try:
+                if self.written % PRUNE_EVERY == 0 and item.path.parent.is_dir():
+                    prune(item.path.parent)
                 write_exhibit(item)
             except (OSError, cv2.error) as error:
                 self._complain(item, str(error))

@@ -2,7 +2,7 @@
 
 The detector's picture is 128 px wide. A face must be about 16 px wide in it to be found, so the whole frame shows only those who are
 near, and overlapping tiles show the others. Looking at every tile of every frame would cost a dozen invocations; a person
-who walks up at 1.5 m/s is no nearer than 20 cm by the time the search has been round.
+who walks up at 1.5 m/s has come 40 cm nearer by the time an idle search has been round.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ScheduleSettings(Struct, frozen=True, kw_only=True):
     """Neighbouring tiles overlap by this share of their side: a face up to this size lies whole in one of them."""
     track_times: float = 3.0
     """Side of the square about a tracked face: it may move by a whole width between two frames and stay inside, and at a third of the
-    picture it falls to the detector's finer grid, whose points are off by half as much as those of the coarse one."""
+    picture it falls to the detector's finer grid, whose points are more exact than those of the coarse one."""
     tracks_a_frame: int = 3
     search_busy: int = 1
     """Search squares a frame while somebody is tracked,"""

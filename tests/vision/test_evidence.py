@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from agent.core.messages import EvidenceRequest, FaceSeen, Observation
 from agent.errors import CameraError, WireError
 from agent.vision.annotate import GREEN, RED, annotate
-from agent.vision.evidence import EvidenceWriter, exhibit, write_exhibit
+from agent.vision.evidence import EvidenceWriter, exhibit, prune, write_exhibit
 from agent.vision.ring import Moment, Ring
 from hw.interfaces import Frame
 from tests.vision.clock import MIDNIGHT
@@ -111,6 +112,16 @@ def test_the_file_is_whole_and_its_owners_only(tmp_path):
     assert path.name == "door-7_00.12.jpg"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert cv2.imread(str(path)).shape == (480, 640, 3)
+
+
+def test_the_oldest_pictures_go_before_the_disk_is_full(tmp_path):
+    for n in range(6):
+        path = tmp_path / f"e{n}.jpg"
+        path.write_bytes(b"x")
+        os.utime(path, (1000 - n, 1000 - n))  # e5 is the oldest
+    (tmp_path / "note.txt").write_text("not ours")
+    prune(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["e0.jpg", "e1.jpg", "note.txt"]
 
 
 def test_a_disk_that_refuses_is_reported_and_the_next_picture_is_tried(tmp_path):
