@@ -1,7 +1,7 @@
 """468 points on a face that the detector found, and the five of them by which it is aligned.
 
 Costs half an embedding's invocation, and is paid only for pictures that are embedded. Aligned by the detector's own points, 3.4 % of the
-genuine development pairs were missed at a false match rate of 0.001, aligned by the mesh's 2.6 %.
+genuine development pairs were missed at a false match rate of 0.001 and 8.0 % at 0.0001; by the mesh's, 2.6 to 2.9 % and 5.8 %.
 """
 
 from __future__ import annotations
