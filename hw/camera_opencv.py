@@ -13,10 +13,10 @@ from agent.errors import CameraError
 from hw.interfaces import Frame
 from hw.newest import FilmEnded, NewestFrame
 
-RTSP_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay|stimeout;5000000|timeout;5000000"
-"""TCP, because a lost UDP packet smears faces over the frame; no buffer; give up after five seconds (in microseconds) of silence."""
-OPEN_TIMEOUT_MS = 5000
-READ_TIMEOUT_MS = 5000
+RTSP_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay|stimeout;3000000|timeout;3000000"
+"""TCP, because a lost UDP packet smears faces over the frame; no buffer; give up after three seconds (in microseconds) of silence, well within the watchdog's patience."""
+OPEN_TIMEOUT_MS = 3000
+READ_TIMEOUT_MS = 3000
 FRAMES_LOST = 3
 """Failed grabs in a row that mean the device is gone: a USB camera may lose one when the bus is busy."""
 JOIN_S = 2.0
