@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from agent.vision.engine import Network, dequantise
 from agent.vision.faces import LEFT_EYE, MOUTH, RIGHT_EYE, Floats
-from agent.vision.pixels import input_buffer, into_input
+from agent.vision.pixels import Int8s, input_buffer, into_input
 from hw.interfaces import Pixels
+from models_tflite.manifest import Tensor
 
 INPUT_PX = 192
 CROP_PER_EYES = 3.9
@@ -27,17 +28,29 @@ RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS = (33, 133), (362, 263)
 NOSE_TIP, MOUTH_RIGHT, MOUTH_LEFT = 1, 61, 291
 
 
-class Mesh(Struct, frozen=True):
-    """`points` is 468 x 3: x, y in pixels of the frame, z in the same unit, towards the camera negative. `score` is 0..1."""
+_FIVE_ROWS = [*RIGHT_EYE_CORNERS, *LEFT_EYE_CORNERS, NOSE_TIP, MOUTH_RIGHT, MOUTH_LEFT]
 
-    points: Floats
+
+class Mesh(Struct, frozen=True):
+    """What the network said of a face. Points are worked out when they are asked for: alignment needs seven of the 468."""
+
+    raw: Int8s
+    """468 x 3, as the network gave them."""
+    tensor: Tensor
+    matrix: Floats
+    """From the frame into the cut, 2 x 3."""
     score: float
+    """How sure the network is that there is a face, 0..1."""
+
+    @property
+    def points(self) -> Floats:
+        """468 x 3: x, y in pixels of the frame, z in the same unit, towards the camera negative."""
+        return _back(dequantise(self.raw, self.tensor), self.matrix)
 
     def five(self) -> Floats:
         """Eyes, nose, corners of the mouth (5 x 2, pixels of the frame) in the order of align.ARCFACE."""
-        xy = self.points[:, :2]
-        eyes = xy[list(RIGHT_EYE_CORNERS)].mean(axis=0), xy[list(LEFT_EYE_CORNERS)].mean(axis=0)
-        return np.stack([*eyes, xy[NOSE_TIP], xy[MOUTH_RIGHT], xy[MOUTH_LEFT]])
+        xy = _back(dequantise(self.raw[_FIVE_ROWS], self.tensor), self.matrix)[:, :2]
+        return np.stack([(xy[0] + xy[1]) / 2, (xy[2] + xy[3]) / 2, xy[4], xy[5], xy[6]])
 
 
 class Landmarks:
@@ -55,7 +68,7 @@ class Landmarks:
         into_input(self._cut, self._input)
         points, face = self._network.run(self._input)
         logit = float(dequantise(face.reshape(-1), self._network.outputs[1])[0])
-        return Mesh(_back(dequantise(points.reshape(-1, 3), self._network.outputs[0]), matrix), 1 / (1 + exp(-logit)))
+        return Mesh(points.reshape(-1, 3), self._network.outputs[0], matrix, 1 / (1 + exp(-logit)))
 
 
 def upright_cut(points_px: Floats) -> Floats:
