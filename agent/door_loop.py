@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.clock import Clock
 from agent.core import door
@@ -128,7 +129,8 @@ class DoorLoop:
         self._health_due_s = 0.0
         self._garbage = 0
         self._read_faults = 0
-        self._told: door.DoorState | None = None
+        self._told: tuple[door.DoorState, bool] | None = None
+        """The state that was published, and whether the lock had really let go: a relay that fails is behind its state."""
         self._last_grant_s = float("-inf")
         self._handlers: dict[type, Callable[[Any], None]] = {
             Edge: self._take_edge, InputEdge: self._take_input, Command: self._take_command, Refusal: self._take_refusal,
@@ -145,9 +147,18 @@ class DoorLoop:
         ready, _, _ = select.select([inbox, eyes], [], [], self._patience_s())
         if eyes in ready:
             self._look()
-        for item in self._parts.inbox.drain():
-            self._handlers[type(item)](item)
+        self._handle(self._parts.inbox.drain())
         self._keep_time()
+
+    def _handle(self, items: list[Item]) -> None:
+        """In their order. What waits behind one that fails is handled in the next turn: it may be somebody who wants to leave."""
+        handled = 0
+        try:
+            for item in items:
+                handled += 1
+                self._handlers[type(item)](item)
+        finally:
+            self._parts.inbox.give_back(items[handled:])
 
     def announce(self, kind: str, data: dict[str, Any]) -> None:
         """Put an event on record."""
@@ -179,7 +190,7 @@ class DoorLoop:
             self._apply(door.Tick(at_s=now_s))
         self._parts.beat()
         self._note_vision(view_at(self._seen, now_s))
-        if self._state != self._told:
+        if (self._state, self._parts.lock.released) != self._told:
             self._publish_door()
         if now_s >= self._health_due_s:
             self._publish_health(now_s)
@@ -250,7 +261,7 @@ class DoorLoop:
             if isinstance(answer, Decision):
                 self._carry_out(answer, now_s)
             else:
-                waiting.append(_Waiting(msgspec.structs.replace(case, mismatch=answer.mismatch), answer.until_s))
+                waiting.append(_Waiting(replace(case, mismatch=answer.mismatch), answer.until_s))
         self._cases = waiting
 
     def _carry_out(self, decision: Decision, now_s: float) -> None:
@@ -323,33 +334,46 @@ class DoorLoop:
     # -- commands ------------------------------------------------------------------------------------------------------------
 
     def _take_command(self, command: Command) -> None:
+        if command.name == "unlock" and self._state.mode not in (DoorMode.LOCKED_DOWN, DoorMode.BLOCKED):
+            self._let_in(command)
+            return
         ok, reason = self._obey(command)
-        self.announce("command.done" if ok else "command.refused",
-                      {"id": command.id, "user": command.user, "command": command.name, "reason": reason, "why": command.why})  # fmt: skip
+        self._record(command, ok, reason)
         self._parts.link.result(command.id, ok, reason, command.user)
 
+    def _record(self, command: Command, ok: bool, reason: str) -> None:
+        self.announce("command.done" if ok else "command.refused",
+                      {"id": command.id, "user": command.user, "command": command.name, "reason": reason, "why": command.why})  # fmt: skip
+
+    def _let_in(self, command: Command) -> None:
+        """As with a fob, the opening is on record before the relay moves; of a relay that fails `lock.fault` tells behind it."""
+        self._record(command, True, "done")
+        fault = self._apply(door.Granted(at_s=self._clock.mono_s(), seconds=self._parts.policy.pulse_s, by=command.user))
+        self._parts.link.result(command.id, not fault, fault or "done", command.user)
+
     def _obey(self, command: Command) -> tuple[bool, str]:
-        now_s = self._clock.mono_s()
         if command.name == "unlock":
-            return self._let_in(command, now_s)
+            return False, f"the door is {self._state.mode.value}: release it first"
         orders: dict[str, type[door.LockNow | door.LockDown | door.ReleaseLockDown]] = {
             "lock": door.LockNow, "lockdown": door.LockDown, "release": door.ReleaseLockDown,
         }  # fmt: skip
-        fault = self._apply(orders[command.name](at_s=now_s, by=command.user))
-        if command.name in ("lockdown", "release"):
-            try:
-                self._parts.save_mode(self._state.mode)
-            except DoorwardError as error:
-                return True, f"done, but will not survive a restart: {error}"
+        fault = self._apply(orders[command.name](at_s=self._clock.mono_s(), by=command.user))
+        unsaved = self._save_mode() if command.name in ("lockdown", "release") else ""
+        if fault:
+            return False, f"the door is {self._state.mode.value}, but its lock cannot be driven: {fault}"
+        if unsaved:
+            return True, f"done, but will not survive a restart: {unsaved}"
         if self._parts.lock.released and command.name != "release":
             return command.name == "lockdown", "somebody is leaving: the lock holds when they are out"
-        return not fault, fault or "done"
+        return True, "done"
 
-    def _let_in(self, command: Command, now_s: float) -> tuple[bool, str]:
-        if self._state.mode in (DoorMode.LOCKED_DOWN, DoorMode.BLOCKED):
-            return False, f"the door is {self._state.mode.value}: release it first"
-        fault = self._apply(door.Granted(at_s=now_s, seconds=self._parts.policy.pulse_s, by=command.user))
-        return not fault, fault or "done"
+    def _save_mode(self) -> str:
+        """What went wrong."""
+        try:
+            self._parts.save_mode(self._state.mode)
+        except DoorwardError as error:
+            return str(error)
+        return ""
 
     def _take_refusal(self, refusal: Refusal) -> None:
         self.announce("command.refused", msgspec.to_builtins(refusal))
@@ -358,7 +382,10 @@ class DoorLoop:
     # -- news from other threads ---------------------------------------------------------------------------------------------
 
     def _take_rules(self, new: NewRules) -> None:
-        self._access = new.rules
+        self._access, now = new.rules, self._clock.wall()
+        # Whoever waits for a second look is asked by the new rules too: theirs may be the fob that was just reported stolen
+        self._cases = [_Waiting(replace(asked.case, access=may_pass(new.rules, asked.case.read.key, now)), asked.until_s)
+                       for asked in self._cases]  # fmt: skip
         self.announce("bundle.applied", {"version": new.rules.version, "credentials": len(new.rules.credentials)})
 
     def _take_fault(self, fault: Fault) -> None:
@@ -367,10 +394,10 @@ class DoorLoop:
     # -- health --------------------------------------------------------------------------------------------------------------
 
     def _publish_door(self) -> None:
-        state, link = self._state, self._parts.link
-        self._told = state
+        state, link, released = self._state, self._parts.link, self._parts.lock.released
+        self._told = (state, released)
         link.publish_state("mode", state.mode.value)
-        link.publish_state("lock", "released" if self._parts.lock.released else "secured")
+        link.publish_state("lock", "released" if released else "secured")
         link.publish_state("contact", {True: "open", False: "closed", None: "unknown"}[state.open])
 
     def _publish_health(self, now_s: float) -> None:

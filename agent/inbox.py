@@ -31,5 +31,11 @@ class Inbox(Generic[T]):
             return []
         return [self._items.popleft() for _ in range(len(self._items))]
 
+    def give_back(self, items: list[T]) -> None:
+        """Put what was drained and not handled before everything else again."""
+        if items:
+            self._items.extendleft(reversed(items))
+            os.eventfd_write(self._bell, 1)
+
     def close(self) -> None:
         os.close(self._bell)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from gpiozero import OutputDevice
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from agent.core.commands import Command, Refusal
 from agent.core.messages import DoorMode, VisionHealth
-from agent.door_loop import MAX_CASES, MAX_FAILED_TURNS, Edge, Fault, NewRules, run_turns
+from agent.door_loop import MAX_CASES, MAX_FAILED_TURNS, Edge, Fault, InputEdge, NewRules, run_turns
 from agent.errors import JournalError
 from tests.core.people import STRANGER, face, view_of
 from tests.door_under_test import OWNER_FOB, START, UNKNOWN_FOB, DoorUnderTest, policy_with, rules
@@ -287,6 +289,86 @@ def test_a_door_whose_every_turn_fails_ends_so_that_it_is_started_anew(door):
     door.loop.turn = always
     assert run_turns(door.loop, lambda: False) == 1
     assert door.kinds().count("door.fault") == MAX_FAILED_TURNS
+
+
+def test_whoever_wants_to_leave_is_not_kept_in_by_an_exception_about_something_else(door):
+    door.loop._handlers[Fault] = lambda fault: 1 / 0
+    door.inbox.put(Fault("x", "handling this fails"))
+    door.inbox.put(InputEdge("rex", True, door.clock.now_s))
+    turns = iter([False, False, True])
+    run_turns(door.loop, lambda: next(turns))
+    door.after(0.04)
+    assert door.lock.released
+    assert door.kinds("rex.") == ["rex.pressed"]
+
+
+def test_a_guards_unlock_too_is_on_record_before_the_relay_moves(door):
+    on_record_at_pulse = []
+    pulse = door.lock.pulse
+    door.lock.pulse = lambda seconds: (on_record_at_pulse.append(door.journal._sequence), pulse(seconds))
+    before = door.journal._sequence
+    door.send(command("unlock", door))
+    assert on_record_at_pulse == [before + 1]
+    assert door.kinds("command.") == ["command.done"]
+
+
+@pytest.fixture
+def stuck_relay(monkeypatch):
+    """Calling it makes the relay stick, calling it with False frees it."""
+    stuck = [False]
+    drive = OutputDevice.value.fset
+
+    def value(output, level):
+        if stuck[0]:
+            raise OSError("relay stuck")
+        drive(output, level)
+
+    monkeypatch.setattr(OutputDevice, "value", OutputDevice.value.setter(value))
+    return lambda sticks=True: stuck.__setitem__(0, sticks)
+
+
+@pytest.mark.parametrize("name", ["lock", "lockdown"])
+def test_a_guard_is_not_told_that_a_stuck_relay_is_somebody_leaving(door, stuck_relay, name):
+    door.send(command("unlock", door))
+    stuck_relay()
+    door.send(command(name, door))
+    _, ok, reason = door.told.results[-1]
+    assert not ok
+    assert "cannot be driven" in reason
+    assert "relay stuck" in reason
+    assert door.loop.state.mode is (DoorMode.LOCKED_DOWN if name == "lockdown" else DoorMode.LOCKED)
+
+
+def test_a_relay_that_lets_itself_be_driven_again_is_shown_as_it_is(door, stuck_relay):
+    door.send(command("unlock", door))
+    stuck_relay()
+    door.send(command("lock", door))
+    assert door.told.states["lock"] == "released"
+    stuck_relay(False)
+    door.lock.secure()  # as the lock's own keeper does a moment later, behind the loop's back
+    door.turn()
+    assert door.told.states["lock"] == "secured"
+
+
+def test_a_relay_that_cannot_be_driven_is_an_answer_and_an_event(door, stuck_relay):
+    stuck_relay()
+    door.send(command("unlock", door))
+    assert not door.lock.released
+    _, ok, reason = door.told.results[-1]
+    assert not ok
+    assert "relay stuck" in reason
+    assert door.kinds("lock.") == ["lock.fault"]
+
+
+def test_a_fob_that_is_reported_stolen_while_its_holder_waits_for_a_second_look_opens_nothing(door):
+    stranger_in_view(door)
+    door.read(OWNER_FOB)
+    known = rules()
+    stolen = {key: replace(fob, state="stolen") for key, fob in known.credentials.items()}
+    door.send(NewRules(replace(known, version=2, credentials=stolen)))
+    owner_in_view(door)
+    assert door.decisions() == [(False, ["credential_stolen"])]
+    assert not door.lock.released
 
 
 def test_every_event_carries_the_wall_time_of_the_controller(door):

@@ -81,5 +81,16 @@ def test_a_reader_gone_mad_cannot_hold_the_loop(inbox, monkeypatch):
     assert inbox.drain() == ["more"]
 
 
+def test_what_was_given_back_comes_first_and_rings_again(inbox):
+    for item in ("a", "b", "c"):
+        inbox.put(item)
+    first, *rest = inbox.drain()
+    inbox.put("d")
+    inbox.give_back(rest)
+    assert first == "a"
+    assert rings(inbox)
+    assert inbox.drain() == ["b", "c", "d"]
+
+
 def test_the_bell_is_not_inherited_by_other_programs(inbox):
     assert not os.get_inheritable(inbox.fileno())
