@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hw.interfaces import Frame
 from tools.bench import __main__ as program
-from tools.bench.chain import WARM_UP, Outcome, _Meter, race
+from tools.bench.chain import WARM_UP, Outcome, _Meter, race, standings
 from tools.bench.document import document, verdict, write
 from tools.bench.figures import Figure, Section, distribution, median, percentile, plain
 from tools.bench.machine import machine
@@ -90,6 +90,20 @@ def test_everybody_runs_every_frame_and_nobody_is_always_first():
     table = race([contestant("a"), contestant("b")], frames)
     assert [[o.wall_ms for o in outcomes] for outcomes in table] == [[3.0, 4.0, 5.0, 6.0]] * 2
     assert set(order[::2]) == {"a", "b"}
+
+
+def test_ratios_are_taken_frame_by_frame_and_the_work_above_the_models_from_the_means():
+    def outcomes(*walls, models=0.0):
+        return [Outcome(wall, models, True, True) for wall in walls]
+
+    class Named:
+        name = "somebody"
+
+    ours, default, fastest = outcomes(1.0, 2.0, 6.0, models=2.0), outcomes(20.0, 20.0, 60.0), outcomes(5.0, 10.0, 30.0)
+    first = standings("640x480", [Named()] * 3, [ours, default, fastest])[0]
+    assert (first.times_default, first.times_fastest) == (10.0, 5.0)
+    assert (first.median_ms, first.mean_ms) == (2.0, 3.0)
+    assert first.above_percent == pytest.approx(50.0)
 
 
 def test_the_meter_counts_invocations_and_hands_everything_else_on():

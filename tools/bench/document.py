@@ -62,9 +62,13 @@ def _table(figures: Sequence[Figure], sections: Sequence[Section]) -> list[str]:
 
 
 def _chapter(section: Section) -> list[str]:
-    rows = [f"| {f.what} | {_measured(f)} | {f.goal} | {verdict(f)} |" for f in section.figures]
+    rows = section.table or (
+        ("figure", "measured", "goal", ""),
+        *((f.what, _measured(f), f.goal, verdict(f)) for f in section.figures),
+    )
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
     notes = [line for note in section.notes for line in (note, "")]
-    return [f"## {section.title}", "", section.how, "", "| figure | measured | goal | |", "|---|---|---|---|", *rows, "", *notes]
+    return [f"## {section.title}", "", section.how, "", head, "|---" * len(rows[0]) + "|", *body, "", *notes]
 
 
 def _measured(figure: Figure) -> str:

@@ -45,6 +45,8 @@ class Section(Struct, frozen=True, kw_only=True):
     """In a few plain sentences."""
     figures: tuple[Figure, ...]
     notes: tuple[str, ...] = ()
+    table: tuple[tuple[str, ...], ...] = ()
+    """Printed instead of the figures where they form rows and columns; the first row names the columns."""
     samples: dict[str, tuple[float, ...]] = {}
     """Every single measurement of the distributions worth drawing, in milliseconds."""
 

@@ -14,6 +14,8 @@ from tools.bench.site import READY_WITHIN_S, cast, demand_audit, film_of_owner, 
 STARTS = 7
 IDLE_S = 20.0
 SETTLE_READS = 20
+SITE = ("central", "broker")
+"""Run on the site's server, not on a controller; the broker is the embedded one."""
 DOOR_MB, VISION_MB, GUARDING_S = 45.0, 160.0, 3.0
 
 
@@ -85,6 +87,9 @@ def _memory(stage: Stage) -> list[Figure]:
         ]
     children = Path(f"/proc/{door}/task/{door}/children").read_text().split()
     figures += [Figure(what="door's dead man: its share (PSS)", value=_pss_mb(int(child)), unit="MB") for child in children]
+    figures += [
+        Figure(what=f"{name}: resident (VmRSS)", value=_status_mb(_pid(stage, name), "VmRSS"), unit="MB") for name in SITE
+    ]
     return figures
 
 

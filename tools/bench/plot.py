@@ -10,6 +10,7 @@ WIDTH, HEIGHT = 760, 360
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 40, 52
 COLOURS = ("#1b6ca8", "#2e8b57", "#b8641b", "#7a4fa3")
 SHARES = ((0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"))
+LEGEND = 380
 TAIL = 1e-3
 """The scale ends where one in a thousand is left."""
 
@@ -45,8 +46,9 @@ def _axes(most_ms: float) -> list[str]:
 
 def _goal(text: str, at_ms: float, most_ms: float, row: int) -> str:
     x, y = _x(at_ms, most_ms), HEIGHT - BOTTOM - 10 - 18 * row
+    side, anchor = (6, "start") if at_ms < most_ms / 2 else (-6, "end")
     return (f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#c33" stroke-dasharray="5 4"/>'
-            f'<text x="{x - 6:.1f}" y="{y}" text-anchor="end" fill="#c33">{escape(text)}</text>')  # fmt: skip
+            f'<text x="{x + side:.1f}" y="{y}" text-anchor="{anchor}" fill="#c33">{escape(text)}</text>')  # fmt: skip
 
 
 def _curve(name: str, samples: Sequence[float], most_ms: float, colour: str, row: int) -> list[str]:
@@ -55,7 +57,7 @@ def _curve(name: str, samples: Sequence[float], most_ms: float, colour: str, row
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     y = TOP + 40 + 20 * row
     return [f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>',
-            f'<path d="M{WIDTH - 230} {y}h22" stroke="{colour}" stroke-width="3"/><text x="{WIDTH - 200}" y="{y + 4}">{escape(name)} '
+            f'<path d="M{LEGEND} {y}h22" stroke="{colour}" stroke-width="3"/><text x="{LEGEND + 30}" y="{y + 4}">{escape(name)} '
             f"({len(ordered)})</text>"]  # fmt: skip
 
 
