@@ -116,7 +116,19 @@ class Historian:
             self._bell.clear()
             while self._incoming:
                 batch = [self._incoming.popleft() for _ in range(min(MAX_BATCH, len(self._incoming)))]
-                self._take(batch)
+                self._try_to_take(batch)
+
+    def _try_to_take(self, batch: list[tuple[str, bytes]]) -> None:
+        """A message that nobody foresaw may neither end the thread nor hold up what other doors have said."""
+        try:
+            self._take(batch)
+        except Exception:
+            if len(batch) > 1:
+                for message in batch:
+                    self._try_to_take([message])
+                return
+            self.totals.faults += 1
+            log.exception("historian not committed topic=%s", batch[0][0])
 
     def _take(self, batch: list[tuple[str, bytes]]) -> None:
         events, unreadable = _sort(batch)
@@ -153,7 +165,9 @@ class Historian:
             log.error("historian conflict site=%s door=%s journal=%s sequence=%d id=%s: another event has this number; both are kept",
                       told.site, told.door, told.event.journal, told.event.sequence, told.event.id)  # fmt: skip
         for gap in outcome.gaps:
-            log.warning("historian gap site=%s door=%s journal=%s sequences=%d..%d", gap.site, gap.door, gap.journal, gap.first, gap.last)
+            log.warning(
+                "historian gap site=%s door=%s journal=%s sequences=%d..%d", gap.site, gap.door, gap.journal, gap.first, gap.last
+            )
         if self._on_commit is not None:
             self._on_commit(events, outcome)
 

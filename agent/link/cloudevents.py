@@ -6,6 +6,7 @@ CloudEvents has no fractions). One document for the wire, the demo's output and 
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime, timezone
 from typing import Annotated, Any
@@ -78,8 +79,11 @@ def from_cloudevent(raw: bytes) -> Told:
     try:
         found = _decoder.decode(raw)
         mono_s = float(found.mono)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        found.time.astimezone(timezone.utc)  # the first and the last day of the calendar have no UTC in every zone
+    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
         raise WireError(f"not an event of a door: {error}") from error
+    if not math.isfinite(mono_s):
+        raise WireError(f"not an event of a door: mono is {found.mono!r}, seconds are allowed")
     _, _, site, door = found.source.split("/")
     return Told(site, door, _event(found, mono_s))
 

@@ -37,6 +37,7 @@ MAX_RESULTS = 200
 MAX_PATIENCE = 8
 """While nobody acknowledges, the time until the next repetition doubles up to so many times `ack_timeout_s`."""
 
+
 class Source(Protocol):
     """The part of a journal that a link needs."""
 
@@ -170,7 +171,8 @@ class Link:
         while self._look and (room := self._config.window - len(self._flight)) > 0:
             self._look = False  # before reading: what is committed from here on rings again
             found = self._journal.pending(self._cursor, room)
-            self._look |= len(found) == room
+            if len(found) == room:  # not `|=`, which could write back what it read before somebody rang
+                self._look = True
             for pending in found:
                 self._cursor = pending.position
                 raw = to_cloudevent(pending.event, self._site, self._door)

@@ -109,6 +109,31 @@ def test_what_is_no_event_is_kept_and_never_acknowledged(historian: Historian, p
     assert said(historian) == []
 
 
+@pytest.mark.parametrize("lie", [{"mono": "nan"}, {"time": "0001-01-01T00:00:00+14:00"}])
+def test_a_door_that_sends_nonsense_does_not_silence_the_others(historian: Historian, lie: dict[str, str]) -> None:
+    nonsense = json.dumps({**json.loads(event(1)), **lie}).encode()
+    historian._incoming.extend([("doorward/hq/front/evt", nonsense), ("doorward/hq/back/evt", event(1, "back"))])
+    historian._bell.set()
+    until(lambda: historian.totals.committed == 1)
+    assert [topic for topic, _ in said(historian)] == ["doorward/hq/back/ack"]
+
+
+def test_an_event_that_nobody_foresaw_is_not_acknowledged_and_holds_up_no_other(historian: Historian, monkeypatch: Any) -> None:
+    commit = historian._store.commit
+
+    def surprised(events: Any, unreadable: Any, received: Any) -> Any:
+        if any(told.event.sequence == 2 for told in events):
+            raise RuntimeError("a bug")
+        return commit(events, unreadable, received)
+
+    monkeypatch.setattr(historian._store, "commit", surprised)
+    historian._incoming.extend(("doorward/hq/front/evt", event(number)) for number in (1, 2, 3))
+    historian._bell.set()
+    until(lambda: historian.totals.committed == 2)
+    assert {number for _, ack in said(historian) for number in range(9) if ack.covers(number)} == {1, 3}
+    assert historian.totals.faults == 1
+
+
 def test_a_door_cannot_speak_for_another(historian: Historian) -> None:
     historian.message("doorward/hq/back/evt", event(1, "front"), False)
     until(lambda: historian.totals.unreadable == 1)

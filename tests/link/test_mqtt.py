@@ -105,6 +105,22 @@ def test_an_acknowledgement_makes_room_for_the_next() -> None:
     assert journal.acknowledged == [("aa", [(1, 3), (5, 5)])]
 
 
+def test_an_event_that_is_committed_while_the_link_counts_what_it_found_is_not_overlooked() -> None:
+    link, journal, wire, _ = linked(0)
+
+    class Found(list[Pending]):
+        def __len__(self) -> int:
+            if not journal.events:
+                journal.events[1] = _event(1)
+                journal.rings()
+            return super().__len__()
+
+    pending = journal.pending
+    journal.pending = lambda after=0, limit=100: Found(pending(after, limit))  # type: ignore[method-assign]
+    link.turn(wire, 0.0)
+    assert wire.sequences() == [1]
+
+
 def test_a_broker_that_took_an_event_proves_nothing_and_the_event_is_sent_again() -> None:
     link, journal, wire, _ = linked(2)
     assert link.turn(wire, 0.0) == 5.0
