@@ -1,8 +1,9 @@
 """The dead man's hand: a child of the door program that does nothing but wait for its parent's death, and then takes the lock's power away.
 
-A program that gets SIGKILL cannot clean up, and recent kernels leave the relay pin as it was. systemd's ExecStopPost mends that after
-it has started a new interpreter, some 0.3 s later; this child is already loaded and needs a few milliseconds. It is forked before
-anything else exists (no threads, no pins), so it shares its parent's memory.
+A program that gets SIGKILL cannot clean up, and the kernels of Raspberry Pi OS leave the relay pin as it was. systemd's ExecStopPost
+mends that after it has started a new interpreter, some 0.3 s later; this child has all but the pin driver loaded and is sooner. It is
+forked before anything else exists (no threads, no pins), so it shares its parent's memory. The driver itself it loads only when its
+parent is dead: two lgpio at once in one folder would take each other's pipe of edges.
 """
 
 from __future__ import annotations
@@ -60,9 +61,8 @@ class DeadMan:
 
 def _wait_and_act(pipe: int, make_safe: Callable[[], None]) -> NoReturn:
     """The child's whole life. Never returns into the parent's code."""
-    # A terminal's Ctrl-C and systemd's SIGTERM reach the whole group: this process must outlive its parent
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    # A terminal's Ctrl-C, systemd's SIGTERM and its watchdog's SIGABRT reach the whole group: this process must outlive its parent
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     status = 1
     try:
         if os.read(pipe, 1) != _FAREWELL:

@@ -52,7 +52,7 @@ def test_when_the_door_program_is_killed_the_lock_is_made_safe(parent):
 
 def test_a_signal_to_the_whole_group_does_not_end_the_hand_before_its_parent(parent):
     process, child, acted = parent
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGABRT, signal.SIGQUIT):
         os.kill(child, number)
     assert not acted.exists()
     process.send_signal(signal.SIGKILL)

@@ -1,0 +1,41 @@
+"""The service units: what must hold on a real controller and no test on this machine would miss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.vision.evidence import FOLDER
+
+UNITS = Path(__file__).parents[1] / "systemd"
+
+
+def unit(name: str) -> str:
+    return (UNITS / f"doorward-{name}.service").read_text()
+
+
+def value(name: str, key: str) -> list[str]:
+    return [line.partition("=")[2] for line in unit(name).splitlines() if line.partition("=")[0] == key]
+
+
+def test_whatever_ends_the_door_program_the_coils_power_is_taken_away():
+    (command,) = value("door", "ExecStopPost")
+    assert command.split()[1] == "safe-state"
+    assert value("door", "KillMode") == [], "mixed or process would kill the dead man with its parent, or forget it"
+
+
+@pytest.mark.parametrize("name", ["door", "vision"])
+def test_no_number_of_crashes_makes_a_controller_give_up(name):
+    assert value(name, "Restart") == ["always"]
+    assert value(name, "StartLimitIntervalSec") == ["0"]
+
+
+def test_the_door_program_can_see_which_board_it_runs_on():
+    """gpiozero reads /proc/device-tree and /proc/cpuinfo, which ProcSubset=pid hides."""
+    assert value("door", "ProcSubset") == []
+
+
+def test_vision_writes_to_its_evidence_and_to_nothing_else_of_the_door():
+    assert value("vision", "StateDirectory") == [f"doorward/{FOLDER}"]
+    assert value("vision", "ReadWritePaths") == []
