@@ -162,16 +162,34 @@ class Config(Section, frozen=True):
 
 def load_config(path: Path) -> Config:
     """The configuration in a file; raises ConfigError naming file, key and what is allowed."""
+    table = _read(path)
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
-    try:
-        return parse_config(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+        return parse_config(table)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def load_relay(path: Path) -> Config:
+    """The pins and the relay alone, whatever else is wrong in the file: a mistake elsewhere may not keep a lock from being made safe.
+
+    Everything else in what is returned means nothing. Raises ConfigError when board or relay themselves cannot be read.
+    """
+    table = _read(path)
+    lock = table.get("lock", {})
+    relay = {key: lock[key] for key in ("relay_pin", "relay_active_high") if key in lock} if isinstance(lock, dict) else lock
+    try:
+        return msgspec.convert({"site": "any", "door": "any", "board": table.get("board", {}), "lock": relay}, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}{_allowed(str(error))}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
 
 
 def parse_config(table: Mapping[str, Any]) -> Config:

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from agent.config import Config, load_config
+from agent.config import Config, load_config, load_relay
 
 DEFAULT_CONFIG = Path("/etc/doorward/door.toml")
 
@@ -48,7 +48,7 @@ def _check(args: argparse.Namespace) -> int:
 def _safe_state(args: argparse.Namespace) -> int:
     from agent.safe_state import make_safe
 
-    make_safe(_load(args))
+    make_safe(load_relay(args.config))
     return 0
 
 

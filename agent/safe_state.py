@@ -1,7 +1,8 @@
 """`doorward safe-state`: takes the power off the lock's coil. systemd runs it whenever the door program ended (ExecStopPost).
 
-It loads nothing but the pins, and works when configuration of anything else is broken: a door that was killed in mid-pulse must not
-stay released until somebody finds out.
+It loads nothing but the pins, and works when the configuration of anything else is broken: a door that was killed in mid-pulse must not
+stay released until somebody finds out. Afterwards gpiozero lets go of the pin as an input without pull: from then on the resistor at the
+relay's input (docs/HARDWARE.md) keeps the coil without power.
 """
 
 from __future__ import annotations

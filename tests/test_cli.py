@@ -32,7 +32,7 @@ def test_a_good_configuration_is_called_fine(config, capsys):
     assert (out, "fine, door hq/front" in err) == ("", True)
 
 
-@pytest.mark.parametrize("command", ["check-config", "door", "vision", "safe-state"])
+@pytest.mark.parametrize("command", ["check-config", "door", "vision"])
 def test_a_wrong_configuration_stops_every_program_and_names_file_and_key(config, capsys, command):
     config.write_text(config.read_text() + "[lock]\npulse = 3\n")
     assert run(command, "--config", str(config)) == 2

@@ -46,6 +46,24 @@ def test_the_coil_is_without_power_from_the_first_level_on(rig, tmp_path, lock, 
     assert set(driven) == {unpowered}
 
 
+def test_a_mistake_elsewhere_in_the_configuration_does_not_keep_a_lock_released(rig, tmp_path):
+    path = tmp_path / "door.toml"
+    lock = 'relay_pin = 17\nrelay_active_high = false\npulse_s = -1\nkind = "maglock"'
+    path.write_text(config_text(tmp_path, lock) + "[policy]\nfmr = 2\n[typo]\n")
+    assert cli.main(["safe-state", "--config", str(path)]) == 0
+    assert rig.wait_for(lambda outputs: bool(outputs) and outputs[-1].high is None, 10.0)
+    assert {o.high for o in rig.outputs if o.pin == 17 and o.high is not None} == {True}
+
+
+@pytest.mark.parametrize("lock", ["relay_pin = 99", 'relay_active_high = "no"'])
+def test_a_relay_that_is_not_known_is_not_guessed(rig, tmp_path, capsys, lock):
+    path = tmp_path / "door.toml"
+    path.write_text(config_text(tmp_path, lock))
+    assert cli.main(["safe-state", "--config", str(path)]) == 2
+    assert "lock.relay_" in capsys.readouterr().err
+    assert rig.outputs == []
+
+
 def test_without_pins_it_says_so_and_is_no_success(tmp_path, capsys):
     path = tmp_path / "door.toml"
     path.write_text(config_text(tmp_path))
