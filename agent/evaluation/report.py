@@ -1,0 +1,118 @@
+"""What an evaluation says: one JSON object. Rates are shares, 0..1; null stands where the list can prove nothing, with the reason beside."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+from msgspec import Struct
+
+from agent import __version__
+from models_tflite.manifest import Manifest
+
+PACKAGES = ("numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime")
+
+Interval = tuple[float, float]
+
+
+class Provenance(Struct, frozen=True, kw_only=True):
+    """What was measured with, so that the figures can be had again."""
+
+    list: str
+    list_sha256: str
+    embedder_id: str
+    models: dict[str, str]
+    """The networks by role, each the first 12 digits of its SHA-256."""
+    engine: str
+    versions: dict[str, str]
+
+
+class Rate(Struct, frozen=True, kw_only=True):
+    """A share of errors. `method` says where the 95 % interval comes from."""
+
+    rate: float
+    errors: int
+    comparisons: int
+    interval_95: Interval
+    method: str
+
+
+class AtFmr(Struct, frozen=True, kw_only=True):
+    """What a false match rate costs. All but `target_fmr` and `why_not` are null when the list is too short for it."""
+
+    target_fmr: float
+    threshold: float | None = None
+    fmr: Rate | None = None
+    fnmr: Rate | None = None
+    """Every genuine pair counted; one whose face was not found is a false non-match."""
+    why_not: str | None = None
+
+
+class Stated(Struct, frozen=True, kw_only=True):
+    """How the manifest's own threshold, not fitted on this list, does on it."""
+
+    stated_fmr: float
+    threshold: float
+    accuracy: float
+    fmr: Rate
+    fnmr: Rate
+
+
+class Verification(Struct, frozen=True, kw_only=True):
+    """One to one."""
+
+    evaluation: str = "verification"
+    pairs: int
+    """Of the list, less those with a picture that cannot be read."""
+    genuine_pairs: int
+    impostor_pairs: int
+    """Comparisons of different people that the false match rates rest on."""
+    impostors: str
+    pictures: int
+    people: int | None
+    """Null when the paths do not name them."""
+    unreadable_pictures: int
+    unreadable_pairs: int
+    failures_to_acquire: int
+    """Pictures in which detector or mesh found no face."""
+    genuine_pairs_missed: int
+    """Of them, genuine pairs: false non-matches at every threshold."""
+    accuracy: float
+    """At thresholds fitted on the other folds."""
+    accuracy_standard_error: float
+    folds: int
+    fold_thresholds: Interval
+    """Lowest and highest."""
+    area_under_curve: float
+    equal_error_rate: float
+    equal_error_threshold: float
+    at_fmr: tuple[AtFmr, ...]
+    stated: tuple[Stated, ...]
+    cannot_say: tuple[str, ...]
+    """What this list cannot prove."""
+    provenance: Provenance
+
+
+def versions() -> dict[str, str]:
+    """Of everything that the figures depend on."""
+    found = {"doorward": __version__, "python": platform.python_version(), "machine": platform.machine()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    if "opencv-python-headless" not in found:
+        import cv2
+
+        found["opencv"] = cv2.__version__
+    return found
+
+
+def models(manifest: Manifest) -> dict[str, str]:
+    return {entry.role: entry.sha256[:12] for entry in manifest.models}
+
+
+def rounded(value: float) -> float:
+    """Seven significant digits: more are noise of the last bit."""
+    return float(np.format_float_scientific(value, 6))
