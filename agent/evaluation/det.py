@@ -52,7 +52,7 @@ class Axes:
 def figure(report: Verification, scores: tuple[metrics.Scores, metrics.Scores], name: str) -> list[Shape]:
     """The curve of genuine and impostor `scores`, with the manifest's thresholds marked on it."""
     fmr, fnmr = metrics.curve(*scores)
-    axes = Axes(min(1e-2, 10.0 ** ceil(log10(1 / report.impostor_pairs))), min(1e-2, 1 / report.genuine_pairs))
+    axes = Axes(min(1e-3, 10.0 ** ceil(log10(1 / report.impostor_pairs))), min(1e-2, 1 / report.genuine_pairs))
     line = [axes.at(float(x), float(y)) for x, y in zip(fmr, fnmr, strict=True) if x >= axes.least_fmr]
     marks = [_mark(axes, stated.fmr, stated.fnmr, stated.threshold) for stated in report.stated]
     words = [Words(name, (LEFT - 60, 30), 19), Words(_summary(report), (LEFT - 60, 56), 15),
@@ -70,7 +70,8 @@ def _mark(axes: Axes, fmr: Rate, fnmr: Rate, threshold: float) -> Sequence[Shape
     x, y = axes.at(fmr.rate, fnmr.rate)
     across = Line([axes.at(fmr.interval_95[0], fnmr.rate), axes.at(fmr.interval_95[1], fnmr.rate)], MARK, 2)
     upright = Line([axes.at(fmr.rate, fnmr.interval_95[0]), axes.at(fmr.rate, fnmr.interval_95[1])], MARK, 2)
-    text = f"{threshold:.4f}: {percent(round(fnmr.rate, 4))} at {percent(float(f'{fmr.rate:.2g}'))}"
+    at = percent(float(f"{fmr.rate:.2g}")) if fmr.errors else f"0 of {fmr.comparisons:,}"
+    text = f"{threshold:.4f}: {percent(round(fnmr.rate, 4))} at {at}"
     room = x + LABEL_PX < SIZE[0]  # the curve falls to the right: above it there is always room
     return [
         across,
