@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +22,15 @@ from agent.core.decide import DecisionPolicy
 from agent.core.identity import FaceRules
 from agent.dead_man import DeadMan
 from agent.door_loop import DoorLoop, Edge, Fault, InputEdge, Item, NewRules, Parts, run_turns
-from agent.errors import HardwareError
+from agent.errors import ConfigError, HardwareError
 from agent.inbox import Inbox
 from agent.link.mqtt import Link
-from agent.local_socket import Receiver, Sender
+from agent.local_socket import DOOR_SOCKET, VISION_SOCKET, Receiver, Sender
+from agent.log_thread import log_by_thread
 from agent.notify import notify
 from agent.records.bundle import BundleStore, BundleWatch
 from agent.records.journal import Journal
-from agent.records.mode import load_mode, save_mode
+from agent.records.mode import ModeKeeper, load_mode
 from agent.safe_state import make_safe
 from hw.board import open_pins
 from hw.inputs_gpio import GpioInputs
@@ -44,54 +47,76 @@ BEAT_EVERY_S = 1.0
 
 
 def run_door(config: Config, stopped: Callable[[], bool]) -> int:
-    """Run until `stopped`; the lock is in its safe state before the first and after the last line of work. Returns the exit status."""
+    """Run until `stopped`; the relay is in its safe state before the first and after the last line of work. Returns the exit status."""
     clock = SystemClock()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     dead_man = DeadMan.start(lambda: make_safe(config))
+    log_by_thread()
     try:
-        pins = open_pins(config.board.pins, config.board.rig)
-        inbox: Inbox[Item] = Inbox()
-        lock = open_lock(config, pins, lambda text: inbox.put(Fault("lock.fault", text)))
-        try:
-            return _guard(config, pins, lock, inbox, clock, stopped, dead_man)
-        finally:
-            lock.close()
-            pins.close()
-            log.info("door stopped lock=unpowered")
+        with _alone(Path(config.run_folder)):
+            pins = open_pins(config.board.pins, config.board.rig)
+            relay = open_relay(config, pins)
+            try:
+                return _guard(config, pins, relay, clock, stopped, dead_man)
+            finally:
+                if not relay.closed:
+                    relay.off()
+                    relay.close()
+                pins.close()
+                log.info("door stopped lock=unpowered")
     finally:
         dead_man.let_go()
 
 
-def open_lock(config: Config, pins: Any, on_fault: Callable[[str], None]) -> RelayLock:
-    """The relay, held. Opening the pin already puts it into its safe state: no power on the coil. Raises HardwareError."""
+@contextmanager
+def _alone(run: Path) -> Iterator[None]:
+    """One door program for a run folder, before any pin is touched: some drivers let a second one take a lock's pin from the first.
+
+    Raises ConfigError. Entered after the dead man's fork, so that the lock ends with this process and not with its child.
+    """
     try:
-        relay = OutputDevice(
+        file = (run / "door.lock").open("w")
+    except OSError as error:
+        raise ConfigError(f"{run}: cannot be written: {error}; `run_folder` must be a folder this user may write") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(f"{run}: another door program runs here; stop it or use another `run_folder`") from error
+        yield
+
+
+def open_relay(config: Config, pins: Any) -> OutputDevice:
+    """The relay's pin. Opening it already puts it into its safe state: no power on the coil. Raises HardwareError."""
+    try:
+        return OutputDevice(
             config.lock.relay_pin, active_high=config.lock.relay_active_high, initial_value=False, pin_factory=pins
         )
     except Exception as error:  # gpiozero's back ends raise errors of their own kinds
         raise HardwareError(f"lock.relay_pin: pin {config.lock.relay_pin} cannot be driven: {error}; who else has it?") from error
-    return RelayLock(relay, config.lock.fail, on_fault)
 
 
-def _guard(
-    config: Config, pins: Any, lock: RelayLock, inbox: Inbox[Item], clock: Clock, stopped: Callable[[], bool], dead_man: DeadMan
-) -> int:
-    """Everything between a held lock and a stopped program."""
+def _guard(config: Config, pins: Any, relay: OutputDevice, clock: Clock, stopped: Callable[[], bool], dead_man: DeadMan) -> int:
+    """Everything between a relay without power and a stopped program."""
     folder = Path(config.records.folder)
+    inbox: Inbox[Item] = Inbox()
     manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
     journal = Journal(folder, clock)
     bundles = BundleStore(config, journal)
     link = Link(config, journal, on_command=inbox.put)
     run = Path(config.run_folder)
     names = input_pins(config)
+    rules = bundles.load()
+    mode = ModeKeeper(folder / "mode", lambda text: inbox.put(Fault("door.fault", text)))
+    # From here on a fail-safe lock holds. Not before: a start that takes long, or fails, leaves its door free
+    lock = RelayLock(relay, config.lock.fail, lambda text: inbox.put(Fault("lock.fault", text)))
     parts = Parts(
         inbox=inbox, framer=WiegandFramer(config.reader.name, tuple(FORMATS[f] for f in config.reader.formats)),
         debounced={name: Debounce(config.inputs.debounce_s) for name in names}, lock=lock, rules=door_rules(config),
         policy=decision_policy(config, manifest), journal=journal, link=link,
-        from_vision=Receiver(run / "door.sock"), to_vision=Sender(run / "vision.sock"),
-        save_mode=lambda mode: save_mode(folder / "mode", mode), beat=_Beat(clock, dead_man, inbox),
+        from_vision=Receiver(run / DOOR_SOCKET), to_vision=Sender(run / VISION_SOCKET),
+        save_mode=mode.save, beat=_Beat(clock, dead_man, inbox),
     )  # fmt: skip
-    rules = bundles.load()
     loop = DoorLoop(parts, clock, rules, load_mode(folder / "mode"))
     watch = BundleWatch(bundles, rules, lambda rules: inbox.put(NewRules(rules)))
     reader, inputs = GpioWiegandLines(config.reader.d0_pin, config.reader.d1_pin, pins), GpioInputs(names, pins)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from gpiozero import InputDevice
+
 from agent.errors import HardwareError
 
 _MENDS = {
@@ -24,6 +26,16 @@ def open_pins(pins: str, rig: str) -> Any:
         return _real_factory(pins)
     except Exception as error:  # gpiozero's back ends raise anything from ImportError to their own C errors
         raise HardwareError(f"board.pins: {pins!r} cannot drive this board's pins: {error}; {_MENDS[pins]}") from error
+
+
+def open_input(key: str, pin: int, factory: Any) -> InputDevice:
+    """A pulled-up input; raises HardwareError naming the configuration's key when the pin cannot be had."""
+    try:
+        return InputDevice(pin, pull_up=True, pin_factory=factory)
+    except Exception as error:  # gpiozero's back ends raise errors of their own kinds
+        raise HardwareError(
+            f"{key}: pin {pin} cannot be read: {error}; is it on this board, and does nobody else have it?"
+        ) from error
 
 
 def _real_factory(pins: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gpiozero import InputDevice
+from hw.board import open_input
 
 ACTIVE_LEVEL = {"contact": True, "rex": False, "fire": True, "tamper": True}
 """The pin's level when the input says 'door open', 'let me out', 'fire' or 'tampered'."""
@@ -19,7 +19,7 @@ class GpioInputs:
     """Implements hw.interfaces.DoorInputs for the inputs that are wired: name -> pin number."""
 
     def __init__(self, pins: dict[str, int], factory: Any) -> None:
-        self._devices = {name: InputDevice(pin, pull_up=True, pin_factory=factory) for name, pin in pins.items()}
+        self._devices = {name: open_input(f"inputs.{name}_pin", pin, factory) for name, pin in pins.items()}
         self._handlers: list[_Handler] = []
 
     def start(self, on_change: Callable[[str, bool, float], None]) -> None:

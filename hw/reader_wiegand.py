@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gpiozero import InputDevice
+from hw.board import open_input
 
 
 class GpioWiegandLines:
     """Implements hw.interfaces.WiegandLines."""
 
     def __init__(self, d0_pin: int, d1_pin: int, factory: Any) -> None:
-        self._lines = tuple(InputDevice(pin, pull_up=True, pin_factory=factory) for pin in (d0_pin, d1_pin))
+        self._lines = (open_input("reader.d0_pin", d0_pin, factory), open_input("reader.d1_pin", d1_pin, factory))
         self._handlers: list[_Line] = []
 
     def start(self, on_edge: Callable[[int, float], None]) -> None:

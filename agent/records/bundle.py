@@ -8,7 +8,6 @@ memory only. The signature is checked before a single byte of the body is interp
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -25,6 +24,7 @@ from agent.clock import Clock, SystemClock
 from agent.config import Config
 from agent.core.access import AccessRules, faults_of, no_rules
 from agent.errors import BundleError, DoorwardError
+from agent.records.files import write_whole
 from agent.records.journal import Journal
 from agent.records.keys import centre_public, door_private
 
@@ -58,7 +58,9 @@ class Taken(Struct, frozen=True):
     set_aside: str = ""
 
 
-def load_bundle(path: Path, centre_key: VerifyKey, door_key: PrivateKey, site: str, door: str, newer_than: int | None = None) -> AccessRules:
+def load_bundle(
+    path: Path, centre_key: VerifyKey, door_key: PrivateKey, site: str, door: str, newer_than: int | None = None
+) -> AccessRules:
     """The rules in a file. Raises BundleError when it is missing, forged, damaged, for another door, or not newer than `newer_than`."""
     body = _verified(path, _read(path), centre_key)
     rules = body.rules
@@ -113,32 +115,40 @@ class BundleStore:
         self._centre_key = centre_public(Path(config.records.centre_key))
         self._door_key = door_private(Path(config.records.door_key))
         self._journal, self._clock = journal, clock or SystemClock()
+        self._looked_at: int | None = None
+        """When the file that was looked at last had been written."""
 
     def load(self) -> AccessRules:
         """The rules to start with; those that admit nobody when there has never been a good bundle. What was refused is put on record."""
-        taken = take_bundle(self._path, self._centre_key, self._door_key, self._site, self._door, self._clock.wall())
-        self._tell_refused(taken)
+        wall = self._clock.wall()
+        taken = self._look(lambda: take_bundle(self._path, self._centre_key, self._door_key, self._site, self._door, wall))
         rules = taken.rules or no_rules(self._site, self._door)
         self._tell("bundle.loaded", {"version": rules.version, "credentials": len(rules.credentials)})
         return rules
 
     def newer(self, in_force: AccessRules) -> AccessRules | None:
         """Rules that have come since, if they may replace those in force."""
-        taken = accept_bundle(self._path, self._centre_key, self._door_key, in_force, self._clock.wall())
-        self._tell_refused(taken)
-        return taken.rules
+        wall = self._clock.wall()
+        return self._look(lambda: accept_bundle(self._path, self._centre_key, self._door_key, in_force, wall)).rules
 
     @property
-    def written(self) -> float | None:
-        """When the file was last written; None when there is none."""
+    def has_news(self) -> bool:
+        """Whether there is a file, and another than the one that was looked at last."""
+        return self._written() not in (None, self._looked_at)
+
+    def _written(self) -> int | None:
         try:
-            return self._path.stat().st_mtime
+            return self._path.stat().st_mtime_ns
         except OSError:
             return None
 
-    def _tell_refused(self, taken: Taken) -> None:
+    def _look(self, take: Callable[[], Taken]) -> Taken:
+        written = self._written()  # before reading: what is written meanwhile is news
+        taken = take()
+        self._looked_at = None if taken.set_aside else written
         if taken.refused:
             self._tell("bundle.refused", {"error": taken.refused, "set_aside": taken.set_aside})
+        return taken
 
     def _tell(self, kind: str, data: dict[str, Any]) -> None:
         self._journal.append(kind, data, at=self._clock.wall(), mono_s=self._clock.mono_s())
@@ -147,8 +157,10 @@ class BundleStore:
 class BundleWatch:
     """Looks for a newer bundle in a thread of its own: reading one takes longer than a fob may wait."""
 
-    def __init__(self, store: BundleStore, in_force: AccessRules, on_newer: Callable[[AccessRules], None]) -> None:
-        self._store, self._in_force, self._on_newer = store, in_force, on_newer
+    def __init__(
+        self, store: BundleStore, in_force: AccessRules, on_newer: Callable[[AccessRules], None], every_s: float = WATCH_EVERY_S
+    ) -> None:
+        self._store, self._in_force, self._on_newer, self._every_s = store, in_force, on_newer, every_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bundle-watch", daemon=True)
 
@@ -161,12 +173,9 @@ class BundleWatch:
             self._thread.join(WATCH_EVERY_S + 1)
 
     def _run(self) -> None:
-        seen = self._store.written
-        while not self._stop.wait(WATCH_EVERY_S):
-            written = self._store.written
-            if written == seen:
+        while not self._stop.wait(self._every_s):
+            if not self._store.has_news:
                 continue
-            seen = written
             try:
                 newer = self._store.newer(self._in_force)
             except DoorwardError as error:
@@ -224,19 +233,3 @@ def _set_aside(path: Path, wall: datetime) -> str:
     except OSError:
         return ""
     return str(target)
-
-
-def write_whole(path: Path, raw: bytes) -> None:
-    """Replace a file so that a power cut leaves the old or the new one, never half. Raises OSError."""
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

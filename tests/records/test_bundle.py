@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import queue
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from agent.config import Config, parse_config
 from agent.core.access import AccessProfile, AccessRules, Cardholder, Credential, Interval, Schedule, no_rules
 from agent.core.messages import Event
 from agent.errors import BundleError, ConfigError
-from agent.records.bundle import BundleStore, last_good, load_bundle, take_bundle
+from agent.records.bundle import BundleStore, BundleWatch, last_good, load_bundle, take_bundle
 from agent.records.journal import Journal
 from agent.records.keys import centre_private, centre_public, door_private, door_public, make_centre_keys, make_door_keys
 from central.bundles import seal_bundle, write_bundle
@@ -191,6 +193,29 @@ def test_a_door_tells_what_it_loaded_and_what_it_refused(tmp_path: Path) -> None
     assert store.newer(rules(version=2)) == rules(version=3)
     told = [(event.kind, event.data.get("version")) for event in events_of(journal)]
     assert told == [("bundle.refused", None), ("bundle.loaded", 0), ("bundle.loaded", 2), ("bundle.refused", None)]
+    journal.close()
+
+
+def test_rules_that_come_while_the_door_starts_are_not_overlooked_and_bad_ones_are_told_once(tmp_path: Path) -> None:
+    make_centre_keys(tmp_path)
+    make_door_keys(tmp_path)
+    journal, path = Journal(tmp_path, FixedClock()), tmp_path / "access.bundle"
+    store = BundleStore(door_config(tmp_path), journal, FixedClock())
+    centre, door = centre_private(tmp_path / "centre.key"), door_public(tmp_path / "door.pub")
+    write_bundle(path, rules(version=1), centre, door, NOW)
+    in_force = store.load()
+    write_bundle(path, rules(version=2), centre, door, NOW)  # between reading and watching
+    newer: queue.Queue[AccessRules] = queue.Queue()
+    watch = BundleWatch(store, in_force, newer.put, every_s=0.01)
+    watch.start()
+    assert newer.get(timeout=10) == rules(version=2)
+    path.write_bytes(b"no bundle")
+    while path.exists():
+        time.sleep(0.005)
+    write_bundle(path, rules(version=3), centre, door, NOW)
+    assert newer.get(timeout=10) == rules(version=3)
+    watch.stop()
+    assert [event.kind for event in events_of(journal)].count("bundle.refused") == 1
     journal.close()
 
 
