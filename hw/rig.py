@@ -1,7 +1,7 @@
 """The far end of simulated pins: a fob reader, a relay one can look at, a door contact and a REX button, in a process of its own.
 
-Models what is worst for safety: when the door program dies, the relay pin KEEPS its level, as recent Raspberry Pi kernels do
-(pinctrl-bcm2835 `persist_gpio_outputs`); only the crash helper or the next start takes it back.
+Models what is worst for safety: when the door program dies, the relay pin KEEPS its level, as the kernels of Raspberry Pi OS do
+(`persist_gpio_outputs`, see docs/HARDWARE.md); only the crash helper or the next start takes it back.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class Rig:
         self._inputs = dict(levels)
         self.outputs: list[Level] = []
         """All that outputs did, in order; append-only."""
+        self.late_s = 0.0
+        """How late this process was with a bit of the last frame, at worst: on a busy machine it stalls, as no real reader does."""
         self._wires: list[socket.socket] = []
         self._turn = threading.Condition()
         if os.path.exists(path):
@@ -57,13 +59,15 @@ class Rig:
         Edges carry the times of a reader's own even pace: this process may be late with one, a reader's crystal is not.
         """
         start_s = time.monotonic()
-        at_s = start_s
+        at_s, late_s = start_s, 0.0
         for number, bit in enumerate(bits):
             at_s = start_s + number * interval_s
             time.sleep(max(0.0, at_s - time.monotonic()))
             pin = d1_pin if bit == "1" else d0_pin
             self.set(pin, False, at_s)
             self.set(pin, True, at_s + PULSE_WIDTH_S)
+            late_s = max(late_s, time.monotonic() - at_s)
+        self.late_s = late_s
         return at_s
 
     def level(self, pin: int) -> bool | None:
