@@ -30,7 +30,7 @@ SENTENCES = {
 }
 """Every reason for a refusal, and the sentence for people."""
 
-_USER = re.compile(r"^[a-z0-9_-]{1,40}$")
+_USER = re.compile(r"^[a-z0-9_-]{1,40}\Z")
 _CMD_LEVELS = 6
 
 
@@ -66,7 +66,7 @@ class CommandLimits(Struct, frozen=True, kw_only=True):
     allowed: dict[str, frozenset[str]] | None = None
 
 
-_Id = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{8,64}$")]
+_Id = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{8,64}\Z")]
 _Aware = Annotated[datetime, Meta(tz=True)]
 
 

@@ -16,7 +16,7 @@ _Count = Annotated[int, Meta(ge=0, lt=1 << 40)]
 class Ack(Struct, frozen=True, forbid_unknown_fields=True):
     """Both ends of a range are included. `resend`: the historian has just started, send everything now that it has not acknowledged."""
 
-    journal: Annotated[str, Meta(pattern=r"^[a-z0-9]{0,32}$")]
+    journal: Annotated[str, Meta(pattern=r"^[a-z0-9]{0,32}\Z")]
     ranges: Annotated[list[tuple[_Count, _Count]], Meta(max_length=2000)]
     resend: bool = False
 

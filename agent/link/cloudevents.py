@@ -21,10 +21,10 @@ TYPE_PREFIX = "doorward."
 SEQUENCE_DIGITS = 13
 MAX_BYTES = 256 * 1024
 
-_Kind = Annotated[str, Meta(pattern=r"^doorward\.[a-z0-9_.]{1,80}$")]
-_Source = Annotated[str, Meta(pattern=r"^/doorward/[a-z0-9_-]{1,40}/[a-z0-9_-]{1,40}$")]
-_Sequence = Annotated[str, Meta(pattern=r"^[0-9]{1,13}$")]
-_JournalId = Annotated[str, Meta(pattern=r"^[a-z0-9]{1,32}$")]
+_Kind = Annotated[str, Meta(pattern=r"^doorward\.[a-z0-9_.]{1,80}\Z")]
+_Source = Annotated[str, Meta(pattern=r"^/doorward/[a-z0-9_-]{1,40}/[a-z0-9_-]{1,40}\Z")]
+_Sequence = Annotated[str, Meta(pattern=r"^[0-9]{1,13}\Z")]
+_JournalId = Annotated[str, Meta(pattern=r"^[a-z0-9]{1,32}\Z")]
 _Text = Annotated[str, Meta(min_length=1, max_length=100)]
 _Aware = Annotated[datetime, Meta(tz=True)]
 
@@ -32,7 +32,7 @@ _Aware = Annotated[datetime, Meta(tz=True)]
 class CloudEvent(Struct, frozen=True, kw_only=True):
     """The attributes that Doorward sets. Others are let pass, as the standard asks."""
 
-    specversion: Annotated[str, Meta(pattern=r"^1\.0$")] = "1.0"
+    specversion: Annotated[str, Meta(pattern=r"^1\.0\Z")] = "1.0"
     type: _Kind
     source: _Source
     id: _Text
@@ -40,7 +40,7 @@ class CloudEvent(Struct, frozen=True, kw_only=True):
     sequence: _Sequence
     journal: _JournalId
     mono: _Text
-    datacontenttype: Annotated[str, Meta(pattern=r"^application/json$")] = "application/json"
+    datacontenttype: Annotated[str, Meta(pattern=r"^application/json\Z")] = "application/json"
     data: dict[str, Any]
 
 
@@ -100,5 +100,5 @@ def _event(found: CloudEvent, mono_s: float) -> Event:
     )
 
 
-KIND = re.compile(r"^[a-z0-9_.]{1,80}$")
+KIND = re.compile(r"^[a-z0-9_.]{1,80}\Z")
 """What the name of a kind of event may look like."""

@@ -60,6 +60,8 @@ ONLY_GUARD_2 = CommandLimits(max_valid_s=10.0, started=LIMITS.started, allowed={
         ("malformed", order(args={"seconds": 60}), {}),
         ("malformed", order(id="../../x"), {}),
         ("malformed", order(id="short"), {}),
+        ("malformed", order(id="command-1\n"), {}),
+        ("malformed", order(), {"user": "guard-1\n"}),
         ("malformed", order(why="w" * 201), {}),
         ("malformed", order(expires=NOW.isoformat()), {}),
         ("malformed", order(), {"user": "Guard-1"}),

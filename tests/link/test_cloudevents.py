@@ -70,6 +70,8 @@ def test_every_event_comes_back_as_it_was(sequence: int, at: datetime, mono_s: f
         {"sequence": 42},
         {"sequence": "-1"},
         {"journal": "../.."},
+        {"journal": "7c479077\n"},
+        {"source": "/doorward/hq/front\n"},
         {"mono": "soon"},
         {"mono": "nan"},
         {"mono": "-inf"},
