@@ -106,6 +106,7 @@ def _guard(config: Config, pins: Any, relay: OutputDevice, clock: Clock, stopped
     link = Link(config, journal, on_command=inbox.put)
     run = Path(config.run_folder)
     names = input_pins(config)
+    reader, inputs = GpioWiegandLines(config.reader.d0_pin, config.reader.d1_pin, pins), GpioInputs(names, pins)
     rules = bundles.load()
     mode = ModeKeeper(folder / "mode", lambda text: inbox.put(Fault("door.fault", text)))
     # From here on a fail-safe lock holds. Not before: a start that takes long, or fails, leaves its door free
@@ -115,11 +116,10 @@ def _guard(config: Config, pins: Any, relay: OutputDevice, clock: Clock, stopped
         debounced={name: Debounce(config.inputs.debounce_s) for name in names}, lock=lock, rules=door_rules(config),
         policy=decision_policy(config, manifest), journal=journal, link=link,
         from_vision=Receiver(run / DOOR_SOCKET), to_vision=Sender(run / VISION_SOCKET),
-        save_mode=mode.save, beat=_Beat(clock, dead_man, inbox),
+        save_mode=mode.save, beat=_Beat(clock, dead_man, inbox, inputs.look),
     )  # fmt: skip
     loop = DoorLoop(parts, clock, rules, load_mode(folder / "mode"))
     watch = BundleWatch(bundles, rules, lambda rules: inbox.put(NewRules(rules)))
-    reader, inputs = GpioWiegandLines(config.reader.d0_pin, config.reader.d1_pin, pins), GpioInputs(names, pins)
     reader.start(lambda bit, at_s: inbox.put(Edge(bit, at_s)))
     parts.framer.listening_since(clock.mono_s())
     inputs.start(lambda name, active, at_s: inbox.put(InputEdge(name, active, at_s)))
@@ -173,10 +173,10 @@ def decision_policy(config: Config, manifest: Manifest) -> DecisionPolicy:
 
 
 class _Beat:
-    """Once a second: tells the supervisor that the loop turns, and looks whether the dead man still watches."""
+    """Once a second: tells the supervisor that the loop turns, looks at the inputs and whether the dead man still watches."""
 
-    def __init__(self, clock: Clock, dead_man: DeadMan, inbox: Inbox[Item]) -> None:
-        self._clock, self._dead_man, self._inbox = clock, dead_man, inbox
+    def __init__(self, clock: Clock, dead_man: DeadMan, inbox: Inbox[Item], look: Callable[[], None]) -> None:
+        self._clock, self._dead_man, self._inbox, self._look = clock, dead_man, inbox, look
         self._due_s = 0.0
         self._missed = False
 
@@ -186,6 +186,7 @@ class _Beat:
             return
         self._due_s = now_s + BEAT_EVERY_S
         notify("WATCHDOG=1")
+        self._look()
         if not self._missed and not self._dead_man.alive:
             self._missed = True
             self._inbox.put(Fault("door.fault", "the dead man's process ended: a crash now leaves the relay to systemd's helper"))

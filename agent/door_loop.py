@@ -181,9 +181,8 @@ class DoorLoop:
     def _keep_time(self) -> None:
         now_s = self._clock.mono_s()
         self._take_frame(self._parts.framer.flush(now_s))
-        for name, debounce in self._parts.debounced.items():
-            if (settled := debounce.settle(now_s)) is not None:
-                self._apply(self._input(name, *settled))
+        for name in self._parts.debounced:
+            self._settle(name, now_s)
         self._ask_cases()
         deadline_s = door.next_deadline_s(self._state, self._parts.rules)
         if deadline_s is not None and now_s >= deadline_s:
@@ -295,7 +294,13 @@ class DoorLoop:
     # -- the door ------------------------------------------------------------------------------------------------------------
 
     def _take_input(self, edge: InputEdge) -> None:
+        # What stood still until this edge counts, however late the loop is: a short press must still let somebody out
+        self._settle(edge.name, edge.at_s)
         self._parts.debounced[edge.name].edge(edge.active, edge.at_s)
+
+    def _settle(self, name: str, now_s: float) -> None:
+        if (settled := self._parts.debounced[name].settle(now_s)) is not None:
+            self._apply(self._input(name, *settled))
 
     def _input(self, name: str, active: bool, at_s: float) -> door.DoorInput | None:
         if name == "contact":

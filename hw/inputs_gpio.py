@@ -29,7 +29,13 @@ class GpioInputs:
             # pin.when_changed carries the kernel's time of the edge; gpiozero's device handlers drop it
             device.pin.edges = "both"
             device.pin.when_changed = handler.changed
-            handler.changed(device.pin_factory.ticks(), device.pin.state)
+        self.look()
+
+    def look(self) -> None:
+        """Tell how every input stands now. Pins share one pipe of edges: a flood on one line, meant or not, may have cost another's."""
+        for device, handler in zip(self._devices.values(), self._handlers, strict=True):
+            at_s = device.pin_factory.ticks()  # before looking: an edge in between is the newer one
+            handler.changed(at_s, device.pin.state)
 
     def close(self) -> None:
         for device in self._devices.values():

@@ -302,6 +302,17 @@ def test_whoever_wants_to_leave_is_not_kept_in_by_an_exception_about_something_e
     assert door.kinds("rex.") == ["rex.pressed"]
 
 
+def test_a_press_of_the_exit_button_that_was_over_before_a_busy_loop_came_to_it_lets_somebody_out(door):
+    door.press("rex", False)
+    pressed_s = door.clock.now_s
+    door.clock.now_s += 0.6
+    door.inbox.put(InputEdge("rex", True, pressed_s + 0.1))
+    door.inbox.put(InputEdge("rex", False, pressed_s + 0.3))
+    door.turn()
+    assert door.lock.released
+    assert door.kinds("rex.") == ["rex.pressed"]
+
+
 def test_a_guards_unlock_too_is_on_record_before_the_relay_moves(door):
     on_record_at_pulse = []
     pulse = door.lock.pulse

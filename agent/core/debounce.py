@@ -10,11 +10,14 @@ class Debounce:
         self._still_s = still_s
         self._stable: bool | None = None
         self._level: bool | None = None
-        self._last_s = 0.0
+        self._last_s = float("-inf")
 
     def edge(self, active: bool, at_s: float) -> None:
-        """Take an edge; each one restarts the wait. A pulse shorter than the debounce time leaves nothing behind."""
-        if active != self._level:
+        """Take an edge; each one restarts the wait. A pulse shorter than the debounce time leaves nothing behind.
+
+        A level that is older than the last edge was looked at before it and says nothing new.
+        """
+        if active != self._level and at_s >= self._last_s:
             self._level, self._last_s = active, at_s
 
     @property

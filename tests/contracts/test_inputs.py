@@ -62,6 +62,13 @@ def test_every_edge_is_heard_with_the_right_sense(bench, inputs, heard, name, le
         assert [edge[2] for edge in edges] == pytest.approx([at_s, at_s + 0.5], abs=1e-9)
 
 
+def test_a_level_whose_edge_was_lost_is_found_by_looking(bench, inputs, heard):
+    listen(inputs, heard)
+    bench.factory.pin(FIRE)._state = True  # no edge is told: the pipe was full
+    inputs.look()
+    assert [(name, active) for name, active, _ in heard[len(PINS) :]] == [(n, n == "fire") for n in PINS]
+
+
 def test_only_wired_inputs_speak(bench, heard):
     inputs = GpioInputs({"rex": REX}, bench.factory)
     inputs.start(lambda name, active, at_s: heard.append((name, active, at_s)))

@@ -69,3 +69,10 @@ def test_levels_alternate_and_the_last_one_that_stood_still_is_the_one_reported(
     assert [change for change in changes if change not in edges] == [], "each time is that of an edge towards that level"
     if edges:
         assert changes[-1][0] == edges[-1][0]
+
+
+def test_a_level_that_was_looked_at_before_an_edge_does_not_undo_it():
+    switch = Debounce(STILL_S)
+    switch.edge(True, 2.0)
+    switch.edge(False, 1.999)
+    assert switch.settle(3.0) == (True, 2.0)
