@@ -16,8 +16,8 @@ from .equalise import equalise
 from .fetch import fetched
 from .lower import as_function, tensorflow
 from .quantise import quantise
-from .recipes import CALIBRATION_PICTURES, CALIBRATION_SOURCES, Output, Recipe
-from .tfjs_graph import Graph, prune, read_graph
+from .recipes import CALIBRATION_PICTURES, Output, Recipe
+from .tfjs_graph import Graph, prune
 
 
 def build(recipe: Recipe, out: Path, cache: Path) -> ModelEntry:
@@ -25,16 +25,30 @@ def build(recipe: Recipe, out: Path, cache: Path) -> ModelEntry:
     names = [output.node for output in recipe.outputs]
     pictures = list(_pictures(recipe, cache))
     graph = equalise(repaired(recipe, fetched(recipe.source, cache)), pictures)
+    for rewrite in recipe.rewrites:
+        graph = rewrite(graph)
     data = quantise(as_function(graph, recipe.framing.size_px, names), pictures, recipe.held_ranges)
     path = out / f"{recipe.role}.tflite"
     path.write_bytes(data)
     return _entry(recipe, path)
 
 
+def build_float(recipe: Recipe, out: Path, cache: Path) -> Path:
+    """Writes `out/ROLE.float.tflite`, the same network before quantisation, for comparing; it is never shipped.
+
+    Its input is float32 [1, height, width, 3] as the recipe's `float_range` states, its outputs come in the recipe's order.
+    """
+    names = [output.node for output in recipe.outputs]
+    function = as_function(repaired(recipe, fetched(recipe.source, cache)), recipe.framing.size_px, names)
+    path = out / f"{recipe.role}.float.tflite"
+    path.write_bytes(bytes(tensorflow().lite.TFLiteConverter.from_concrete_functions([function]).convert()))
+    return path
+
+
 def repaired(recipe: Recipe, folder: Path) -> Graph:
     """The float network as it was meant to be."""
     names = [output.node for output in recipe.outputs]
-    graph = read_graph(folder / recipe.graph_file, names)
+    graph = recipe.reader(folder / recipe.graph_file, [output.made_from or output.node for output in recipe.outputs])
     for repair in recipe.repairs:
         graph = repair(graph)
     return prune(graph, names)
@@ -42,14 +56,14 @@ def repaired(recipe: Recipe, folder: Path) -> Graph:
 
 def _pictures(recipe: Recipe, cache: Path) -> Iterator[Any]:
     mean, spread = recipe.float_range
-    for picture in representative_pictures(_calibration_folder(cache), recipe.framing, CALIBRATION_PICTURES):
+    for picture in representative_pictures(_calibration_folder(recipe, cache), recipe.framing, CALIBRATION_PICTURES):
         yield ((picture[None].astype(np.float32) - np.float32(mean)) / np.float32(spread)).astype(np.float32)
 
 
-def _calibration_folder(cache: Path) -> Path:
+def _calibration_folder(recipe: Recipe, cache: Path) -> Path:
     """One folder with the pictures of all calibration packages."""
     folder = cache / "calibration"
-    for source in CALIBRATION_SOURCES:
+    for source in recipe.calibration:
         found = fetched(source, cache)
         for file in source.files:
             (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
@@ -64,9 +78,9 @@ def _entry(recipe: Recipe, path: Path) -> ModelEntry:
         file=path.name,
         sha256=sha256_of(path),
         licence=recipe.licence,
-        licence_file=f"licences/{recipe.licence}.txt",
+        licence_file=f"licences/{recipe.licence_file or recipe.licence}.txt",
         card=f"cards/{recipe.role}.md",
-        sources=(recipe.source, *CALIBRATION_SOURCES),
+        sources=(recipe.source, *recipe.calibration),
         preprocessing=recipe.preprocessing,
         inputs=tuple(_tensor(raw, Output("", "picture", "one picture")) for raw in interpreter.get_input_details()),
         outputs=tuple(_tensor(*pair) for pair in zip(interpreter.get_output_details(), recipe.outputs, strict=True)),

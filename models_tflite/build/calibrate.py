@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,25 @@ class Face:
     points_px: tuple[tuple[int, int], ...]
 
 
-FACES = (
+FIVE_FACES = (
     Face("tests/test_images/biden.jpg", ((534, 326), (650, 351), (592, 413), (518, 459), (627, 478))),
     Face("tests/test_images/obama.jpg", ((444, 217), (549, 216), (498, 279), (433, 320), (559, 319))),
     Face("tests/test_images/obama2.jpg", ((254, 373), (371, 386), (284, 455), (246, 522), (356, 530))),
     Face("tests/test_images/obama3.jpg", ((737, 390), (856, 400), (809, 448), (735, 512), (849, 520))),
     Face("skimage/data/astronaut.png", ((204, 103), (247, 105), (223, 131), (201, 139), (246, 142))),
+)
+
+# The five, and more people: faces that laugh, pout, look down or aside, in party light.
+MANY_FACES = (
+    *FIVE_FACES,
+    Face("demo/sample1.jpg", ((440, 457), (520, 460), (459, 516), (449, 538), (523, 540))),
+    Face("demo/sample1.jpg", ((871, 554), (945, 513), (915, 590), (917, 616), (982, 580))),
+    Face("demo/sample1.jpg", ((1556, 282), (1615, 338), (1545, 339), (1499, 347), (1553, 398))),
+    Face("demo/sample2.jpg", ((947, 341), (1057, 351), (1002, 413), (943, 417), (1046, 429))),
+    Face("demo/sample2.jpg", ((1487, 280), (1567, 252), (1533, 333), (1531, 352), (1590, 333))),
+    Face("demo/sample3.jpg", ((629, 434), (724, 434), (657, 493), (644, 533), (713, 535))),
+    Face("demo/sample3.jpg", ((1114, 321), (1214, 340), (1140, 395), (1101, 422), (1197, 442))),
+    Face("demo/sample3.jpg", ((1555, 413), (1652, 405), (1619, 477), (1551, 500), (1658, 492))),
 )
 
 
@@ -48,6 +62,7 @@ class Framing:
     """How the network sees a face: where the five points lie in its input, and how far that varies.
 
     `scale_range` multiplies the size of the face, `turn_deg` and `shift` (of the input's width) are standard deviations.
+    A network that sees one side of the face only (`one_sided`) gets the other side as its mirror image, as at the door.
     """
 
     size_px: int
@@ -55,16 +70,57 @@ class Framing:
     turn_deg: float
     shift: float
     points_px: tuple[float, float, float]  # x and y of the middle between the eyes, distance of the eyes
+    faces: tuple[Face, ...] = FIVE_FACES
+    one_sided: bool = False
 
 
-def representative_pictures(folder: Path, framing: Framing, count: int) -> Iterator[Picture]:
+@dataclass(frozen=True)
+class Scenes:
+    """Squares of whole pictures with people in them; `side_range` is their side as a share of the picture's longer one."""
+
+    size_px: int
+    side_range: tuple[float, float]
+    files: tuple[str, ...]
+
+
+def representative_pictures(folder: Path, framing: Framing | Scenes, count: int) -> Iterator[Picture]:
     """`count` RGB pictures [size, size, 3] uint8; the same ones at every call."""
     random = np.random.default_rng(SEED)
-    sources = [_read(folder / face.file) for face in FACES]
-    for index in range(count):
-        which = index % len(FACES)
-        view = _view(sources[which], np.array(FACES[which].points_px, float), framing, random)
-        yield _weather(view[:, ::-1] if random.random() < 0.5 else view, random)
+    views = _scenes(folder, framing, random) if isinstance(framing, Scenes) else _faces(folder, framing, random)
+    for view in islice(views, count):
+        yield _weather(view, random)
+
+
+def _faces(folder: Path, framing: Framing, random: np.random.Generator) -> Iterator[Picture]:
+    sources = {face.file: _read(folder / face.file) for face in framing.faces}
+    for face in cycle(framing.faces):
+        if framing.one_sided:
+            yield _one_side(sources[face.file], face, framing, random)
+            continue
+        view = _view(sources[face.file], np.array(face.points_px, float), framing, random)
+        yield view[:, ::-1] if random.random() < 0.5 else view
+
+
+def _one_side(picture: Picture, face: Face, framing: Framing, random: np.random.Generator) -> Picture:
+    """The side that lies at the left of the picture as it is, or the other one mirrored."""
+    if random.random() < 0.5:
+        return _view(picture, np.array(face.points_px, float), framing, random)
+    mirrored = np.array(face.points_px, float)[[1, 0, 2, 4, 3]]
+    mirrored[:, 0] = picture.shape[1] - 1 - mirrored[:, 0]
+    return _view(np.ascontiguousarray(picture[:, ::-1]), mirrored, framing, random)
+
+
+def _scenes(folder: Path, scenes: Scenes, random: np.random.Generator) -> Iterator[Picture]:
+    sources = [_read(folder / file) for file in scenes.files]
+    for picture in cycle(sources):
+        longer = max(picture.shape[:2])
+        side = longer * random.uniform(*scenes.side_range)
+        # The square's middle lies in the picture; what sticks out is mirrored, like everywhere here.
+        x, y = random.uniform(0.3, 0.7, 2) * (picture.shape[1], picture.shape[0])
+        scale = scenes.size_px / side
+        half = scenes.size_px / 2
+        view = _warp(picture, np.array([[scale, 0, half - scale * x], [0, scale, half - scale * y]]), scale, scenes.size_px)
+        yield view[:, ::-1] if random.random() < 0.5 else view
 
 
 def _read(path: Path) -> Picture:
@@ -84,11 +140,14 @@ def _view(picture: Picture, points: NDArray[Any], framing: Framing, random: np.r
     matrix = np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0]])
     place = np.array([x, y]) + random.normal(0, framing.shift * framing.size_px, 2)
     matrix[:, 2] = place - matrix[:, :2] @ points[:2].mean(axis=0)
+    return _warp(picture, matrix, scale, framing.size_px)
+
+
+def _warp(picture: Picture, matrix: NDArray[Any], scale: float, size_px: int) -> Picture:
     shrunk, matrix = _shrink(picture, matrix, scale)
-    size = (framing.size_px, framing.size_px)
     # Mirrored at the edges: on flat black the detector's late layers give values a hundred times their usual size, and one such
     # picture would take all resolution from the faces.
-    view = cv2.warpAffine(shrunk, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    view = cv2.warpAffine(shrunk, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(view, np.uint8)
 
 

@@ -19,6 +19,8 @@ from .lower import evaluate, tensorflow
 from .tfjs_graph import Array, Graph, Node
 
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
+LETS_FACTORS_THROUGH = ("", "Relu")
+"""Fused activations that a positive factor passes: ReLU6 stops at 6 whatever the factor, and is left alone."""
 LARGEST_FACTOR = 64.0
 
 
@@ -51,7 +53,7 @@ def _pairs(graph: Graph) -> Iterator[Pair]:
         while source.op in ("Relu", "Prelu") and _used_once(source, uses):
             between.append(source)
             source = known[source.inputs[0]]
-        if source.op in CONVOLUTIONS and _used_once(source, uses) and len(source.inputs) >= 2:
+        if source.op in CONVOLUTIONS and _used_once(source, uses) and source.activation in LETS_FACTORS_THROUGH:
             yield Pair(source, second, tuple(reversed(between)))
 
 

@@ -44,10 +44,11 @@ def evaluate(tf: Any, graph: Graph, picture: Any) -> dict[str, Any]:
 def _apply(tf: Any, node: Node, values: dict[str, Any]) -> Any:
     if node.op not in _OPERATIONS:
         raise ModelError(f"graph: operation {node.op!r} of node {node.name!r} is not one of {', '.join(_OPERATIONS)}")
-    if node.activation not in ("", "Relu"):
-        raise ModelError(f"graph: node {node.name!r} has the fused activation {node.activation!r}; allowed is Relu")
+    if node.activation not in _ACTIVATIONS:
+        allowed = ", ".join(filter(None, _ACTIVATIONS))
+        raise ModelError(f"graph: node {node.name!r} has the fused activation {node.activation!r}; allowed are {allowed}")
     result = _OPERATIONS[node.op](tf, node, *(values[name] for name in node.inputs))
-    return tf.nn.relu(result) if node.activation else result
+    return _ACTIVATIONS[node.activation](tf, result)
 
 
 def _convolve(tf: Any, node: Node, x: Any, kernel: Array, bias: Array | None = None) -> Any:
@@ -76,14 +77,23 @@ def _prelu(tf: Any, _node: Node, x: Any, slope: Array) -> Any:
     return tf.nn.relu(times(x, one)) + times(tf.nn.relu(times(x, -one)), -slope)
 
 
+_ACTIVATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "": lambda tf, x: x,
+    "Relu": lambda tf, x: tf.nn.relu(x),
+    "Relu6": lambda tf, x: tf.nn.relu6(x),
+}
+
 _OPERATIONS: dict[str, Callable[..., Any]] = {
     "Conv2D": _convolve,
     "DepthwiseConv2dNative": _convolve_depthwise,
     "Prelu": _prelu,
     "Add": lambda tf, node, a, b: a + b,
+    "Sub": lambda tf, node, a, b: a - b,
     "Relu": lambda tf, node, x: tf.nn.relu(x),
     "Pad": lambda tf, node, x, paddings: tf.pad(x, paddings),
     "MaxPool": lambda tf, node, x: tf.nn.max_pool2d(x, [1, *node.window, 1], [1, *node.strides, 1], node.padding),
+    "AvgPool": lambda tf, node, x: tf.nn.avg_pool2d(x, [1, *node.window, 1], [1, *node.strides, 1], node.padding),
+    "Mean": lambda tf, node, x, axes: tf.reduce_mean(x, [int(axis) for axis in axes]),
     "Reshape": lambda tf, node, x, shape: tf.reshape(x, [1, *shape[1:]]),
     "Squeeze": lambda tf, node, x: tf.reshape(x, [1, -1]),
     "Identity": lambda tf, node, x: x,

@@ -3,13 +3,25 @@ its outputs, the repairs it needs, how calibration frames a face for it, and wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..manifest import Preprocessing, Source, SourceFile
-from .calibrate import Framing
+from .calibrate import MANY_FACES, Framing, Scenes
+from .faceapi_graph import LOGITS, MEAN, read_face_api_graph
 from .quantise import Range
-from .repair import Repair, fold_handwritten_prelu, split_fused_prelu, unfuse_relu_from_depthwise
+from .repair import (
+    Repair,
+    fold_handwritten_prelu,
+    prelu_as_two_relus,
+    relu_as_convolution,
+    see_grey_from_colour,
+    split_depth,
+    split_fused_prelu,
+    unfuse_relu_from_depthwise,
+)
+from .tfjs_graph import Graph, read_graph
 
 CALIBRATION_PICTURES = 200
 
@@ -32,15 +44,34 @@ CALIBRATION_SOURCES = (
     ),
 )  # fmt: skip
 
+# More people, and whole ones. Samples 4 to 6 of the same package are kept for measuring.
+MORE_CALIBRATION_SOURCES = (
+    *CALIBRATION_SOURCES,
+    Source(
+        "npm", "@vladmandic/face-api", "1.7.15",
+        (
+            SourceFile("demo/sample1.jpg", "8ecae4b267b2d3169e06e00c7dee97097aa2a94635d45216f7732a5f4943cb51"),
+            SourceFile("demo/sample2.jpg", "7d2b60ae6f13bf30f422e04df87451081a02c83de469056f25afb44b7000c691"),
+            SourceFile("demo/sample3.jpg", "8eb081c9efb14370fa94d9feab9e5fbeafd19a627491853a80c2bf67f7ffa936"),
+        ),
+        "calibration pictures",
+    ),
+)  # fmt: skip
+_SCENES = tuple(file.path for source in MORE_CALIBRATION_SOURCES for file in source.files)
+
 
 @dataclass(frozen=True)
 class Output:
-    """A node of the source graph. `held_to` states a range: what lies outside is clipped because it does not matter."""
+    """A node of the repaired graph. `held_to` states a range: what lies outside is clipped because it does not matter.
+
+    `made_from` names the node of the source graph when a repair makes this one.
+    """
 
     node: str
     name: str
     meaning: str
     held_to: Range | None = None
+    made_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,13 +81,19 @@ class Recipe:
     role: str
     source: Source
     outputs: tuple[Output, ...]
-    framing: Framing
+    framing: Framing | Scenes
     preprocessing: Preprocessing
     float_range: tuple[float, float]  # (mean, spread) the float network was trained with
     licence: str
     repairs: tuple[Repair, ...] = ()
+    rewrites: tuple[Repair, ...] = ()
+    """Applied after the channels were evened out: other forms of the same function that lose less in int8."""
     acceptance_score: float | None = None
     postprocessing: str = ""
+    calibration: tuple[Source, ...] = CALIBRATION_SOURCES
+    reader: Callable[[Path, Iterable[str]], Graph] = read_graph
+    licence_file: str = ""
+    """Name of the text in licences/, where the SPDX expression alone does not say whose it is."""
 
     @property
     def graph_file(self) -> str:
@@ -140,4 +177,110 @@ _EMBEDDER = Recipe(
     postprocessing="add the embeddings of the picture and of its mirror image, scale to length 1; compare by cosine",
 )  # fmt: skip
 
-RECIPES = (_DETECTOR, _LANDMARKS, _EMBEDDER)
+_EYE = "StatefulPartitionedCall/model/conv_eyes_contours_and_brows/BiasAdd"
+_IRIS_HEAD = "StatefulPartitionedCall/model/conv_iris/BiasAdd"
+
+_IRIS = Recipe(
+    role="face_iris",
+    source=_human(
+        "iris",
+        "49038ac9dcc09aa05474d91d98e9db5b47af4830929bcf102ed5a56bfbabb465",
+        "d7f296d184274213d4642681ae186112cbbec77fd2ab066257d3c56a1940bc71",
+    ),
+    outputs=(
+        Output(f"{_EYE}/xy", "eye", "71 x (x, y) around the eye and on the brow, px of the input; the first 16 are the lids", (-8, 72), _EYE),
+        Output(f"{_IRIS_HEAD}/xy", "iris", "5 x (x, y): middle of the iris, then its rim; px of the input", (12, 56), _IRIS_HEAD),
+        Output(f"{_EYE}/z", "eye_depth", "71 x z, px of the input", made_from=_EYE),
+        Output(f"{_IRIS_HEAD}/z", "iris_depth", "5 x z, px of the input", made_from=_IRIS_HEAD),
+    ),
+    framing=Framing(
+        size_px=64, scale_range=(0.8, 1.25), turn_deg=6, shift=0.04, points_px=(62, 32, 60), faces=MANY_FACES, one_sided=True
+    ),
+    preprocessing=Preprocessing(
+        64, 64, "RGB", 0, 255,
+        "int8 input = byte - 128 exactly; a square of 2.3 times the eye's width around the eye, eyes level: the person's right eye as it is, "
+        "the left eye mirrored",
+    ),
+    float_range=(0, 255),
+    licence="Apache-2.0",
+    repairs=(split_fused_prelu, split_depth(_EYE), split_depth(_IRIS_HEAD)),
+    rewrites=(prelu_as_two_relus,),
+    calibration=MORE_CALIBRATION_SOURCES,
+    postprocessing="lids: eye points 0 and 8 are the corners, 4 and 12 the middle of the lower and the upper lid",
+)  # fmt: skip
+
+_EXPRESSION = Recipe(
+    role="face_expression",
+    source=Source(
+        "npm", "@vladmandic/face-api", "1.7.15",
+        (
+            SourceFile("model/face_expression_model-weights_manifest.json",
+                       "5b349c17c7836da506e03422cd6461c74085d8bb2713ad4114647dc5d28174c8"),
+            SourceFile("model/face_expression_model.bin", "9a9840f2cf1f4c7eab95f197512569345c00d2426754d4608b92af30e0300f3d"),
+        ),
+    ),
+    outputs=(Output(LOGITS, "logits", "neutral, happiness, sadness, anger, fear, disgust, surprise"),),
+    framing=Framing(size_px=112, scale_range=(0.75, 1.2), turn_deg=8, shift=0.04, points_px=(56, 44, 46), faces=MANY_FACES),
+    preprocessing=Preprocessing(
+        112, 112, "RGB", MEAN, 255,
+        "int8 input = byte - 128 exactly; an upright square that the face fills, not the aligned one",
+    ),
+    float_range=(MEAN, 255),
+    licence="MIT",
+    licence_file="face-api-MIT",
+    calibration=MORE_CALIBRATION_SOURCES,
+    reader=read_face_api_graph,
+    postprocessing="softmax of the logits",
+)  # fmt: skip
+
+_EXPRESSION_GREY = Recipe(
+    role="face_expression_grey",
+    source=_human(
+        "emotion",
+        "56f7e557eb0c863a8b9ab04ac7ccba756e93bf2c27dce135ef0e8712b80b7ad2",
+        "927ac8224f356ab1e68c2bcfbfa07b0c8567047d1bcf817388ba6e38214c4987",
+    ),
+    outputs=(
+        Output(
+            "StatefulPartitionedCall/model_1/global_average_pooling2d_1/Mean", "logits",
+            "anger, disgust, fear, happiness, sadness, surprise, neutral",
+        ),
+    ),
+    framing=Framing(size_px=64, scale_range=(0.75, 1.2), turn_deg=8, shift=0.04, points_px=(32, 25, 26), faces=MANY_FACES),
+    preprocessing=Preprocessing(
+        64, 64, "RGB", 127, 127.5, _EXACT.format("mean of 127.5") + "; an upright square that the face fills; colours count as brightness only"
+    ),
+    float_range=(127.5, 127.5),
+    licence="MIT",
+    licence_file="face_classification-MIT",
+    repairs=(see_grey_from_colour, relu_as_convolution),
+    calibration=MORE_CALIBRATION_SOURCES,
+    postprocessing="softmax of the logits",
+)  # fmt: skip
+
+_PERSON = Recipe(
+    role="person_pose",
+    source=_human(
+        "posenet",
+        "a0070d53d9e2b085a9df22be217658f9416df055770a020ee0bef9bfa44ff0d4",
+        "15e9a22e499fe09307b077ee9bd37939987a5e20acb1a17506ccdf1cb72cd433",
+    ),
+    outputs=(
+        Output("MobilenetV1/heatmap_2/BiasAdd", "heatmaps", "17 x 17 cells x 17 points of a body, logit", (-8, 8)),
+        Output("MobilenetV1/offset_2/BiasAdd", "offsets", "17 x 17 cells x (17 dy, 17 dx), px of the input, from the cell"),
+        Output("MobilenetV1/displacement_fwd_2/BiasAdd", "forward", "17 x 17 cells x (16 dy, 16 dx), px, from a parent point to its child"),
+        Output("MobilenetV1/displacement_bwd_2/BiasAdd", "backward", "17 x 17 cells x (16 dy, 16 dx), px, from a child to its parent"),
+    ),
+    framing=Scenes(size_px=257, side_range=(0.35, 1.1), files=_SCENES),
+    preprocessing=Preprocessing(257, 257, "RGB", 127, 127.5, _EXACT.format("mean of 127.5")),
+    float_range=(127.5, 127.5),
+    licence="Apache-2.0",
+    calibration=MORE_CALIBRATION_SOURCES,
+    postprocessing=(
+        "score = 1 / (1 + exp(-logit)); point = 16 * (row, column) + offset. Points in order: nose, eyes, ears, shoulders, elbows, wrists, "
+        "hips, knees, ankles, left before right. Edges of the displacements, parent to child: 0-1, 1-3, 0-2, 2-4, 0-5, 5-7, 7-9, 5-11, 11-13, "
+        "13-15, 0-6, 6-8, 8-10, 6-12, 12-14, 14-16"
+    ),
+)
+
+RECIPES = (_DETECTOR, _LANDMARKS, _EMBEDDER, _IRIS, _EXPRESSION, _EXPRESSION_GREY, _PERSON)

@@ -54,7 +54,7 @@ class Graph:
 def read_graph(model_json: Path, outputs: Iterable[str]) -> Graph:
     """The part of the model that `outputs` (node names) depend on; inputs are nodes with the op `Placeholder`."""
     document = json.loads(model_json.read_bytes())
-    weights = _read_weights(document["weightsManifest"], model_json)
+    weights = read_weights(document["weightsManifest"], model_json)
     nodes = [_node(raw) for raw in document["modelTopology"]["node"] if raw["op"] != "Const"]
     return prune(Graph(tuple(nodes), weights), outputs)
 
@@ -78,7 +78,8 @@ def prune(graph: Graph, outputs: Iterable[str]) -> Graph:
     return Graph(tuple(ordered.values()), {k: v for k, v in graph.weights.items() if k in used})
 
 
-def _read_weights(manifest: list[dict[str, Any]], model_json: Path) -> dict[str, Array]:
+def read_weights(manifest: list[dict[str, Any]], model_json: Path) -> dict[str, Array]:
+    """Every constant by name; the weight files lie beside `model_json`. ModelError when lengths do not agree."""
     weights: dict[str, Array] = {}
     for group in manifest:
         data = b"".join((model_json.parent / part).read_bytes() for part in group["paths"])
@@ -92,13 +93,16 @@ def _read_weights(manifest: list[dict[str, Any]], model_json: Path) -> dict[str,
 
 
 def _tensor(entry: dict[str, Any], data: bytes, offset: int) -> tuple[Array, int]:
-    stored = entry.get("quantization", {}).get("dtype", entry["dtype"])
-    if stored not in ("float32", "float16", "int32"):
-        raise ModelError(f"weight {entry['name']!r}: type {stored!r} is not one of float32, float16, int32")
+    packing = entry.get("quantization", {})
+    stored = packing.get("dtype", entry["dtype"])
+    if stored not in ("float32", "float16", "int32", "uint8"):
+        raise ModelError(f"weight {entry['name']!r}: type {stored!r} is not one of float32, float16, int32, uint8")
     count = int(np.prod(entry["shape"]))
     kind = np.dtype(stored).newbyteorder("<")
-    flat = np.frombuffer(data, kind, count, offset).astype(entry["dtype"])
-    return flat.reshape(entry["shape"]), offset + count * kind.itemsize
+    flat = np.frombuffer(data, kind, count, offset)
+    if stored == "uint8":
+        flat = flat * packing["scale"] + packing["min"]
+    return flat.astype(entry["dtype"]).reshape(entry["shape"]), offset + count * kind.itemsize
 
 
 def _node(raw: dict[str, Any]) -> Node:
