@@ -23,6 +23,8 @@ from tools.bench.figures import Setting
 
 READY_WITHIN_S = 60.0
 ANSWER_WITHIN_S = 5.0
+SPOILT_MS = 20.0
+"""Silence of 25 ms ends any Wiegand frame; the rest is for the wire and the loop."""
 STANDS_AT_M = 1.2
 LOOP_S = 6.0
 
@@ -68,7 +70,16 @@ class Passage(Struct, frozen=True):
     last_bit_s: float
     relay_ms: float | None
     rig_late_ms: float
-    """How late the rig itself was with the last bit, at most: part of `relay_ms`, and no fault of the door."""
+    """How late the rig itself was with a bit, at worst: no fault of the door."""
+
+    @property
+    def opened(self) -> bool:
+        return self.relay_ms is not None
+
+    @property
+    def spoilt(self) -> bool:
+        """Not answered, and no wonder: the simulated reader itself fell silent so long in the frame's midst that the frame ended there."""
+        return not self.opened and self.rig_late_ms > SPOILT_MS
 
 
 def pass_once(stage: Stage, bits: str, interval_s: float = 0.001) -> Passage:
@@ -84,7 +95,7 @@ def read_once(stage: Stage, bits: str, interval_s: float = 0.001) -> Passage:
     """Hold out a fob and wait for the relay."""
     before = len(stage.rig.outputs)
     last_bit_s = stage.rig.wiegand(bits, D0_PIN, D1_PIN, interval_s)
-    late_ms = 1000 * (time.monotonic() - last_bit_s)
+    late_ms = 1000 * stage.rig.late_s
     stage.rig.wait_for(lambda seen: any(map(_is_release, seen[before:])), ANSWER_WITHIN_S)
     moved_s = next((level.at_s for level in stage.rig.outputs[before:] if _is_release(level)), None)
     return Passage(last_bit_s, None if moved_s is None else 1000 * (moved_s - last_bit_s), late_ms)
