@@ -198,7 +198,7 @@ class DoorLoop:
 
     def _take_edge(self, edge: Edge) -> None:
         # Edges come in order, so silence before this one ended the frame before it, however late the loop is
-        self._take_frame(self._parts.framer.flush(edge.at_s))
+        self._take_frame(self._parts.framer.before(edge.at_s))
         self._take_frame(self._parts.framer.edge(edge.bit, edge.at_s))
 
     def _take_frame(self, frame: CredentialRead | ReadFault | None) -> None:

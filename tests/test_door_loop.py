@@ -140,7 +140,7 @@ def test_bits_that_follow_a_frame_take_back_the_opening_it_caused(door):
     assert door.lock.released
     door.send(Edge(1, door.clock.now_s + 0.005))
     assert not door.lock.released
-    door.after(0.04)
+    door.after(0.2)
     assert [data["fault"] for kind, data in door.events if kind == "reader.fault"] == ["overrun"]
 
 

@@ -12,6 +12,10 @@ from msgspec import Struct
 
 from agent.core.messages import CredentialRead, ReadFault
 
+LATE_S = 0.15
+"""How long, by the clock, an incomplete frame is waited for: on a busy controller edges are handed on late, with the right times. Nobody
+notices a refusal that comes this much later, but everybody a fob that has to be held out again."""
+
 MAX_BITS = 128
 """No card format in use is longer; more is noise on the line."""
 
@@ -111,18 +115,23 @@ class WiegandFramer:
             self._poisoned = True
         return fault
 
+    def before(self, at_s: float) -> CredentialRead | ReadFault | None:
+        """The frame that silence on the wire ended before an edge at `at_s`, however late that edge is handed on. Call it before `edge`."""
+        return self._take() if self._bits and at_s - self._last_s >= FRAME_GAP_S else None
+
     @property
     def due_s(self) -> float | None:
-        """When the bits collected so far become a frame if no further edge comes; None when there are none."""
+        """When, by the clock, the bits collected so far become a frame if no further edge comes; None when there are none."""
         if not self._bits:
             return None
         return self._last_s + self._quiet_s()
 
     def flush(self, now_s: float) -> CredentialRead | ReadFault | None:
-        """The frame, once its silence is over at `now_s`; None before. Bits that `edge` called an overrun come as one more 'overrun'."""
+        """The frame, once it is due at `now_s`; None before. Bits that `edge` called an overrun come as one more 'overrun'."""
         due_s = self.due_s
-        if due_s is None or now_s < due_s:
-            return None
+        return None if due_s is None or now_s < due_s else self._take()
+
+    def _take(self) -> CredentialRead | ReadFault:
         bits, poisoned = "".join(self._bits), self._poisoned
         self._bits, self._longest_gap_s, self._poisoned = [], 0.0, False
         if poisoned:
@@ -135,7 +144,7 @@ class WiegandFramer:
 
     def _quiet_s(self) -> float:
         if self._poisoned or len(self._bits) not in self._lengths:
-            return FRAME_GAP_S
+            return LATE_S
         return min(FRAME_GAP_S, max(QUICK_GAP_MIN_S, QUICK_GAP_INTERVALS * self._longest_gap_s))
 
     def _fault(self, fault: str, at_s: float, bits: str = "") -> ReadFault:

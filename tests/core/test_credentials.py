@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agent.core.credentials import FORMATS, FRAME_GAP_S, H10301, MAX_BITS, QUICK_GAP_MIN_S, Decoded, WiegandFramer, decode
+from agent.core.credentials import FORMATS, FRAME_GAP_S, H10301, LATE_S, MAX_BITS, QUICK_GAP_MIN_S, Decoded, WiegandFramer, decode
 from agent.core.messages import CredentialRead, ReadFault
 from tests.core.vectors import WIEGAND_26
 
@@ -39,12 +39,20 @@ def framer() -> WiegandFramer:
 
 
 def play(edges: list[Edge], target: WiegandFramer | None = None) -> list[CredentialRead | ReadFault]:
-    """All that comes out when the edges go in as the door's loop feeds them, with silence at the end."""
+    """All that comes out when the edges go in as an unhurried door's loop feeds them, with silence at the end."""
     target = target or framer()
     out: list[CredentialRead | ReadFault | None] = []
     for bit, at_s in edges:
-        out += [target.flush(at_s), target.edge(bit, at_s)]
-    out.append(target.flush(edges[-1][1] + FRAME_GAP_S) if edges else None)
+        out += [target.flush(at_s), target.before(at_s), target.edge(bit, at_s)]
+    out.append(target.flush(edges[-1][1] + LATE_S) if edges else None)
+    return [thing for thing in out if thing is not None]
+
+
+def play_late(edges: list[Edge]) -> list[CredentialRead | ReadFault]:
+    """The same from a loop that was held up: it finds all edges at once, each with its own time."""
+    target = framer()
+    out = [thing for bit, at_s in edges for thing in (target.before(at_s), target.edge(bit, at_s))]
+    out.append(target.flush(edges[-1][1] + LATE_S) if edges else None)
     return [thing for thing in out if thing is not None]
 
 
@@ -146,7 +154,28 @@ def test_an_unfinished_frame_waits_for_the_longest_gap_a_reader_may_leave():
     target = framer()
     for bit, at_s in evenly(KNOWN[:25]):
         target.edge(bit, at_s)
-    assert target.due_s == pytest.approx(1.024 + FRAME_GAP_S)
+    assert target.due_s == pytest.approx(1.024 + LATE_S)
+    assert target.before(1.024 + FRAME_GAP_S - 1e-6) is None
+    assert isinstance(target.before(1.024 + FRAME_GAP_S + 1e-6), ReadFault)
+
+
+@given(frames_26, st.lists(st.floats(0.0, 0.14), min_size=26, max_size=26))
+def test_edges_that_a_busy_controller_hands_on_late_are_still_one_frame(bits, late_s):
+    """The times on the edges are the wire's; when the program gets to see them is another matter."""
+    target, seen_s, out = framer(), 0.0, []
+    for (bit, at_s), lateness_s in zip(evenly(bits), late_s, strict=True):
+        seen_s = max(seen_s, at_s + lateness_s)
+        out += [target.before(at_s), target.edge(bit, at_s)]
+        if len(out) < 52:  # the loop asks after every turn; the last bit is followed by silence
+            out.append(target.flush(min(seen_s, at_s + 0.14)))
+    out.append(target.flush(seen_s + LATE_S))
+    assert [thing.bits for thing in out if isinstance(thing, CredentialRead)] == [bits]
+
+
+@given(frames_26, bit_strings, st.floats(0.0002, 0.0249))
+def test_a_loop_that_was_held_up_reads_no_frame_that_bits_followed(bits, rest, gap_s):
+    things = play_late(evenly(bits) + evenly(rest, start_s=1.025 + gap_s))
+    assert credentials(things) == []
 
 
 def test_nothing_on_the_wires_means_nothing_due():
@@ -264,7 +293,7 @@ def test_it_does_not_matter_how_often_the_loop_asks(noise, data):
         edges.append((bit, last_s))
     often, out = framer(), []
     for (bit, at_s), (_, next_s) in pairwise([*edges, (0, last_s + 1.0)]):
-        out += [often.flush(at_s), often.edge(bit, at_s)]
+        out += [often.flush(at_s), often.before(at_s), often.edge(bit, at_s)]
         between = sorted(data.draw(st.lists(st.floats(at_s, next_s), max_size=2)))
         out += [often.flush(moment_s) for moment_s in between if moment_s < next_s]
     out.append(often.flush(last_s + 1.0))
