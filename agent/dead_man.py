@@ -28,10 +28,16 @@ class DeadMan:
     def start(cls, make_safe: Callable[[], None]) -> DeadMan:
         """Fork the child. Call it before the first thread and before the pins are opened: the child opens them itself, later."""
         read_end, write_end = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(write_end)
-            _wait_and_act(read_end, make_safe)
+        # A terminal's Ctrl-C, systemd's SIGTERM and its watchdog's SIGABRT reach the whole group, and the child must outlive its parent:
+        # it is born deaf to all of them
+        heard = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            pid = os.fork()
+            if pid == 0:
+                os.close(write_end)
+                _wait_and_act(read_end, make_safe)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
         os.close(read_end)
         return cls(pid, write_end)
 
@@ -61,8 +67,6 @@ class DeadMan:
 
 def _wait_and_act(pipe: int, make_safe: Callable[[], None]) -> NoReturn:
     """The child's whole life. Never returns into the parent's code."""
-    # A terminal's Ctrl-C, systemd's SIGTERM and its watchdog's SIGABRT reach the whole group: this process must outlive its parent
-    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     status = 1
     try:
         if os.read(pipe, 1) != _FAREWELL:
