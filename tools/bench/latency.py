@@ -67,8 +67,8 @@ def fob_and_face(setting: Setting) -> Section:
             "About 3 ms of every figure is the silence that ends a Wiegand frame (three of the reader's own bit intervals, here 1 ms each; "
             "6 ms where a reader paces its bits at 2 ms): a frame has no end mark, and deciding at the 26th bit would read a longer "
             "card as a shorter one.",
-            "A read is spoilt when the simulated reader, a thread on the same busy cores, was more than 20 ms late with a bit and nothing "
-            "came of the read: silence of 25 ms ends a frame. The door reports a read fault then and opens for nothing.",
+            "A read is spoilt when the simulated reader, a thread on the same busy cores, was more than 100 ms late with a bit and nothing "
+            "came of the read: the door gives an unfinished frame up after 150 ms, reports a read fault and opens for nothing.",
             *refusals,
         ),
         samples={"face in view": tuple(relays)},
