@@ -9,8 +9,10 @@ import numpy as np
 from msgspec import Struct
 
 from agent import __version__
+from agent.vision.build import DETECTOR, EMBEDDER, LANDMARKS
 from models_tflite.manifest import Manifest
 
+USED = (DETECTOR, LANDMARKS, EMBEDDER)
 PACKAGES = ("numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime")
 
 Interval = tuple[float, float]
@@ -110,7 +112,7 @@ def versions() -> dict[str, str]:
 
 
 def models(manifest: Manifest) -> dict[str, str]:
-    return {entry.role: entry.sha256[:12] for entry in manifest.models}
+    return {role: manifest.model(role).sha256[:12] for role in USED}
 
 
 def rounded(value: float) -> float:

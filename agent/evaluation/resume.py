@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from agent.errors import ConfigError
+from agent.evaluation.report import USED
 from agent.evaluation.still import Look
 from models_tflite.manifest import Manifest
 
@@ -99,6 +100,6 @@ def chain_id(manifest: Manifest, extra: Iterable[str]) -> str:
     here = Path(__file__).parent
     modules = sorted([*(here.parent / "vision").glob("*.py"), here / "still.py"])
     digest = hashlib.sha256()
-    for part in [*(entry.sha256 for entry in manifest.models), *(module.read_text("utf-8") for module in modules), *extra]:
+    for part in [*(manifest.model(role).sha256 for role in USED), *(module.read_text("utf-8") for module in modules), *extra]:
         digest.update(hashlib.sha256(part.encode()).digest())
     return digest.hexdigest()[:16]
