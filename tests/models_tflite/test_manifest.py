@@ -12,7 +12,9 @@ from agent.errors import ModelError
 from models_tflite.manifest import HERE, ModelEntry, load_manifest, verify
 
 MANIFEST = load_manifest()
-ROLES = ["face_detector", "face_landmarks", "face_embedder"]
+ROLES = [
+    "face_detector", "face_landmarks", "face_embedder", "face_iris", "face_expression", "face_expression_grey", "person_pose",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -116,3 +118,10 @@ def test_every_network_has_its_card_and_its_licence_text(entry: ModelEntry) -> N
 
 def test_all_networks_together_fit_the_accelerators_memory() -> None:
     assert sum(entry.path.stat().st_size for entry in MANIFEST.models) < 8_000_000
+
+
+@pytest.mark.parametrize("role", ["face_expression", "face_expression_grey"])
+def test_the_card_of_an_expression_network_says_where_it_is_never_opened(role: str) -> None:
+    card = (HERE / MANIFEST.model(role).card).read_text()
+    assert "Never opened in the deployment profile `workplace-eu`" in card
+    assert "Must not be used for" in card

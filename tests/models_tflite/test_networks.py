@@ -98,3 +98,50 @@ def test_a_person_is_like_their_mirror_image_and_a_darker_smaller_self() -> None
 
 def test_two_people_are_unlike() -> None:
     assert embedding(picture("astronaut.jpg")) @ embedding(picture("president.jpg")) < MANIFEST.threshold_at_fmr(1e-3)
+
+
+def cut(bgr: NDArray[np.uint8], centre: NDArray[np.float32], side: float, size_px: int) -> NDArray[np.uint8]:
+    scale = size_px / side
+    matrix = np.array([[scale, 0, size_px / 2 - scale * centre[0]], [0, scale, size_px / 2 - scale * centre[1]]])
+    return np.asarray(cv2.warpAffine(bgr, matrix, (size_px, size_px), borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+
+
+@pytest.mark.parametrize("name", EYES_PX)
+@pytest.mark.parametrize(("corners", "mirrored"), [((33, 133), False), ((263, 362), True)], ids=["right", "left"])
+def test_the_iris_lies_between_the_lids_of_either_eye(name: str, corners: tuple[int, int], mirrored: bool) -> None:
+    _, points = mesh(picture(name))
+    outer, inner = points[list(corners)]
+    eye = cut(picture(name), (outer + inner) / 2, 2.3 * float(np.hypot(*(inner - outer))), 64)
+    found, iris, _, _ = real_outputs(NETWORKS["face_iris"], np.ascontiguousarray(eye[:, ::-1]) if mirrored else eye)
+    lids, rim = found.reshape(71, 2)[:16], iris.reshape(5, 2)
+    wide = float(np.hypot(*(lids[8] - lids[0])))
+    assert 18 < wide < 40, "the eye fills a 2.3rd of the picture"
+    assert lids[0, 0] < rim[0, 0] < lids[8, 0]
+    assert lids[:, 1].min() - 2 < rim[0, 1] < lids[:, 1].max() + 2
+    # An iris is 11.7 mm wide, an eye about 30.
+    assert 0.25 < np.hypot(*(rim[1] - rim[3])) / wide < 0.6
+
+
+@pytest.mark.parametrize(("role", "size_px", "happiness"), [("face_expression", 112, 1), ("face_expression_grey", 64, 3)])
+def test_two_people_who_smile_for_their_portrait_smile(role: str, size_px: int, happiness: int) -> None:
+    for name in EYES_PX:
+        _, row = best_box(picture(name))
+        (logits,) = real_outputs(NETWORKS[role], cut(picture(name), row[:2], float(row[2]), size_px))
+        assert int(logits.argmax()) == happiness, name
+
+
+def person_score(bgr: NDArray[np.uint8]) -> float:
+    heatmaps, *_ = real_outputs(NETWORKS["person_pose"], cv2.resize(bgr, (257, 257)))
+    return float(1 / (1 + np.exp(-heatmaps.max())))
+
+
+def test_a_person_is_there_with_the_nose_on_the_face_and_a_wall_is_nobody() -> None:
+    bgr = picture("astronaut.jpg")
+    heatmaps, offsets, _, _ = real_outputs(NETWORKS["person_pose"], cv2.resize(bgr, (257, 257)))
+    row, column = np.unravel_index(int(heatmaps[0, :, :, 0].argmax()), (17, 17))
+    nose = 16 * np.array([column, row]) + offsets[0, row, column, [17, 0]]
+    _, face = best_box(bgr)
+    assert person_score(bgr) > 0.9
+    assert np.all(np.abs(nose * 256 / 257 - face[:2]) < face[2:4] / 2)
+    grain = np.random.default_rng(1).normal(0, 6, (256, 256, 3))
+    assert person_score(np.clip(grain + 128, 0, 255).astype(np.uint8)) < 0.3
