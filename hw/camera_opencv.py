@@ -14,7 +14,8 @@ from hw.interfaces import Frame
 from hw.newest import FilmEnded, NewestFrame
 
 RTSP_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay|stimeout;3000000|timeout;3000000"
-"""TCP, because a lost UDP packet smears faces over the frame; no buffer; give up after three seconds (in microseconds) of silence, well within the watchdog's patience."""
+"""TCP, because a lost UDP packet smears faces over the frame; no buffer; give up after three seconds (in microseconds) of silence,
+well within the watchdog's patience."""
 OPEN_TIMEOUT_MS = 3000
 READ_TIMEOUT_MS = 3000
 FRAMES_LOST = 3
