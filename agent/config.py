@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -13,15 +14,20 @@ import msgspec.inspect
 from msgspec import Meta, Struct
 
 from agent.errors import ConfigError
+from agent.local_socket import MAX_PATH_BYTES, VISION_SOCKET
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,40}\Z", description="a-z, 0-9, _ and -: it becomes a topic level")]
+CAMERAS = '"picamera2", a number in quotes ("0"), "/dev/video…", "rtsp:…" or "file:…"'
+Name = Annotated[
+    str, Meta(pattern=r"^[a-z0-9_-]{1,40}\Z", description="1 to 40 of a-z, 0-9, _ and -, for it becomes a topic level")
+]
 Pin = Annotated[int, Meta(ge=0, le=53)]
-Seconds = Annotated[float, Meta(gt=0, le=3600)]
+SensorPin = Pin | Literal["none"]
+"""TOML has no null, and a key that is left out has its default: a sensor that a door lacks must be said to be missing."""
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,13 +68,18 @@ class LockSection(Section, frozen=True):
 
 
 class Inputs(Section, frozen=True):
-    """Inputs that are wired; an absent pin means that the door has no such sensor."""
+    """Inputs that are wired. An open loop means 'door open', 'fire' or 'tampered': what is not wired must be "none"."""
 
-    contact_pin: Pin | None = 23
-    rex_pin: Pin | None = 24
-    fire_pin: Pin | None = None
-    tamper_pin: Pin | None = None
+    contact_pin: SensorPin = 23
+    rex_pin: SensorPin = 24
+    fire_pin: SensorPin = "none"
+    tamper_pin: SensorPin = "none"
     debounce_s: Annotated[float, Meta(ge=0.001, le=0.5)] = 0.03
+
+    def wired(self) -> dict[str, int]:
+        """Name of each input that there is -> its pin."""
+        pins = {"contact": self.contact_pin, "rex": self.rex_pin, "fire": self.fire_pin, "tamper": self.tamper_pin}
+        return {name: pin for name, pin in pins.items() if pin != "none"}
 
 
 class DoorTiming(Section, frozen=True):
@@ -131,7 +142,7 @@ class Link(Section, frozen=True):
 class Vision(Section, frozen=True):
     """The vision program."""
 
-    camera: Annotated[str, Meta(pattern=r"^(picamera2|sim:.+|file:.+|rtsp:.+|\d+|/dev/.+)\Z")] = "picamera2"
+    camera: Annotated[str, Meta(pattern=r"^(picamera2|sim:.+|file:.+|rtsp:.+|\d+|/dev/.+)\Z", description=CAMERAS)] = "picamera2"
     width_px: Annotated[int, Meta(ge=320, le=1920)] = 640
     height_px: Annotated[int, Meta(ge=240, le=1080)] = 480
     frames_per_s: Annotated[float, Meta(ge=1, le=60)] = 15.0
@@ -185,9 +196,12 @@ def load_relay(path: Path) -> Config:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))  # some editors begin a file with a byte order mark
+    except FileNotFoundError as error:
+        mend = "copy systemd/door.example.toml there, or name another file with --config"
+        raise ConfigError(f"{path}: cannot be read: there is no such file; {mend}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
+        raise ConfigError(f"{path}: cannot be read: {error}; it must be a UTF-8 text file that this user may read") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 
@@ -204,14 +218,21 @@ def parse_config(table: Mapping[str, Any]) -> Config:
 
 
 def _allowed(complaint: str) -> str:
-    """The keys of the table, or the words of the choice, that msgspec's message points to; nothing for ranges, which it tells."""
+    """The keys of the table, or the words of the choice, that msgspec's message points to; nothing for ranges, which it tells.
+
+    A pattern is put into words.
+    """
     place = re.search(r" - at `\$(.*)`$", complaint)
     info: Any = msgspec.inspect.type_info(Config)
     for name in re.findall(r"\.(\w+)", place[1]) if place else ():
         info = next(field.type for field in info.fields if field.name == name)
     info = getattr(info, "item_type", info)
+    if isinstance(info, msgspec.inspect.Metadata):
+        return f"; allowed: {(info.extra_json_schema or {}).get('description', '')}"
     if isinstance(info, msgspec.inspect.StructType):
         return f"; allowed: {', '.join(field.name for field in info.fields)}"
+    if isinstance(info, msgspec.inspect.UnionType):
+        return '; allowed: a pin from 0 to 53, or "none" where there is no such sensor'
     if isinstance(info, msgspec.inspect.LiteralType):
         return f"; allowed: {', '.join(repr(value) for value in info.values)}"
     return ""
@@ -233,15 +254,20 @@ def _check_lock(config: Config) -> None:
         _refuse("lock.extended_pulse_s", lock.extended_pulse_s, f"at least lock.pulse_s ({lock.pulse_s})")
 
 
+def _check_sockets(config: Config) -> None:
+    most = MAX_PATH_BYTES - len(f"/{VISION_SOCKET}")
+    if len(os.fsencode(config.run_folder)) > most:
+        _refuse("run_folder", config.run_folder, f"at most {most} bytes, which leaves room for the name of a Unix socket")
+
+
 def _check_pins(config: Config) -> None:
     taken: dict[int, str] = {}
-    named = {"reader.d0_pin": config.reader.d0_pin, "reader.d1_pin": config.reader.d1_pin,
-             "lock.relay_pin": config.lock.relay_pin, "inputs.contact_pin": config.inputs.contact_pin,
-             "inputs.rex_pin": config.inputs.rex_pin, "inputs.fire_pin": config.inputs.fire_pin,
-             "inputs.tamper_pin": config.inputs.tamper_pin}  # fmt: skip
-    for key, pin in named.items():
-        if pin is None:
-            continue
+    named = {
+        "reader.d0_pin": config.reader.d0_pin,
+        "reader.d1_pin": config.reader.d1_pin,
+        "lock.relay_pin": config.lock.relay_pin,
+    }
+    for key, pin in (named | {f"inputs.{name}_pin": pin for name, pin in config.inputs.wired().items()}).items():
         if pin in taken:
             _refuse(key, pin, f"this pin is already {taken[pin]}")
         taken[pin] = key
@@ -260,4 +286,4 @@ def _check_policy(config: Config) -> None:
         _refuse("policy.mismatch_wait_s", policy.mismatch_wait_s, f"at most policy.face_wait_s ({policy.face_wait_s})")
 
 
-_CHECKS = (_check_lock, _check_pins, _check_deployment, _check_policy)
+_CHECKS = (_check_lock, _check_sockets, _check_pins, _check_deployment, _check_policy)

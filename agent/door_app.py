@@ -105,7 +105,7 @@ def _guard(config: Config, pins: Any, relay: OutputDevice, clock: Clock, stopped
     bundles = BundleStore(config, journal)
     link = Link(config, journal, on_command=inbox.put)
     run = Path(config.run_folder)
-    names = input_pins(config)
+    names = config.inputs.wired()
     reader, inputs = GpioWiegandLines(config.reader.d0_pin, config.reader.d1_pin, pins), GpioInputs(names, pins)
     rules = bundles.load()
     mode = ModeKeeper(folder / "mode", lambda text: inbox.put(Fault("door.fault", text)))
@@ -141,13 +141,6 @@ def _guard(config: Config, pins: Any, relay: OutputDevice, clock: Clock, stopped
         journal.close()
         parts.from_vision.close()
         parts.to_vision.close()
-
-
-def input_pins(config: Config) -> dict[str, int]:
-    """The inputs that are wired: name -> pin."""
-    pins = {"contact": config.inputs.contact_pin, "rex": config.inputs.rex_pin,
-            "fire": config.inputs.fire_pin, "tamper": config.inputs.tamper_pin}  # fmt: skip
-    return {name: pin for name, pin in pins.items() if pin is not None}
 
 
 def door_rules(config: Config) -> door.DoorRules:

@@ -23,6 +23,9 @@ MAX_DRAIN = 64
 """Datagrams taken in one go. The kernel queues a dozen to some hundred (net.unix.max_dgram_qlen); a flood may not
 hold the loop."""
 
+MAX_PATH_BYTES = 107
+"""Longest name of a Unix socket on Linux (unix(7): sun_path has 108 bytes, the last is zero)."""
+
 DOOR_SOCKET = "door.sock"
 VISION_SOCKET = "vision.sock"
 """Names in Config.run_folder: each program binds its own and sends to the other's."""

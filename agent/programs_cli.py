@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.config import Config, load_config, load_relay
+from agent.errors import ConfigError, ModelError
 
 DEFAULT_CONFIG = Path("/etc/doorward/door.toml")
 
@@ -20,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
         ("door", _door, "the door program: reader, lock, decision, journal, MQTT"),
         ("vision", _vision, "the vision program: camera, models, tracks"),
         ("check-config", _check, "read a configuration as the programs would, and say what is wrong"),
-        ("safe-state", _safe_state, "take the power off the lock's coil"),
+        ("safe-state", _safe_state, "take the power off the lock's coil (run by systemd when the door program ended)"),
     ):
         parser = subparsers.add_parser(name, help=line, description=line)
         parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s")
@@ -41,8 +42,19 @@ def _vision(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     config = _load(args)
+    demand_threshold(args.config, config)
     print(f"{args.config}: fine, door {config.site}/{config.door}", file=sys.stderr)
     return 0
+
+
+def demand_threshold(path: Path, config: Config) -> None:
+    """The door translates policy.fmr by the models' manifest when it starts; raises ConfigError when that states no such rate."""
+    from models_tflite.manifest import load_manifest
+
+    try:
+        load_manifest(Path(config.vision.models) if config.vision.models else None).threshold_at_fmr(config.policy.fmr)
+    except ModelError as error:
+        raise ConfigError(f"{path}: `$.policy.fmr`, `$.vision.models`: {error}") from error
 
 
 def _safe_state(args: argparse.Namespace) -> int:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.config import Config, load_config, parse_config
 from agent.errors import ConfigError
+from agent.local_socket import VISION_SOCKET
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 LEAST: dict[str, Any] = {"site": "hq", "door": "front"}
 
@@ -74,8 +83,12 @@ def test_every_table_can_be_written(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"absent\.toml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"absent\.toml: cannot be read: .*door\.example\.toml.*--config"):
         load_config(tmp_path / "absent.toml")
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path):
+    assert load_config(written(tmp_path, '\ufeffsite = "hq"\ndoor = "front"\n')).site == "hq"
 
 
 def test_a_folder_in_place_of_the_file_is_named(tmp_path):
@@ -168,7 +181,20 @@ def test_a_value_out_of_range_is_named_with_its_range(section, key, value, allow
 
 @pytest.mark.parametrize("name", ["", "Front", "front door", "front/1", "front+", "#", "é", "a" * 41, "front\n"])
 def test_a_name_that_cannot_be_a_topic_level_is_refused(name):
-    assert "`$.door`" in refusal(door=name)
+    text = refusal(door=name)
+    assert "`$.door`" in text
+    assert "allowed: 1 to 40 of a-z" in text
+
+
+@pytest.mark.parametrize("camera", ["webcam", 0])
+def test_a_camera_that_is_none_is_told_in_words_what_there_is(camera):
+    assert 'allowed: "picamera2", a number in quotes' in refusal(vision={"camera": camera})
+
+
+def test_a_run_folder_too_deep_for_a_socket_is_refused_before_the_start():
+    assert "`$.run_folder`" in refusal(run_folder="/" + 95 * "r")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as longest, pytest.raises(FileNotFoundError):
+        longest.bind(str(Path(parse_config({**LEAST, "run_folder": "/" + 94 * "r"}).run_folder) / VISION_SOCKET))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +230,34 @@ def test_a_fire_door_may_have_a_fail_secure_strike_and_any_door_a_fail_safe_one(
 
 def test_absent_sensors_take_no_pin(tmp_path):
     config = parse_config({**LEAST, "lock": {"relay_pin": 25}, "inputs": {"rex_pin": 22}})
-    assert (config.inputs.fire_pin, config.inputs.tamper_pin) == (None, None)
+    assert config.inputs.wired() == {"contact": 23, "rex": 22}
+
+
+def test_a_door_without_contact_and_button_can_be_told(tmp_path):
+    """TOML has no null, and leaving a key out gives its default: an unwired contact would read as an open door."""
+    config = load_config(written(tmp_path, 'site = "hq"\ndoor = "front"\n[inputs]\ncontact_pin = "none"\nrex_pin = "none"\n'))
+    assert config.inputs.wired() == {}
+
+
+def test_a_pin_that_is_neither_number_nor_none_is_told_what_may_stand_there():
+    assert 'a pin from 0 to 53, or "none"' in refusal(inputs={"rex_pin": "off"})
+
+
+# -- the example ---------------------------------------------------------------------------------------------------------------
+
+EXAMPLE = Path(__file__).parent.parent / "systemd" / "door.example.toml"
+
+
+def test_the_example_states_every_default():
+    assert load_config(EXAMPLE) == parse_config(LEAST)
+
+
+def test_the_example_leaves_out_no_key():
+    table = tomllib.loads(EXAMPLE.read_text("utf-8"))
+    known = msgspec.to_builtins(parse_config(LEAST))
+    assert {name: sorted(section) if isinstance(section, dict) else None for name, section in table.items()} == {
+        name: sorted(section) if isinstance(section, dict) else None for name, section in known.items()
+    }
 
 
 toml_values = st.recursive(
