@@ -19,6 +19,7 @@ import msgspec
 from agent.config import Vision
 from agent.errors import DoorwardError
 from agent.vision.enrol import Template, TemplateRefused
+from demo.ending import ends_in_order, own_folder
 from demo.play import await_decision
 from demo.stage import OWNER_FOB, UNKNOWN_FOB, Stage, StageOptions, open_enroller
 from demo.teller import Teller
@@ -37,14 +38,14 @@ ADVICE_EVERY_S = 2.0
 
 def run_live(args: argparse.Namespace) -> int:
     """0 when the historian holds exactly what the door put on record; 1 otherwise."""
-    folder = (args.out or Path("demo-out") / f"{datetime.now():%Y%m%d-%H%M%S}").resolve()
+    folder = own_folder(args.out, datetime.now())
     camera = f"file:{args.video.resolve()}" if args.video else str(args.camera)
     say = _say(args.json)
     template = _first_face(_film_frames(args.video), say) if args.video else _from_camera(camera, say)
     stage = Stage(folder, StageOptions(camera=camera))
     stage.write_access((template,) if template else ())
     teller = Teller(stage.evidence, quiet=args.json, show_pictures=not args.headless)
-    try:
+    with ends_in_order(stage.close):
         stage.start()
         stage.wait_until_guarding(READY_WITHIN_S)
         teller.tell("The door is guarded.")
@@ -53,8 +54,6 @@ def run_live(args: argparse.Namespace) -> int:
             stage.present(bits)
             teller.event(await_decision(stage, known, ANSWER_WITHIN_S))
         faults, events = stage.audit(DRAINED_WITHIN_S), stage.events()
-    finally:
-        stage.close()
     if args.json:
         for event in events:
             print(msgspec.json.encode(event).decode())

@@ -12,6 +12,7 @@ import msgspec
 
 from agent.errors import DoorwardError
 from demo.catalogue import Portrait
+from demo.ending import ends_in_order, own_folder
 from demo.people import fetch_people
 from demo.play import Play, Scenario
 from demo.scenarios import SCENARIOS
@@ -26,13 +27,13 @@ DRAINED_WITHIN_S = 30.0
 
 def run_demo(args: argparse.Namespace) -> int:
     """0 when every decision was the expected one and nothing was lost; 1 otherwise."""
-    folder = (args.out or Path("demo-out") / f"{datetime.now():%Y%m%d-%H%M%S}").resolve()
+    folder = own_folder(args.out, datetime.now())
     quiet = args.json
     people = fetch_people(progress=lambda text: print(text, file=sys.stderr))
     stage = open_stage(folder, StageOptions(), people)
     teller = Teller(stage.evidence, quiet=quiet, show_pictures=not args.headless)
     wrong = []
-    try:
+    with ends_in_order(stage.close):
         teller.title("Doorward", f"Broker, historian, door and vision start. Their files: {folder}")
         scene = Scene(stage.options.width_px, stage.options.height_px, SEED)
         stage.show(scene.frame)
@@ -43,8 +44,6 @@ def run_demo(args: argparse.Namespace) -> int:
             wrong += perform(SCENARIOS[name], Play(stage, scene, people, teller))
         wrong += stage.audit(DRAINED_WITHIN_S)
         events = stage.events()
-    finally:
-        stage.close()
     if args.json:
         for event in events:
             print(msgspec.json.encode(event).decode())

@@ -24,6 +24,7 @@ import msgspec
 from msgspec import Struct
 
 from agent.core.access import AccessProfile, AccessRules, Cardholder, Credential, Interval, Schedule
+from agent.core.credentials import FRAME_GAP_S
 from agent.errors import DoorwardError
 from agent.link.cloudevents import to_cloudevent
 from agent.records.journal_db import JournalDb
@@ -146,6 +147,8 @@ class Stage:
         """The door has started and sees, and the historian knows."""
         wanted = {"doorward.door.started", "doorward.vision.back"}
         self.wait(lambda: wanted <= {e["type"] for e in self.events()}, timeout_s, "the door is not guarded")
+        # What a reader sends in the first moments may be the end of a longer frame: a door answers only what follows a silence
+        time.sleep(FRAME_GAP_S)
 
     def take_down(self, name: str) -> None:
         """Kill a program and keep it down until `start`."""
