@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
+import select
 import sys
 from typing import Any, Protocol, cast
 
@@ -14,7 +16,7 @@ from agent.errors import ConfigError, DoorwardError
 COMMANDS = {
     "door": ("agent.programs_cli", "the door program: reader, lock, decision, journal, MQTT"),
     "vision": ("agent.programs_cli", "the vision program: camera, models, tracks"),
-    "central": ("central.cli", "the site's server: historian, keys, bundles, commands"),
+    "central": ("central.cli", "the site's server: historian, keys, commands"),
     "demo": ("demo.cli", "people walk up to a simulated door; see and read what it decides"),
     "decode": ("agent.decode_cli", "what a reader's bits mean"),
     "eval": ("agent.evaluation.cli", "measure the networks on lists of pictures: verification, identification, detection"),
@@ -24,7 +26,11 @@ COMMANDS = {
 }
 """Command -> module that adds its parser, and its line in the overview."""
 
+ABOUT = "The fob says who it belongs to. Doorward looks whether that is who is holding it."
+AFTERWORD = "`doorward COMMAND --help` tells more. Exit status: 0 done, 1 a finding or a refusal, 2 wrong usage or configuration."
+
 OK, FINDING, USAGE = 0, 1, 2
+STDOUT = 1
 
 
 class _CommandModule(Protocol):
@@ -34,10 +40,11 @@ class _CommandModule(Protocol):
 def main(argv: list[str] | None = None) -> int:
     """Run a command; 0 done, 1 finding or refusal, 2 usage or configuration."""
     words = sys.argv[1:] if argv is None else argv
-    args = _parser(words).parse_args(words)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     try:
-        return int(args.func(args))
+        args = _parser(words).parse_args(words)
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
+        status = int(args.func(args))
+        sys.stdout.flush()
     except ConfigError as error:
         print(f"doorward: {error}", file=sys.stderr)
         return USAGE
@@ -46,11 +53,26 @@ def main(argv: list[str] | None = None) -> int:
         return FINDING
     except KeyboardInterrupt:
         return FINDING
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        return FINDING
+    return status
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output is a pipe whose reader has gone (`… | head -1`), which is no fault; then nothing more is written to it."""
+    poll = select.poll()
+    poll.register(STDOUT, 0)
+    gone = any(state & select.POLLERR for _, state in poll.poll(0))
+    if gone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # the interpreter flushes once more when it ends
+    return gone
 
 
 def _parser(words: list[str]) -> argparse.ArgumentParser:
     """A parser that knows all commands by name and the chosen one in full."""
-    parser = argparse.ArgumentParser(prog="doorward", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="doorward", description=ABOUT, epilog=AFTERWORD)
     parser.add_argument("--version", action="version", version=f"doorward {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     chosen = next((word for word in words if not word.startswith("-")), "")

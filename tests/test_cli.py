@@ -43,6 +43,14 @@ def test_a_wrong_configuration_stops_every_program_and_names_file_and_key(config
     assert "Traceback" not in err
 
 
+def test_a_rate_that_no_threshold_is_stated_for_is_found_before_the_door_starts(config, capsys):
+    config.write_text(config.read_text() + "[policy]\nfmr = 0.002\n")
+    assert run("check-config", "--config", str(config)) == 2
+    err = capsys.readouterr().err
+    assert "`$.policy.fmr`" in err
+    assert "stated are: 0.001" in err
+
+
 def test_a_missing_configuration_is_named(tmp_path, capsys):
     assert run("check-config", "--config", str(tmp_path / "absent.toml")) == 2
     assert "absent.toml" in capsys.readouterr().err
@@ -82,6 +90,37 @@ def test_an_error_on_purpose_is_one_line_and_a_status(monkeypatch, capsys, confi
     assert run("safe-state", "--config", str(config)) == status
     err = capsys.readouterr().err
     assert err == (f"doorward: {error}\n" if str(error) else "")
+
+
+@pytest.mark.parametrize("stdout", ["buffered", "unbuffered"])
+def test_a_reader_who_has_seen_enough_is_no_fault(stdout):
+    """`doorward … | head -1`: no traceback, not even from the last flush."""
+    code = f"""
+import os, sys
+from agent import cli, decode_cli
+def many(_):
+    for _ in range(100_000):
+        print('line', flush={stdout == "unbuffered"})
+    return 0
+decode_cli._wiegand = many
+sys.exit(cli.main(['decode', 'wiegand', '1']))
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 1
+
+
+def test_a_broken_pipe_that_is_not_standard_output_is_not_hidden(monkeypatch, config):
+    def fail(_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("agent.safe_state.make_safe", fail)
+    with pytest.raises(BrokenPipeError):
+        run("safe-state", "--config", str(config))
 
 
 def test_an_error_nobody_meant_is_not_hidden(monkeypatch, config):
