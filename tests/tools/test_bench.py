@@ -16,7 +16,7 @@ from tools.bench import __main__ as program
 from tools.bench.chain import WARM_UP, Outcome, _Meter, race, standings
 from tools.bench.document import document, verdict, write
 from tools.bench.figures import Figure, Section, distribution, median, percentile, plain
-from tools.bench.machine import machine
+from tools.bench.machine import Cores, cores_now, machine, others_percent
 from tools.bench.plot import share_plot
 
 # -- percentiles ---------------------------------------------------------------------------------------------------------------
@@ -159,6 +159,20 @@ def test_the_machine_is_named_with_its_packages():
     named = machine()
     assert named["processor"]
     assert "msgspec" in named["packages"]
+
+
+def test_what_others_took_is_what_was_busy_and_not_ours(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert others_percent(Cores(0.0, 100.0, 10.0), Cores(10.0, 112.0, 17.0)) == 25.0
+    assert others_percent(Cores(0.0, 100.0, 10.0), Cores(10.0, 105.0, 16.0)) == 0.0  # rounding of two counters is no work
+
+
+def test_our_own_work_is_counted_as_ours():
+    before = cores_now()
+    sum(n * n for n in range(1_000_000))
+    after = cores_now()
+    assert after.ours_s > before.ours_s
+    assert after.busy_s >= before.busy_s
 
 
 # -- the program ---------------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tools.bench.document import document, write
 from tools.bench.figures import Section, Setting, plain
 from tools.bench.footprint import footprint
 from tools.bench.latency import fob_alone, fob_and_face, vision_dead
-from tools.bench.machine import load_average, machine
+from tools.bench.machine import cores_now, load_average, machine, others_percent
 from tools.bench.recording import recording
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,11 +80,13 @@ def _parser() -> argparse.ArgumentParser:
 def _run(name: str, setting: Setting) -> Section:
     began_s = time.monotonic()
     _say(f"{name} ...")
+    before = cores_now()
     section = BENCHMARKS[name](setting)
+    section = msgspec.structs.replace(section, others_percent=others_percent(before, cores_now()))
     for figure in section.figures:
         met = {True: "met", False: "MISSED", None: ""}[figure.met]
         _say(f"  {figure.what}: {plain(figure.value)} {figure.unit}  {figure.goal and f'({figure.goal}: {met})'}".rstrip())
-    _say(f"  [{time.monotonic() - began_s:.0f} s]")
+    _say(f"  [{time.monotonic() - began_s:.0f} s; other programs took {section.others_percent:.0f} % of the cores]")
     return section
 
 

@@ -68,7 +68,8 @@ def _chapter(section: Section) -> list[str]:
     )
     head, *body = [f"| {' | '.join(row)} |" for row in rows]
     notes = [line for note in section.notes for line in (note, "")]
-    return [f"## {section.title}", "", section.how, "", head, "|---" * len(rows[0]) + "|", *body, "", *notes]
+    others = f"Other programs on this machine took {plain(section.others_percent)} % of its cores' time meanwhile."
+    return [f"## {section.title}", "", section.how, "", others, "", head, "|---" * len(rows[0]) + "|", *body, "", *notes]
 
 
 def _measured(figure: Figure) -> str:

@@ -47,6 +47,8 @@ class Section(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     table: tuple[tuple[str, ...], ...] = ()
     """Printed instead of the figures where they form rows and columns; the first row names the columns."""
+    others_percent: float = 0.0
+    """Share of all cores' time that other programs on the machine took meanwhile."""
     samples: dict[str, tuple[float, ...]] = {}
     """Every single measurement of the distributions worth drawing, in milliseconds."""
 

@@ -84,6 +84,7 @@ def fob_alone(setting: Setting) -> Section:
         unknown = _unknown(setting, stage, setting.repeats(READS))
         granted = told(stage, "access.granted", len(_relays(opened)))
         demand_audit(stage)
+        faults = _faults(stage)
     denied_ms = _relays(unknown)
     alone = [event for event in granted if event.data["reasons"] == ["fob_alone_no_template"]]
     return Section(
@@ -101,6 +102,7 @@ def fob_alone(setting: Setting) -> Section:
             *distribution("bit to denial, unknown fob", denied_ms, FOB_P99_MS),
             *_unanswered("unknown fobs that were not denied", unknown),
         ),
+        notes=faults,
         samples={"fob alone": tuple(_relays(opened)), "unknown fob denied": tuple(denied_ms)},
     )  # fmt: skip
 
@@ -168,10 +170,16 @@ def _unanswered(what: str, reads: list[Passage]) -> tuple[Figure, ...]:
 
 def _refusals(stage: Stage) -> tuple[str, ...]:
     """A sentence about what the door said of reads that did not open it; nothing when all did."""
-    events = [kept.told.event for kept in stage.kept()]
-    said = [" ".join(event.data["reasons"]) for event in events if event.kind == "access.denied"]
-    said += [f"reader fault: {event.data['fault']}" for event in events if event.kind == "reader.fault"]
-    return (f"The door said of reads that did not open it: {', '.join(said)}.",) if said else ()
+    denied = [kept.told.event.data for kept in stage.kept() if kept.told.event.kind == "access.denied"]
+    said = ", ".join(" ".join(data["reasons"]) for data in denied)
+    return (*((f"Denied: {said}.",) if said else ()), *_faults(stage))
+
+
+def _faults(stage: Stage) -> tuple[str, ...]:
+    """A sentence about frames that the door could not read; nothing when there were none."""
+    faults = [kept.told.event.data for kept in stage.kept() if kept.told.event.kind == "reader.fault"]
+    said = ", ".join(f"{data['fault']} ({len(data['bits'])} bits)" for data in faults)
+    return (f"Frames that the door reported as faults: {said}.",) if said else ()
 
 
 def _relays(passes: list[Passage]) -> list[float]:
