@@ -26,7 +26,9 @@ def broker_config(host: str, port: int) -> dict[str, Any]:
     except ValueError:
         loopback = False
     if not loopback:
-        raise ConfigError(f"broker host {host!r}: the embedded broker knows no passwords and binds to 127.0.0.1 or ::1 only; run Mosquitto")
+        raise ConfigError(
+            f"broker host {host!r}: the embedded broker knows no passwords and binds to 127.0.0.1 or ::1 only; run Mosquitto"
+        )
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return {
         "listeners": {"default": {"type": "tcp", "bind": bind}},

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from agent.clock import Clock, SystemClock
+from agent.errors import ConfigError
 from agent.link.session import Address
 from agent.notify import notify
 from central.historian import Historian
@@ -18,7 +19,12 @@ log = logging.getLogger(__name__)
 
 def run_central(address: Address, database: Path, clock: Clock | None = None) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code. Raises StoreError and ConfigError before anything runs."""
-    database.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"--database: {database.parent} cannot be made: {error}; name a file in a folder that you may write"
+        ) from error
     historian = Historian(address, database, clock or SystemClock())
     stop = threading.Event()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -42,12 +43,12 @@ def _part(parts: Any, name: str, text: str, run: Callable[[argparse.Namespace], 
 
 def _add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="broker (default %(default)s)")
-    parser.add_argument("--port", type=int, default=1883)
-    parser.add_argument("--broker-user", default="", help="user name at the broker")
-    parser.add_argument("--password-file", default="")
-    parser.add_argument("--ca-file", default="", help="turns TLS on")
-    parser.add_argument("--cert-file", default="")
-    parser.add_argument("--key-file", default="")
+    parser.add_argument("--port", type=int, default=1883, help="default %(default)s")
+    parser.add_argument("--broker-user", default="", metavar="NAME", help="user name at the broker")
+    parser.add_argument("--password-file", default="", metavar="FILE", help="holds the password alone")
+    parser.add_argument("--ca-file", default="", metavar="FILE", help="PEM; turns TLS on")
+    parser.add_argument("--cert-file", default="", metavar="FILE", help="PEM; own certificate, where the broker asks for one")
+    parser.add_argument("--key-file", default="", metavar="FILE", help="PEM; its key")
 
 
 def _address(args: argparse.Namespace) -> Address:
@@ -56,7 +57,8 @@ def _address(args: argparse.Namespace) -> Address:
 
 
 def _add_database(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--database", type=Path, default=Path("/var/lib/doorward-central/central.db"))
+    parser.add_argument("--database", type=Path, default=Path("/var/lib/doorward-central/central.db"), metavar="FILE",
+                        help="the historian's (default %(default)s)")  # fmt: skip
 
 
 def _add_run(parts: Any) -> None:
@@ -86,8 +88,12 @@ def _broker(args: argparse.Namespace) -> int:
 def _add_keys(parts: Any) -> None:
     parser = _part(parts, "keys", "make the key pair of the centre, or of a door", _keys)
     whose = parser.add_mutually_exclusive_group(required=True)
-    whose.add_argument("--centre", type=Path, metavar="FOLDER")
-    whose.add_argument("--door", type=Path, metavar="FOLDER")
+    whose.add_argument(
+        "--centre", type=Path, metavar="FOLDER", help="make centre.key and centre.pub here: access bundles are signed with them"
+    )
+    whose.add_argument(
+        "--door", type=Path, metavar="FOLDER", help="make door.key and door.pub here: face templates are sealed for them"
+    )
     parser.add_argument("--json", action="store_true")
 
 
@@ -122,8 +128,21 @@ def _events(args: argparse.Namespace) -> int:
             _put(to_cloudevent(told.event, told.site, told.door))
         else:
             event = told.event
-            _say(f"{event.at:%Y-%m-%d %H:%M:%S.%f} {told.site}/{told.door} {event.journal}:{event.sequence} {event.kind} {event.data}")
+            _say(
+                f"{event.at:%Y-%m-%d %H:%M:%S.%f} {told.site}/{told.door} {event.journal}:{event.sequence} {event.kind} {_words(event.data)}"
+            )
     return DONE
+
+
+def _words(data: dict[str, Any]) -> str:
+    """An event's data for people: what it says in sentences, and its plain values. Measurements and the rest come with --json.
+
+    Data is what a door sent, of whatever shape.
+    """
+    sentences = data.get("sentences")
+    if isinstance(sentences, list):
+        return "; ".join([*map(str, sentences), str(data.get("cardholder") or "no cardholder")])
+    return ", ".join(f"{key} {value}" for key, value in data.items() if isinstance(value, str | int | float) and value != "")
 
 
 def _add_gaps(parts: Any) -> None:
@@ -141,7 +160,9 @@ def _gaps(args: argparse.Namespace) -> int:
         if args.json:
             _put(msgspec.json.encode(gap))
         state = f"filled {gap.closed:%Y-%m-%d %H:%M:%S}" if gap.closed else "open"
-        _say(f"{gap.site}/{gap.door} journal {gap.journal}: {gap.first}..{gap.last} missing since {gap.noticed:%Y-%m-%d %H:%M:%S}, {state}")
+        _say(
+            f"{gap.site}/{gap.door} journal {gap.journal}: {gap.first}..{gap.last} missing since {gap.noticed:%Y-%m-%d %H:%M:%S}, {state}"
+        )
     is_open = any(gap.closed is None for gap in gaps)
     if not is_open:
         _say("nothing is missing")
@@ -155,7 +176,9 @@ def _add_command(parts: Any) -> None:
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--user", required=True, help="who gives it; the broker's access list checks that")
     parser.add_argument("--why", default="", help="a reason that is kept with the event")
-    parser.add_argument("--valid-s", type=float, default=10.0)
+    parser.add_argument(
+        "--valid-s", type=float, default=10.0, metavar="SECONDS", help="it expires, and so does waiting (default %(default)g)"
+    )
     parser.add_argument("--json", action="store_true")
     _add_address(parser)
 
@@ -163,11 +186,13 @@ def _add_command(parts: Any) -> None:
 def _command(args: argparse.Namespace) -> int:
     from central.commands import NO_ANSWER, Commander
 
+    logging.getLogger("agent.link").setLevel(logging.ERROR)  # the answer says whether the broker was reached, and why not
     commander = Commander(_address(args), SystemClock(), f"doorward-command-{args.user}-{os.getpid()}")
-    answer = commander.give(args.site, args.door, args.user, args.name, args.why, args.valid_s)
-    reached = commander.is_connected
-    trouble = commander.last_error
-    commander.close()
+    try:
+        answer = commander.give(args.site, args.door, args.user, args.name, args.why, args.valid_s)
+        reached, trouble = commander.is_connected, commander.last_error
+    finally:
+        commander.close()
     if args.json:
         _put(msgspec.json.encode(answer))
     if answer.reason == NO_ANSWER:

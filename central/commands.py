@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from datetime import datetime, timedelta
@@ -16,6 +17,10 @@ from agent.errors import ConfigError
 from agent.link.session import Address, Say, Session
 
 NO_ANSWER = "no_answer"
+MAX_VALID_S = 60.0
+"""What link.max_command_s of a door may be at most; its own is usually less, and then it is the door that refuses."""
+
+_LEVEL = re.compile(r"[a-z0-9_-]{1,40}")
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -38,13 +43,23 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 def build(site: str, door: str, user: str, name: str, why: str, now: datetime, valid_s: float) -> Order:
-    """A command that is valid from now. Raises ConfigError for a command that no door knows."""
+    """A command that is valid from now. Raises ConfigError for one that no door would know, read or answer."""
     if name not in NAMES:
         raise ConfigError(f"command {name!r}: doors know {', '.join(NAMES)}")
+    for what, level in (("site", site), ("door", door), ("user", user)):
+        if not _LEVEL.fullmatch(level):
+            raise ConfigError(f"{what} {level!r}: 1 to 40 of a-z, 0-9, _ and - are allowed, for it becomes a topic level")
+    if not 0 < valid_s <= MAX_VALID_S:
+        raise ConfigError(f"valid for {valid_s:g} s: more than 0 and at most {MAX_VALID_S:g} s are allowed")
     identity = str(uuid.uuid4())
     order = {"id": identity, "issued": now, "expires": now + timedelta(seconds=valid_s), "why": why}
     base = f"doorward/{site}/{door}"
-    return Order(id=identity, topic=f"{base}/cmd/{user}/{name}", answer_topic=f"{base}/result/{identity}", payload=msgspec.json.encode(order))
+    return Order(
+        id=identity,
+        topic=f"{base}/cmd/{user}/{name}",
+        answer_topic=f"{base}/result/{identity}",
+        payload=msgspec.json.encode(order),
+    )
 
 
 class Commander:

@@ -143,6 +143,8 @@ class Store:
 
     def _open(self, reader: bool) -> sqlite3.Connection:
         if reader:
+            if not self._path.is_file():
+                raise StoreError(f"{self._path}: no such database; --database names the file that `doorward central run` writes")
             return sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0, isolation_level=None)
         db = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode=WAL")
@@ -249,7 +251,18 @@ def _text(at: datetime) -> str:
 def _row(told: Told, received: str) -> tuple[str, str, str, int, str, str, str, str, float, str]:
     event = told.event
     data = msgspec.json.encode(event.data).decode()
-    return (told.site, told.door, event.journal, event.sequence, event.id, event.kind, _text(event.at), received, event.mono_s, data)
+    return (
+        told.site,
+        told.door,
+        event.journal,
+        event.sequence,
+        event.id,
+        event.kind,
+        _text(event.at),
+        received,
+        event.mono_s,
+        data,
+    )
 
 
 def _kept(row: tuple[int, str, str, str, int, str, str, str, str, float, str]) -> Kept:
@@ -261,4 +274,6 @@ def _kept(row: tuple[int, str, str, str, int, str, str, str, str, float, str]) -
 
 def _gap(row: tuple[str, str, str, int, int, str, str | None]) -> Gap:
     site, door, journal, first, last, noticed, closed = row
-    return Gap(site, door, journal, first, last, datetime.fromisoformat(noticed), datetime.fromisoformat(closed) if closed else None)
+    return Gap(
+        site, door, journal, first, last, datetime.fromisoformat(noticed), datetime.fromisoformat(closed) if closed else None
+    )

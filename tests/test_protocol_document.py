@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from agent.core.commands import NAMES, SENTENCES
+from agent.config import Link
+from agent.core.commands import NAMES, SENTENCES, Command, CommandLimits, SeenCommands, admit
 from agent.core.messages import DoorMode
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +38,21 @@ def kinds_in_document() -> set[str]:
 def test_every_kind_of_event_is_documented_and_no_other():
     assert len(kinds_in_code()) > 20
     assert kinds_in_document() == kinds_in_code()
+
+
+def test_the_command_line_of_the_document_is_one_that_a_door_obeys():
+    """As a person would paste it, with everything that the shell has to say about it; only the network is left out."""
+    text = (ROOT / "docs" / "PROTOCOL.md").read_text("utf-8")
+    found = re.search(r"^    mosquitto_pub .*-t (\S+) \\\n\s+-m (.*)$", text, re.MULTILINE)
+    assert found is not None
+    topic, words = found.groups()
+    said = subprocess.run(["bash", "-c", f"printf %s {words}"], capture_output=True, check=True, timeout=20)
+    assert said.stderr == b""
+    now = datetime.now(timezone.utc)
+    limits = CommandLimits(started=now - timedelta(hours=1), max_valid_s=Link().max_command_s)
+    given = admit(tuple(topic.split("/")), said.stdout, False, now, SeenCommands(), limits)
+    assert isinstance(given, Command), given
+    assert (given.user, given.name) == ("guard-1", "lockdown")
 
 
 def test_every_command_refusal_and_mode_is_documented():
