@@ -109,24 +109,6 @@ def test_a_decision_is_told_in_its_sentences_and_not_in_brackets(tmp_path: Path,
         ["hq", "front", "--user", "guard-1", "--valid-s", "nan"],
     ],
 )
-def test_a_command_that_no_door_knows_is_a_usage_error() -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["central", "command", "hq", "front", "explode", "--user", "guard-1"])
-    assert ended.value.code == 2
-
-
-def test_a_decision_is_told_in_its_sentences_and_not_in_brackets(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    data = {"sentences": ["the face is the cardholder's"], "cardholder": "cardholder-1", "match": {"score": 0.8}, "granted": True}
-    store = Store(tmp_path / "central.db")
-    store.commit([Told("hq", "front", msgspec.structs.replace(told(1).event, data=data))], [], NOW)
-    store.close()
-    assert main(["central", "events", "--database", str(tmp_path / "central.db")]) == 0
-    err = capfd.readouterr().err
-    assert "access.granted the face is the cardholder's; cardholder-1\n" in err
-
-
-@pytest.mark.parametrize("words", [["hq", "front", "--user", "Guard 1"], ["hq", "fro+nt", "--user", "g"], ["", "front", "--user", "g"],
-                                   ["hq", "front", "--user", "g", "--valid-s", "-1"], ["hq", "front", "--user", "g", "--valid-s", "nan"]])  # fmt: skip
 def test_a_command_that_no_door_could_answer_is_refused_at_once(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     site, door, *rest = words
     assert main(["central", "command", site, door, "unlock", *rest, "--port", "1"]) == 2
