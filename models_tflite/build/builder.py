@@ -17,6 +17,7 @@ from .fetch import fetched
 from .lower import as_function, tensorflow
 from .quantise import quantise
 from .recipes import CALIBRATION_PICTURES, Output, Recipe
+from .repair import prelu_for_floats
 from .tfjs_graph import Graph, prune
 
 
@@ -39,7 +40,8 @@ def build_float(recipe: Recipe, out: Path, cache: Path) -> Path:
     Its input is float32 [1, height, width, 3] as the recipe's `float_range` states, its outputs come in the recipe's order.
     """
     names = [output.node for output in recipe.outputs]
-    function = as_function(repaired(recipe, fetched(recipe.source, cache)), recipe.framing.size_px, names)
+    graph = prelu_for_floats(repaired(recipe, fetched(recipe.source, cache)))
+    function = as_function(graph, recipe.framing.size_px, names)
     path = out / f"{recipe.role}.float.tflite"
     path.write_bytes(bytes(tensorflow().lite.TFLiteConverter.from_concrete_functions([function]).convert()))
     return path

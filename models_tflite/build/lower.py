@@ -79,6 +79,11 @@ def _prelu(tf: Any, _node: Node, x: Any, slope: Array) -> Any:
     return tf.nn.relu(times(x, one)) + times(tf.nn.relu(times(x, -one)), -slope)
 
 
+def _prelu_of_floats(tf: Any, _node: Node, x: Any, slope: Array) -> Any:
+    """In the form that the converter knows as its own PRELU, which XNNPACK runs on floats."""
+    return tf.nn.relu(x) + -slope.reshape(-1) * tf.nn.relu(-x)
+
+
 _ACTIVATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "": lambda tf, x: x,
     "Relu": lambda tf, x: tf.nn.relu(x),
@@ -89,6 +94,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "Conv2D": _convolve,
     "DepthwiseConv2dNative": _convolve_depthwise,
     "Prelu": _prelu,
+    "PreluOfFloats": _prelu_of_floats,
     "Add": lambda tf, node, a, b: a + b,
     "Sub": lambda tf, node, a, b: a - b,
     "Relu": lambda tf, node, x: tf.nn.relu(x),

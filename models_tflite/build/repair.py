@@ -116,6 +116,11 @@ def split_depth(name: str) -> Repair:
     return repair
 
 
+def prelu_for_floats(graph: Graph) -> Graph:
+    """For a network that stays in floats, where PReLU needs no rewriting."""
+    return graph.map_nodes(lambda node: replace(node, op="PreluOfFloats") if node.op == "Prelu" else node)
+
+
 def prelu_as_two_relus(graph: Graph) -> Graph:
     """Replaces PReLU by relu(x) - relu(-|slope| x), each half computed by the convolution that computed x.
 

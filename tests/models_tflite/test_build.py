@@ -18,6 +18,7 @@ from models_tflite.build.recipes import RECIPES
 from models_tflite.build.repair import (
     fold_handwritten_prelu,
     prelu_as_two_relus,
+    prelu_for_floats,
     relu_as_convolution,
     see_grey_from_colour,
     split_depth,
@@ -84,6 +85,11 @@ def test_a_prelu_with_a_negative_slope_gets_its_sign_back() -> None:
     graph = prune(prelu_as_two_relus(a_prelu_behind("Conv2D", np.ones((1, 1, 1, 2), np.float32), [0.5, -0.5])), ["p"])
     assert graph.by_name()["p"].op == "Add"
     np.testing.assert_array_equal(graph.weights["p/signs/kernel"].ravel(), [-1, 1])
+
+
+def test_a_network_that_stays_in_floats_keeps_its_prelu() -> None:
+    graph = prelu_for_floats(a_prelu_behind("Conv2D", np.ones((1, 1, 1, 2), np.float32), [0.5, 0.5]))
+    assert [node.op for node in graph.nodes] == ["Placeholder", "Conv2D", "PreluOfFloats"]
 
 
 def test_a_prelu_behind_a_sum_gets_convolutions_of_its_own() -> None:
