@@ -1,6 +1,6 @@
 """What Google's Edge TPU compiler takes, as far as it is published: pure rules over the facts of a .tflite file.
 
-Sources, read in November 2026 from stored copies (the compiler itself cannot be had from a registry and was not run):
+Sources, read in November 2026 (the compiler itself cannot be had from a registry and was not run):
   coral.ai/docs/edgetpu/models-intro, 'Model requirements' and 'Supported operations' (types, static sizes, constants, ranks, the table of
   operations with the limits of each); the table's newest form, for runtime 13 and later, is reprinted by Axis at
   developer.axis.com/computer-vision/on-device/system-on-chip/artpec-7/supported-ops.
