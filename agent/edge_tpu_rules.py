@@ -1,13 +1,14 @@
 """What Google's Edge TPU compiler takes, as far as it is published: pure rules over the facts of a .tflite file.
 
 Sources, read in November 2026 (the compiler itself cannot be had from a registry and was not run):
-  coral.ai/docs/edgetpu/models-intro, 'Model requirements' and 'Supported operations' (types, static sizes, constants, ranks, the table of
-  operations with the limits of each); the table's newest form, for runtime 13 and later, is reprinted by Axis at
-  developer.axis.com/computer-vision/on-device/system-on-chip/artpec-7/supported-ops.
-  coral.ai/docs/edgetpu/compiler: the first operation that is not supported, and everything behind it, stays on the CPU.
+  coral.ai/docs/edgetpu/models-intro, 'Model requirements' and 'Supported operations': types, static sizes, constants, ranks, the table of
+  operations with the limits of each. Its form for runtime 13 and later was read as far as ResizeBilinear (alphabetically), reprinted by Axis at
+  developer.axis.com/computer-vision/on-device/system-on-chip/artpec-7/supported-ops; from Slice to StridedSlice an older form was read;
+  RSQRT, SQUARED_DIFFERENCE, SUM, TRANSPOSE and TRANSPOSE_CONV are of runtimes 13 and 14 by recollection of the same table, not read again.
+  artpec-7/optimization-tips there: the first operation that is not supported, and everything behind it, stays on the CPU.
   github.com/google-coral/edgetpu, issues 631, 845, 879 and google-coral/libedgetpu 71: operator versions at which compiler 16.0
-  (16.0.384591198, the last one) stops; upper bounds of others from TensorFlow's kernels/register.cc of November 2021 (commit 00b1ec2a),
-  which is younger than that compiler.
+  (16.0.384591198, the last one) stops; upper bounds of others from TensorFlow's lite/kernels/register.cc at commit 00b1ec2a, which is younger
+  than that compiler, since it registers the CONV_2D 6 that the compiler does not know.
 The page warns that some operations stay unmapped for sizes it does not state; such cases come out as notes.
 """
 
