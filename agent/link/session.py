@@ -170,7 +170,9 @@ class Session:
             self._attend(client)
         finally:
             self._say = None
-            sock = client.socket()  # closed without DISCONNECT, unless `_leave` has sent it: the broker then publishes our last will
+            sock = (
+                client.socket()
+            )  # closed without DISCONNECT, unless `_leave` has sent it: the broker then publishes our last will
             if sock is not None:
                 sock.close()
 
@@ -296,4 +298,6 @@ def _set_tls(client: paho.Client, address: Address) -> None:
     try:
         client.tls_set(ca_certs=address.ca_file, certfile=address.cert_file or None, keyfile=address.key_file or None)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"link.ca_file {address.ca_file}, cert_file {address.cert_file or '-'}: cannot be used: {error}") from error
+        raise ConfigError(
+            f"link.ca_file {address.ca_file}, cert_file {address.cert_file or '-'}: cannot be used: {error}"
+        ) from error

@@ -168,7 +168,9 @@ class Journal:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             file.close()
-            raise JournalError(f"{folder}: another door program has this journal; stop it, or give this one its own folder") from error
+            raise JournalError(
+                f"{folder}: another door program has this journal; stop it, or give this one its own folder"
+            ) from error
         return file
 
     def _open_box(self) -> BlackBox | None:

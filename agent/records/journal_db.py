@@ -242,7 +242,9 @@ def _guarded(path: Path, work: Callable[[], T]) -> T:
 
 def _is_damage(text: str) -> bool:
     """SQLite files a missing table or an unreadable schema under 'operational' too, where a full disk is."""
-    return any(words in text for words in ("no such table", "no such column", "has no column", "Could not decode", "malformed", "syntax"))
+    return any(
+        words in text for words in ("no such table", "no such column", "has no column", "Could not decode", "malformed", "syntax")
+    )
 
 
 def set_aside(path: Path, wall: datetime) -> Path:

@@ -150,7 +150,9 @@ def _require_usable(runtime: Runtime) -> None:
         raise ModelError(f"{runtime.package} does not import ({cause}): pip install 'doorward[vision]'") from cause
     # The last tflite-runtime was built for numpy 1: with numpy 2 it imports, and fails with SystemError at the first interpreter.
     if runtime is TFLITE_RUNTIME and int(np.__version__.split(".")[0]) >= 2:
-        raise ModelError(f"tflite-runtime {runtime.version()} needs numpy<2, here is {np.__version__}: use ai-edge-litert instead")
+        raise ModelError(
+            f"tflite-runtime {runtime.version()} needs numpy<2, here is {np.__version__}: use ai-edge-litert instead"
+        )
 
 
 def _built(make: Callable[[], Any], path: Path, engine: str) -> Any:

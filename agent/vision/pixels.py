@@ -27,4 +27,3 @@ def into_input(bgr: Pixels, out: Int8s) -> None:
 def input_buffer(side_px: int) -> Int8s:
     """An input of a network that takes square pictures, to be written again and again."""
     return np.zeros((1, side_px, side_px, 3), np.int8)
-
