@@ -2,7 +2,7 @@
 
 Sources, read in November 2026 (the compiler itself cannot be had from a registry and was not run):
   coral.ai/docs/edgetpu/models-intro, 'Model requirements' and 'Supported operations': types, static sizes, constants, ranks, the table of
-  operations with the limits of each. Its form for runtime 13 and later was read as far as ResizeBilinear (alphabetically), reprinted by Axis at
+  operations with the limits of each. Its form for runtime 13 and later was read as far as ResizeBilinear, reprinted by Axis at
   developer.axis.com/computer-vision/on-device/system-on-chip/artpec-7/supported-ops; from Slice to StridedSlice an older form was read;
   RSQRT, SQUARED_DIFFERENCE, SUM, TRANSPOSE and TRANSPOSE_CONV are of runtimes 13 and 14 by recollection of the same table, not read again.
   artpec-7/optimization-tips there: the first operation that is not supported, and everything behind it, stays on the CPU.
