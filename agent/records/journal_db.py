@@ -34,6 +34,7 @@ CREATE TABLE damaged (position INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body B
 """
 
 T = TypeVar("T")
+_HEADER_BYTES = 100
 
 
 class DiskTroubleError(JournalError):
@@ -137,6 +138,8 @@ class JournalDb:
         return _guarded(self.path, work)
 
     def _open(self, reader: bool) -> sqlite3.Connection:
+        if self.path.exists():
+            _require_sound_header(self.path)
         db = sqlite3.connect(self.path, timeout=1.0, isolation_level=None, check_same_thread=False)
         try:
             if reader:
@@ -157,6 +160,7 @@ class JournalDb:
             db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
         elif version != _VERSION:
             raise CorruptError(f"{self.path}: journal version {version} is not {_VERSION}")
+        _demand_schema(self.path, db)
         if os.path.getsize(self.path) <= _QUICK_CHECK_BYTES:
             verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if verdict != "ok":
@@ -220,6 +224,13 @@ class JournalDb:
         self._db.execute("DELETE FROM events WHERE position = ?", (position,))
 
 
+def _demand_schema(path: Path, db: sqlite3.Connection) -> None:
+    """A damaged letter in the name of a column lets events be written that nobody can read again; no check of SQLite's finds that."""
+    found = {str(made) for (made,) in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")}
+    if found != {statement.strip() for statement in _SCHEMA.split(";") if statement.strip()}:
+        raise CorruptError(f"{path}: the tables are not those of a journal")
+
+
 def _row(position: int, crc: object, body: object) -> Row:
     data = body if isinstance(body, bytes) else str(body).encode("utf-8", "replace")
     return Row(position, data, zlib.crc32(data) == crc)
@@ -240,11 +251,27 @@ def _guarded(path: Path, work: Callable[[], T]) -> T:
         raise DiskTroubleError(f"{path}: {error}") from error
 
 
+_TROUBLES = (
+    "disk is full", "is locked", "disk I/O error", "unable to open database file", "readonly database", "out of memory", "access permission",
+    "interrupted", "large file support",
+)  # fmt: skip
+"""What SQLite says of a disk that may get well again. A file whose bytes are wrong has many more words, so those are not listed."""
+
+
 def _is_damage(text: str) -> bool:
-    """SQLite files a missing table or an unreadable schema under 'operational' too, where a full disk is."""
-    return any(
-        words in text for words in ("no such table", "no such column", "has no column", "Could not decode", "malformed", "syntax")
-    )
+    """SQLite files damage ('no such table', 'unsupported file format') under 'operational' too, where a full disk is."""
+    return not any(words in text for words in _TROUBLES)
+
+
+def _require_sound_header(path: Path) -> None:
+    """A damaged format version makes SQLite say 'readonly', as a write-protected card does: it is looked at before SQLite is asked.
+
+    Bytes 18 and 19 are the versions for writing and reading, 1 or 2 (sqlite.org/fileformat2.html, 1.3.3).
+    """
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if len(header) == _HEADER_BYTES and not {header[18], header[19]} <= {1, 2}:
+        raise CorruptError(f"{path}: format versions {header[18]} and {header[19]} are none of SQLite's")
 
 
 def set_aside(path: Path, wall: datetime) -> Path:

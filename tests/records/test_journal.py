@@ -259,6 +259,38 @@ def test_a_row_whose_bytes_changed_is_put_aside_and_reported(opened: Open, tmp_p
     look.close()
 
 
+def test_a_changed_letter_in_a_columns_name_does_not_take_in_events_that_never_come_out(opened: Open, tmp_path: Path) -> None:
+    journal = opened()
+    append(journal)
+    journal.close()
+    path = tmp_path / "journal.db"
+    raw = path.read_bytes()
+    assert raw.count(b"events (position") == 1
+    path.write_bytes(raw.replace(b"events (position", b"events (positioA"))
+    again = opened()
+    new = append(again)
+    found = waiting(again)
+    assert new.id in {event.id for event in found}
+    assert "journal.set_aside" in {event.kind for event in found}
+
+
+@pytest.mark.parametrize("at", range(100))
+def test_no_wrong_byte_in_the_header_stops_the_journal(tmp_path: Path, at: int) -> None:
+    """Some of them make SQLite say 'readonly' or 'unsupported', as if the disk would get well again."""
+    journal = Journal(tmp_path, FixedClock())
+    append(journal)
+    journal.close()
+    path = tmp_path / "journal.db"
+    raw = bytearray(path.read_bytes())
+    raw[at] = (raw[at] + 100) % 256
+    path.write_bytes(raw)
+    again = Journal(tmp_path, FixedClock())
+    new = append(again)
+    assert again.flush(5), again.faults
+    assert new.id in {pending.event.id for pending in again.pending(0, 1000)}
+    again.close()
+
+
 @settings(max_examples=40)
 @given(data=st.data())
 def test_flipped_bytes_in_the_files_never_raise_and_never_repeat_a_number(
