@@ -20,7 +20,7 @@ COMMANDS = {
     "demo": ("demo.cli", "people walk up to a simulated door; see and read what it decides"),
     "decode": ("agent.decode_cli", "what a reader's bits mean"),
     "eval": ("agent.evaluation.cli", "measure the networks on lists of pictures: verification, identification, detection"),
-    "models": ("agent.models_cli", "list, verify and rebuild the neural networks"),
+    "models": ("agent.models_cli", "list, verify, lint, time and rebuild the neural networks"),
     "check-config": ("agent.programs_cli", "read a configuration as the programs would, and say what is wrong"),
     "safe-state": ("agent.programs_cli", "take the power off the lock's coil (run by systemd when the door program ended)"),
 }
