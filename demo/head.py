@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from demo.cutout import Sprite
 from hw.interfaces import Pixels
@@ -38,8 +39,8 @@ def _head_box(sprite: Sprite) -> tuple[int, int, int, int]:
     return max(0, round(middle - reach)), 0, min(columns, round(middle + reach)), bottom
 
 
-def _shift_px(columns: np.ndarray[tuple[int], np.dtype[np.float32]], sprite: Sprite,
-              yaw_deg: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:  # fmt: skip
+def _shift_px(columns: NDArray[np.float32], sprite: Sprite,
+              yaw_deg: float) -> NDArray[np.float32]:  # fmt: skip
     """How far to the side each column's picture comes from."""
     x, _, width, _ = sprite.face_box_px
     radius = RADIUS_FACES * width
@@ -48,7 +49,7 @@ def _shift_px(columns: np.ndarray[tuple[int], np.dtype[np.float32]], sprite: Spr
     return np.asarray(-0.85 * np.sin(turn) * (1 - u * u) * radius, np.float32)
 
 
-def _hold(rows: np.ndarray[tuple[int], np.dtype[np.float32]], sprite: Sprite) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def _hold(rows: NDArray[np.float32], sprite: Sprite) -> NDArray[np.float32]:
     """1 for the head, falling to 0 along the neck: shoulders do not turn with it."""
     _, y, width, height = sprite.face_box_px
     below = np.clip((rows - (y + 0.95 * height)) / (0.4 * width), 0, 1)

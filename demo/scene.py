@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from demo.catalogue import Portrait
 from demo.corridor import END_M, LAMPS_M, draw_corridor
@@ -30,7 +31,7 @@ FLICKER = 0.012
 PRINT_IN_FRONT_M = 0.25
 SMALLEST_DEPTH_M = 0.25
 
-Affine = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+Affine = NDArray[np.float64]
 
 
 class Seen(Struct, frozen=True):
