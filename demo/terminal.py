@@ -27,7 +27,7 @@ def picture_lines(pixels: Pixels, columns: int, colour: bool) -> list[str]:
     rows = max(1, round(columns * height / width * CELL_ASPECT))
     if not colour:
         small = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), (columns, rows), interpolation=cv2.INTER_AREA)
-        return ["".join(SHADES[int(v) * len(SHADES) // 256] for v in row) for row in small.tolist()]
+        return ["".join(SHADES[int(v) * len(SHADES) // 256] for v in small[r]) for r in range(rows)]
     small = cv2.resize(pixels, (columns, 2 * rows), interpolation=cv2.INTER_AREA)
     return [_half_blocks(small[2 * r], small[2 * r + 1]) for r in range(rows)]
 
