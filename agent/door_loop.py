@@ -164,11 +164,6 @@ class DoorLoop:
         """Put an event on record."""
         self._parts.journal.append(kind, data, at=self._clock.wall(), mono_s=self._clock.mono_s())
 
-    def publish_all(self) -> None:
-        """Tell the retained states as they are."""
-        self._publish_door()
-        self._publish_health(self._clock.mono_s())
-
     # -- waiting -------------------------------------------------------------------------------------------------------------
 
     def _patience_s(self) -> float:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from hw.board import open_pins
 from hw.pins_sim import SimFactory
 from hw.rig import PULSE_WIDTH_S, Rig, seconds_high
 from hw.wiring import Level, pack, unpack
+from tests.contracts.conftest import eventually
 
 RELAY, REX = 22, 24
 WAIT_S = 10.0
@@ -36,15 +37,6 @@ def rig(path: str) -> Iterator[Rig]:
     made = Rig(path, {17: True, 27: True, REX: True})
     yield made
     made.close()
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    until_s = time.monotonic() + WAIT_S
-    while not holds():
-        if time.monotonic() > until_s:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 # -- pins ----------------------------------------------------------------------------------------------------------------------
