@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -21,6 +21,77 @@ class Rule(Struct, frozen=True):
 
     rate_hz: float
     max_age_s: float
+
+
+class HeadPose(Struct, frozen=True, kw_only=True):
+    """How a head is turned, seen from the camera; all zero looks straight into it."""
+
+    yaw_deg: float
+    """Positive when the nose points to the right side of the picture."""
+    pitch_deg: float
+    """Positive when the nose points up."""
+    roll_deg: float
+    """Positive when the head leans clockwise in the picture."""
+    confidence: float
+    """0..1; below the stage's limit nothing is concluded from it."""
+
+
+class Gaze(Struct, frozen=True, kw_only=True):
+    """Where the eyes look, seen from the camera (head and eyes together), signs as in HeadPose."""
+
+    yaw_deg: float
+    pitch_deg: float
+    confidence: float
+
+
+class Attention(Struct, frozen=True, kw_only=True):
+    """What a track's head and eyes did, as far as they could be measured. None means: could not be measured, and nothing is guessed."""
+
+    head: HeadPose | None = None
+    gaze: Gaze | None = None
+    away: bool | None = None
+    """Looks away from where this person usually looks (learned on the track, with hysteresis)."""
+    eyes_open: float | None = None
+    """0 closed .. 1 as open as this person's eyes usually are."""
+    blinks: int = 0
+    """Since the track began."""
+    abstained: str = ""
+    """Why something is None, e.g. too_small, turned_away, glasses, too_dark."""
+
+
+class Liveness(Struct, frozen=True, kw_only=True):
+    """Whether a track's face is a person in the flesh or a picture of one."""
+
+    verdict: Literal["live", "attack", "unsure"]
+    score: float
+    """0 attack .. 1 live."""
+    reason: str
+    """The strongest cue in one word for the record, e.g. moves_as_a_plane, blinked, not_enough_motion."""
+    watched_s: float
+    """How long the track was watched for it."""
+
+
+class Expression(Struct, frozen=True, kw_only=True):
+    """Calibrated probabilities of expressions, smoothed over a track. Never made in a profile that forbids it (docs/PRIVACY.md)."""
+
+    probabilities: tuple[float, ...]
+    """In the order of EXPRESSIONS; they add up to one."""
+    confidence: float
+    """Of the most probable one; a face that is too unsure has no Expression at all."""
+
+
+EXPRESSIONS = ("neutral", "happiness", "sadness", "anger", "fear", "disgust", "surprise")
+
+
+class PersonSeen(Struct, frozen=True, kw_only=True):
+    """One tracked person (body) in one frame."""
+
+    track: int
+    box_px: Box
+    score: float
+    first_seen_s: float
+    face: int | None = None
+    """The face track that belongs to this body."""
 
 
 class FaceSeen(Struct, frozen=True, kw_only=True):
@@ -39,6 +110,9 @@ class FaceSeen(Struct, frozen=True, kw_only=True):
     """When the newest picture in that mean was taken."""
     pictures: int = 0
     """How many pictures the mean holds."""
+    attention: Attention | None = None
+    liveness: Liveness | None = None
+    expression: Expression | None = None
 
 
 class Observation(Struct, frozen=True, kw_only=True, tag="observation"):
@@ -52,6 +126,7 @@ class Observation(Struct, frozen=True, kw_only=True, tag="observation"):
     embedder_id: str
     engine: str
     chain_ms: float
+    persons: tuple[PersonSeen, ...] = ()
 
 
 class VisionHealth(Struct, frozen=True, kw_only=True, tag="vision_health"):
