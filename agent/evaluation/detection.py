@@ -15,9 +15,9 @@ from agent.core.messages import Box
 from agent.evaluation import metrics
 from agent.evaluation.pictures import Gathered
 from agent.evaluation.report import Provenance, Rate, rounded
-from agent.evaluation.still import Still, scaled
-from agent.vision.enrol import LARGEST_SIDE_PX
+from agent.evaluation.still import Still
 from agent.vision.faces import iou
+from agent.vision.still import LARGEST_SIDE_PX, scaled
 from hw.interfaces import Pixels
 
 IOU, LOOSE_IOU = 0.5, 0.3

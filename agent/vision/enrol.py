@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-import cv2
 import numpy as np
 from msgspec import Struct
 
-from agent.vision.align import Aligner
-from agent.vision.blazeface import distinct
-from agent.vision.chain import LEAST_MESH_SCORE, Stages
-from agent.vision.faces import Face, Region, centre, square_around
+from agent.vision.chain import Stages
+from agent.vision.faces import Face
 from agent.vision.quality import Quality, QualitySettings, judge
-from agent.vision.schedule import ScheduleSettings, search_regions
+from agent.vision.still import SECOND_FACE_SHARE, StillFaces, reduced
 from hw.interfaces import Pixels
-
-REFINE_TIMES = 3.0
-"""A second look at a face in a square of three times its size, as a door's tracks have it, places eyes and mouth more exactly."""
-LARGEST_FACE_PX = 224.0
-"""Twice what the embedder sees."""
-LARGEST_SIDE_PX = 1280
-"""Larger pictures are first reduced: nothing in them that the embedder could use."""
-SECOND_FACE_SHARE = 0.5
-"""Somebody else in the picture with a face at least so wide could be meant as well: then nobody is enrolled."""
 
 Reason = Literal["no_face", "several_faces", "too_small", "too_dark", "too_bright", "flat_light", "blurred", "turned_away"]
 
@@ -74,48 +62,26 @@ class Enroller:
     """Not thread-safe: the stages use their buffers again."""
 
     def __init__(self, stages: Stages, embedder_id: str, settings: EnrolSettings) -> None:
-        self._stages, self._embedder_id, self._settings = stages, embedder_id, settings
-        self._align = Aligner()
+        self._still, self._embedder_id, self._settings = StillFaces(stages), embedder_id, settings
 
     def template_from_picture(self, pixels: Pixels) -> Template | TemplateRefused:
         """The template of the one person in a picture (height x width x 3, BGR)."""
-        picture = _reduced(pixels)
-        faces = self._faces(picture)
+        picture = reduced(pixels)
+        faces = sorted(self._still.faces(picture), key=lambda face: -face.box_px[2])
         if not faces:
             return _refuse("no_face")
         if len(faces) > 1 and faces[1].box_px[2] >= SECOND_FACE_SHARE * faces[0].box_px[2]:
             return _refuse("several_faces")
         face = faces[0]
-        aligned = self._aligned(picture, face)
-        if aligned is None:
+        portrait = self._still.portrait(picture, face)
+        if portrait is None:
             return _refuse("no_face")
-        quality = judge(aligned, face.box_px[2], face.points_px, self._settings.quality)
-        reason = self._objection(quality, face, aligned)
+        quality = judge(portrait.aligned, face.box_px[2], face.points_px, self._settings.quality)
+        reason = self._objection(quality, face, portrait.aligned)
         if reason is not None:
             return _refuse(reason, quality.score)
-        embedding = self._stages.embedder(aligned).astype("<f4").tobytes()
+        embedding = self._still.embed(portrait).astype("<f4").tobytes()
         return Template(embedding=embedding, embedder_id=self._embedder_id, quality=quality.score, face_px=face.box_px[2])
-
-    def _faces(self, picture: Pixels) -> list[Face]:
-        """Every face once, largest first. A whole look misses the small, so the tiles of a door's search are looked at as well."""
-        frame_px = (picture.shape[1], picture.shape[0])
-        regions = [_margin_around(frame_px), *search_regions(frame_px, ScheduleSettings())]
-        found = [face for region in regions for face in self._stages.detector.detect_in(picture, region)]
-        found.sort(key=lambda face: -face.box_px[2])
-        confirmed = (self._confirm(picture, face) for face in found)
-        return _distinct([face for face in confirmed if face is not None])
-
-    def _confirm(self, picture: Pixels, face: Face) -> Face | None:
-        """The face as a closer look shows it; a suitcase that looked like one from afar is gone then."""
-        near = self._stages.detector.detect_in(picture, square_around(face.box_px, REFINE_TIMES))
-        return min(near, key=lambda other: _distance(face, other), default=None)
-
-    def _aligned(self, picture: Pixels, face: Face) -> Pixels | None:
-        """The aligned face; None where the mesh sees no face. Large faces are first reduced: the aligner samples single pixels."""
-        share = min(1.0, LARGEST_FACE_PX / face.box_px[2])
-        small = _scaled(picture, share)
-        mesh = self._stages.landmarks(small, face.points_px * np.float32(share))
-        return self._align(small, mesh.five()) if mesh.score >= LEAST_MESH_SCORE else None
 
     def _objection(self, quality: Quality, face: Face, aligned: Pixels) -> Reason | None:
         if face.box_px[2] < self._settings.least_face_px:
@@ -124,32 +90,6 @@ class Enroller:
             if getattr(quality, part) < self._settings.least_part:
                 return reason or ("too_dark" if float(np.mean(aligned)) < 128 else "too_bright")
         return None
-
-
-def _reduced(pixels: Pixels) -> Pixels:
-    return _scaled(pixels, min(1.0, LARGEST_SIDE_PX / max(pixels.shape[:2])))
-
-
-def _scaled(pixels: Pixels, share: float) -> Pixels:
-    if share >= 1:
-        return pixels
-    return np.asarray(cv2.resize(pixels, None, fx=share, fy=share, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _margin_around(frame_px: tuple[int, int]) -> Region:
-    """A square half as large again: a portrait cut close fills the detector's picture more than the faces it was trained with."""
-    side = round(1.5 * max(frame_px))
-    return Region((frame_px[0] - side) // 2, (frame_px[1] - side) // 2, side)
-
-
-def _distance(a: Face, b: Face) -> float:
-    (ax, ay), (bx, by) = centre(a.box_px), centre(b.box_px)
-    return float(np.hypot(ax - bx, ay - by))
-
-
-def _distinct(faces: list[Face]) -> list[Face]:
-    """One of each face by score, then ordered by width."""
-    return sorted(distinct(sorted(faces, key=lambda face: -face.score)), key=lambda face: -face.box_px[2])
 
 
 def _refuse(reason: Reason, quality: float | None = None) -> TemplateRefused:
