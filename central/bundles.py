@@ -11,8 +11,8 @@ from nacl.signing import SigningKey
 
 from agent.core.access import AccessRules, faults_of
 from agent.errors import BundleError
+from agent.files import write_whole
 from agent.records.bundle import SIGNED_PREFIX, Body, Signed
-from agent.records.files import write_whole
 
 
 def seal_bundle(rules: AccessRules, centre_key: SigningKey, door_key: PublicKey, made: datetime) -> bytes:

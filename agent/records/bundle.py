@@ -24,7 +24,7 @@ from agent.clock import Clock, SystemClock
 from agent.config import Config
 from agent.core.access import AccessRules, faults_of, no_rules
 from agent.errors import BundleError, DoorwardError
-from agent.records.files import write_whole
+from agent.files import write_whole
 from agent.records.journal import Journal
 from agent.records.keys import centre_public, door_private
 

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 
 from agent.core.messages import DoorMode
 from agent.errors import JournalError
-from agent.records.files import write_whole
+from agent.files import write_whole
 
 SAVE_WAIT_S = 0.2
 """So long a command's answer waits for the disk. A worn card may take seconds, and the loop that waits here serves the exit button too."""

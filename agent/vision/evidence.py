@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import re
 import threading
@@ -15,6 +14,7 @@ import cv2
 
 from agent.core.messages import EvidenceRequest
 from agent.errors import CameraError, WireError
+from agent.files import write_whole
 from agent.vision.annotate import annotate
 from agent.vision.ring import Moment, Ring
 
@@ -58,22 +58,14 @@ def exhibit(request: EvidenceRequest, ring: Ring, folder: Path, now_s: float, no
 
 
 def write_exhibit(item: Exhibit) -> None:
-    """Draw the picture and write it, whole or not at all; raises OSError when the disk refuses."""
+    """Draw the picture and write it, whole or not at all; raises OSError when the disk refuses.
+
+    Readable by its owner only, as is its folder, since it shows a face.
+    """
     picture = annotate(item.moment, item.request, item.taken_at)
     _, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    item.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_whole(item.path, jpeg.tobytes())
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """The file is there in full or not at all; readable by its owner only, since it shows a face."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def prune(folder: Path, most: int = MOST_KEPT) -> None:

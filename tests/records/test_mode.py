@@ -48,7 +48,7 @@ def test_a_file_that_cannot_be_read_is_a_lock_down(path):
 
 def test_half_a_write_leaves_the_old_mode(path):
     save_mode(path, DoorMode.LOCKED_DOWN)
-    path.with_suffix(".new").write_text("Lo")  # the power went in the middle of the next one
+    path.with_name(f".{path.name}.part").write_text("Lo")  # the power went in the middle of the next one
     assert load_mode(path) is DoorMode.LOCKED_DOWN
     save_mode(path, DoorMode.LOCKED)
     assert load_mode(path) is DoorMode.LOCKED

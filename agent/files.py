@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def write_whole(path: Path, raw: bytes) -> None:
-    """Replace a file so that a power cut leaves the old or the new one, never half. Raises OSError."""
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        os.fchmod(file.fileno(), 0o600)
+    """Replace a file so that a power cut leaves the old or the new one, never half. Only its owner may read it. Raises OSError."""
+    fresh = path.with_name(f".{path.name}.part")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), 0o600)  # one that an earlier power cut left behind keeps its own mode
         file.write(raw)
         file.flush()
         os.fsync(file.fileno())
