@@ -18,6 +18,7 @@ COMMANDS = {
     "vision": ("agent.programs_cli", "the vision program: camera, models, tracks"),
     "central": ("central.cli", "the site's server: historian, keys, commands"),
     "demo": ("demo.cli", "people walk up to a simulated door; see and read what it decides"),
+    "analyze": ("agent.analyze_cli", "what a door would have seen in films"),
     "decode": ("agent.decode_cli", "what a reader's bits mean"),
     "eval": ("agent.evaluation.cli", "measure the networks on lists of pictures: verification, identification, detection"),
     "models": ("agent.models_cli", "list, verify, lint, time and rebuild the neural networks"),

@@ -31,6 +31,10 @@ class CameraError(DoorwardError, OSError):
     """The camera cannot be opened or has stopped giving frames."""
 
 
+class FilmError(DoorwardError, OSError):
+    """A film is missing, empty, broken, or ends before its end."""
+
+
 class HardwareError(DoorwardError, OSError):
     """A pin, a relay or a reader cannot be driven."""
 

@@ -146,8 +146,8 @@ def _setup(args: argparse.Namespace) -> Setup:
 
 def _gather(paths: Sequence[str], args: argparse.Namespace, look: Callable[[Any], Any], chain: str) -> Any:
     from agent.evaluation.pictures import gather
-    from agent.evaluation.progress import Progress
     from agent.evaluation.resume import Memory, ResumeFile
+    from agent.progress import Progress
 
     resume = getattr(args, "resume", None)
     memory: ResumeFile | Memory[Any] = ResumeFile(resume, chain) if resume else Memory()

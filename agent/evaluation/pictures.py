@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from agent.evaluation.lists import ListError
-from agent.evaluation.progress import Progress
+from agent.progress import Progress
 from hw.interfaces import Pixels
 
 T = TypeVar("T")

@@ -9,24 +9,15 @@ import cv2
 import numpy as np
 
 from agent.core.messages import EvidenceRequest, FaceSeen
+from agent.vision.drawing import GREEN, GREY, INK, RED, WHITE, Colour, fitting, label, scale_of, width_px, write
 from agent.vision.ring import Moment
 from hw.interfaces import Pixels
-
-Colour = tuple[int, int, int]
-
-GREEN: Colour = (80, 175, 60)
-RED: Colour = (50, 40, 205)
-GREY: Colour = (150, 150, 150)
-WHITE: Colour = (255, 255, 255)
-INK: Colour = (30, 30, 30)
-FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def annotate(moment: Moment, request: EvidenceRequest, taken_at: datetime) -> Pixels:
     """A new picture of the moment: banner with verdict and clock, boxes, match against threshold, reasons."""
     picture = np.ascontiguousarray(moment.frame.pixels).copy()
-    # Letters must be legible whatever the camera's size: everything is laid out for 640 px of width.
-    scale = max(0.5, picture.shape[1] / 640)
+    scale = scale_of(picture)
     colour = GREEN if request.granted else RED
     for face in moment.observation.faces:
         _draw_face(picture, face, request, colour, scale)
@@ -51,19 +42,19 @@ def _draw_face(picture: Pixels, face: FaceSeen, request: EvidenceRequest, colour
     x, y, width, height = (round(value) for value in face.box_px)
     thick = round((3 if chosen else 1) * scale)
     cv2.rectangle(picture, (x, y), (x + width, y + height), line, max(1, thick), cv2.LINE_AA)
-    label = f"track {face.track}  q {face.quality:.2f}  {width} px"
-    _label(picture, label, (x, y + height + round(16 * scale)), 0.45 * scale, line)
+    words = f"track {face.track}  q {face.quality:.2f}  {width} px"
+    label(picture, words, (x, y + height + round(16 * scale)), 0.45 * scale, line)
 
 
 def _draw_banner(picture: Pixels, headline: str, taken_at: datetime, colour: Colour, scale: float) -> None:
     height, width = round(34 * scale), picture.shape[1]
     cv2.rectangle(picture, (0, 0), (width, height), colour, cv2.FILLED)
     clock = taken_at.strftime("%Y-%m-%d %H:%M:%S.") + f"{taken_at.microsecond // 1000:03d} {taken_at.strftime('%Z')}".rstrip()
-    clock_width = _write(picture, clock, None, 0.45 * scale, WHITE)
-    _write(picture, clock, (width - clock_width - round(8 * scale), round(22 * scale)), 0.45 * scale, WHITE)
+    clock_width = width_px(clock, 0.45 * scale)
+    write(picture, clock, (width - clock_width - round(8 * scale), round(22 * scale)), 0.45 * scale, WHITE)
     room = width - clock_width - round(28 * scale)
-    size = _fitting(headline, 0.7 * scale, room)
-    _write(picture, headline, (round(8 * scale), round(23 * scale)), size, WHITE, round(2 * scale))
+    size = fitting(headline, 0.7 * scale, room)
+    write(picture, headline, (round(8 * scale), round(23 * scale)), size, WHITE, round(2 * scale))
 
 
 def _draw_detail(picture: Pixels, lines: Sequence[str], scale: float) -> None:
@@ -71,8 +62,8 @@ def _draw_detail(picture: Pixels, lines: Sequence[str], scale: float) -> None:
     top = picture.shape[0] - step * len(lines) - round(8 * scale)
     cv2.rectangle(picture, (0, top), (picture.shape[1], picture.shape[0]), INK, cv2.FILLED)
     for number, line in enumerate(lines, start=1):
-        size = _fitting(line, 0.47 * scale, picture.shape[1] - round(16 * scale))
-        _write(picture, line, (round(8 * scale), top + step * number), size, WHITE)
+        size = fitting(line, 0.47 * scale, picture.shape[1] - round(16 * scale))
+        write(picture, line, (round(8 * scale), top + step * number), size, WHITE)
 
 
 def _draw_match(picture: Pixels, score: float, threshold: float, scale: float) -> None:
@@ -87,28 +78,6 @@ def _draw_match(picture: Pixels, score: float, threshold: float, scale: float) -
     cv2.line(picture, (left - round(6 * scale), tick), (right + round(6 * scale), tick), WHITE, max(1, round(2 * scale)))
     text = f"match {score:.2f}", f"needs {threshold:.2f}"
     for number, line in enumerate(text):
-        width = _write(picture, line, None, 0.45 * scale, WHITE)
+        width = width_px(line, 0.45 * scale)
         at = (picture.shape[1] - width - round(8 * scale), bottom + round((20 + 19 * number) * scale))
-        _label(picture, line, at, 0.45 * scale, INK)
-
-
-def _label(picture: Pixels, text: str, at: tuple[int, int], size: float, ground: Colour) -> None:
-    (width, height), base = cv2.getTextSize(text, FONT, size, 1)
-    x, y = at
-    cv2.rectangle(picture, (x, y - height - 4), (x + width + 4, y + base), ground, cv2.FILLED)
-    _write(picture, text, (x + 2, y), size, WHITE)
-
-
-def _write(picture: Pixels, text: str, at: tuple[int, int] | None, size: float, colour: Colour, thick: int = 1) -> int:
-    """Writes (unless `at` is None) and returns the width in pixels. OpenCV's fonts know ASCII only: anything else becomes '?'."""
-    plain = text.encode("ascii", "replace").decode()
-    if at is not None:
-        cv2.putText(picture, plain, at, FONT, size, colour, max(1, thick), cv2.LINE_AA)
-    (width, _), _ = cv2.getTextSize(plain, FONT, size, max(1, thick))
-    return int(width)
-
-
-def _fitting(text: str, size: float, room_px: int) -> float:
-    """The size at which a line fits, never below the legible."""
-    (width, _), _ = cv2.getTextSize(text, FONT, size, 1)
-    return max(0.6 * size, size * min(1.0, room_px / max(width, 1)))
+        label(picture, line, at, 0.45 * scale, INK)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from agent.config import Config
 from agent.errors import ModelError
 from agent.vision.chain import Chain, ChainSettings, Stages
 from agent.vision.detect import Detector, DetectorSettings
@@ -38,6 +41,13 @@ def build_chain(engine: Engine, manifest: Manifest, fmr: float) -> Chain:
     """The whole chain. `fmr` sets the cosine below which a picture shows somebody else than its track: the door's own threshold."""
     settings = ChainSettings(track=TrackSettings(same_person=manifest.threshold_at_fmr(fmr)))
     return Chain(build_stages(engine, manifest), manifest.embedder_id, engine.describe, settings)
+
+
+def build_chain_maker(engine: Engine, manifest: Manifest, config: Config) -> Callable[[], Chain]:
+    """Makes chains that remember nothing of each other and share the networks: one at a time may be used."""
+    stages = build_stages(engine, manifest)
+    settings = ChainSettings(track=TrackSettings(same_person=manifest.threshold_at_fmr(config.policy.fmr)))
+    return lambda: Chain(stages, manifest.embedder_id, engine.describe, settings)
 
 
 def build_enroller(engine: Engine, manifest: Manifest) -> Enroller:

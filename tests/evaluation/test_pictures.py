@@ -11,9 +11,9 @@ import pytest
 
 from agent.evaluation.lists import ListError
 from agent.evaluation.pictures import gather
-from agent.evaluation.progress import Progress
 from agent.evaluation.resume import Memory, ResumeError, ResumeFile, chain_id
 from agent.evaluation.still import Look
+from agent.progress import Progress
 from models_tflite.manifest import load_manifest
 
 

@@ -29,8 +29,8 @@ class Progress:
             self._stream.flush()
 
     def line(self, now_s: float) -> str:
-        """The bar as text."""
-        full = BAR * self._done // max(1, self._total)
+        """The bar as text. A total is a promise, and a film's header may break it."""
+        full = min(BAR, BAR * self._done // max(1, self._total))
         return f"[{'#' * full}{'.' * (BAR - full)}] {self._done}/{self._total} {self._what}{self._left(now_s)}"
 
     def note(self, text: str) -> None:

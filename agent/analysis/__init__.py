@@ -1,0 +1,1 @@
+"""`doorward analyze`: the door's own chain over films."""

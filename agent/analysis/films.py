@@ -1,0 +1,155 @@
+"""Several films one after the other, each with a chain that remembers nothing of the last; a broken one does not stop the rest."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO, cast
+
+import cv2
+import msgspec
+
+from agent.analysis.film import Film
+from agent.analysis.output import output_for
+from agent.analysis.run import Profile, analyse
+from agent.analysis.summary import Summary
+from agent.analysis.words import in_words
+from agent.config import Config, Deployment, Vision, load_config
+from agent.core.messages import Observation
+from agent.errors import FilmError
+from agent.progress import Progress
+from agent.vision.build import build_chain_maker
+from agent.vision.chain import Chain
+from agent.vision.engine import open_engine
+from models_tflite.manifest import load_manifest
+
+DONE, FINDING = 0, 1
+
+
+class Setup(NamedTuple):
+    """What every film is looked at with."""
+
+    config: Config
+    new_chain: Callable[[], Chain]
+    frames_per_s: float
+
+
+def analyse_films(args: argparse.Namespace, out: TextIO, err: TextIO) -> int:
+    """0 when every film was whole, 1 when one was not. Raises ConfigError and ModelError before the first film."""
+    setup = _setup(args)
+    teller = Teller(args.json, args.embeddings, out, err)
+    films: list[Path] = args.films
+    whole = [_one(film, name, setup, args.out, teller) for film, name in zip(films, _names(films), strict=True)]
+    return DONE if all(whole) else FINDING
+
+
+def _one(path: Path, name: str, setup: Setup, out: Path | None, teller: Teller) -> bool:
+    """Whether a film was whole."""
+    try:
+        with Film(path, setup.frames_per_s) as film:
+            rate = min(setup.frames_per_s, film.info.frames_per_s or setup.frames_per_s)
+            output = output_for(out, name, rate)
+            hear = teller.begin(path, film.expected)
+            try:
+                summary = analyse(film, setup.new_chain(), output, hear, setup.config.deployment.profile)
+            finally:
+                teller.end()
+                output.close()
+            teller.sum_up(summary)
+            lacking = film.lacking()
+    except FilmError as error:
+        teller.complain(path, str(error))
+        return False
+    if lacking:
+        teller.complain(path, lacking)
+    return not lacking
+
+
+def _setup(args: argparse.Namespace) -> Setup:
+    config = _config(args)
+    cv2.setNumThreads(1)  # as in the vision program
+    threads = args.threads or config.vision.threads
+    engine = open_engine(args.engine or config.vision.engine, threads)
+    manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
+    return Setup(config, build_chain_maker(engine, manifest, config), args.frames_per_s or config.vision.frames_per_s)
+
+
+def _config(args: argparse.Namespace) -> Config:
+    """A door's, or the defaults with everything on that the profile allows."""
+    if args.config is not None:
+        return load_config(args.config)
+    profile: Profile = args.profile or "workplace-eu"
+    deployment = Deployment(profile=profile, expression=profile == "standard")
+    return Config(site="film", door="film", deployment=deployment, vision=Vision(threads=2))
+
+
+def _names(films: list[Path]) -> list[str]:
+    """Beginnings for the names of pictures, each once."""
+    names: list[str] = []
+    for film in films:
+        number = sum(name.partition("~")[0] == film.stem for name in names)
+        names.append(f"{film.stem}~{number + 1}" if number else film.stem)
+    return names
+
+
+class Teller:
+    """Tells programs in JSON lines on standard output, and people in words on standard error; without --json words go to standard output."""
+
+    def __init__(self, as_json: bool, embeddings: bool, out: TextIO, err: TextIO) -> None:
+        self._json, self._embeddings, self._out, self._err = as_json, embeddings, out, err
+        self._film = ""
+        self._progress: Progress | None = None
+
+    def begin(self, film: Path, expected: int) -> Callable[[Observation], None]:
+        """What is told each observation of a film of so many frames (0: unknown)."""
+        self._film = str(film)
+        self._progress = Progress(expected, f"frames of {film.name}", self._err, time.monotonic)
+        return self._hear
+
+    def end(self) -> None:
+        if self._progress is not None:
+            self._progress.finish()
+            self._progress = None
+
+    def sum_up(self, summary: Summary) -> None:
+        if self._json:
+            self._print(rounded(msgspec.to_builtins(summary)))
+        else:
+            print(in_words(summary), file=self._out, flush=True)
+
+    def complain(self, film: Path, text: str) -> None:
+        self.end()
+        if self._json:
+            self._print({"type": "error", "film": str(film), "error": text})
+        print(f"doorward analyze: {text}", file=self._err)
+
+    def _hear(self, observation: Observation) -> None:
+        if self._json:
+            self._print(told(observation, self._film, self._embeddings))
+        if self._progress is not None:
+            self._progress.step()
+
+    def _print(self, line: dict[str, Any]) -> None:
+        print(msgspec.json.encode(line).decode(), file=self._out)
+
+
+def told(observation: Observation, film: str, embeddings: bool) -> dict[str, Any]:
+    """An observation as one JSON object, numbers to four places. Embeddings only when asked for: a face can be recognised by them."""
+    line: dict[str, Any] = {"type": "observation", "film": film, **msgspec.to_builtins(observation)}
+    del line["engine"], line["embedder_id"]  # the same in every frame; the summary tells them
+    for face, seen in zip(line["faces"], observation.faces, strict=True):
+        face["embedded"] = bool(seen.embedding)
+        if not embeddings:
+            del face["embedding"]
+    return cast("dict[str, Any]", rounded(line))
+
+
+def rounded(value: Any) -> Any:
+    """Every number in an object of builtins with at most four decimal places: more than any of them is exact to."""
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {key: rounded(inner) for key, inner in value.items()}
+    return [rounded(inner) for inner in value] if isinstance(value, (list, tuple)) else value
