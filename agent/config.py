@@ -103,6 +103,8 @@ class Policy(Section, frozen=True):
     without_template: Literal["deny", "fob_alone"] = "deny"
     min_face_px: Annotated[float, Meta(ge=16, le=400)] = 40.0
     min_quality: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    liveness: Literal["off", "alert", "deny_attack", "require_live"] = "alert"
+    """What is done when the cardholder's face is a picture of it (docs/LIVENESS.md). Never asked of somebody who leaves."""
 
 
 class Deployment(Section, frozen=True):

@@ -160,7 +160,7 @@ def decision_policy(config: Config, manifest: Manifest) -> DecisionPolicy:
                      min_quality=policy.min_quality)  # fmt: skip
     return DecisionPolicy(
         face=face, face_wait_s=policy.face_wait_s, mismatch_wait_s=policy.mismatch_wait_s, vision_wait_s=policy.vision_wait_s,
-        without_vision=policy.without_vision, without_template=policy.without_template,
+        without_vision=policy.without_vision, without_template=policy.without_template, liveness=policy.liveness,
         pulse_s=config.lock.pulse_s, extended_pulse_s=config.lock.extended_pulse_s,
     )  # fmt: skip
 

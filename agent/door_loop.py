@@ -255,7 +255,7 @@ class DoorLoop:
             if isinstance(answer, Decision):
                 self._carry_out(answer, now_s)
             else:
-                waiting.append(_Waiting(replace(case, mismatch=answer.mismatch), answer.until_s))
+                waiting.append(_Waiting(replace(case, rejected=answer.rejected), answer.until_s))
         self._cases = waiting
 
     def _carry_out(self, decision: Decision, now_s: float) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from agent.core.commands import Command, Refusal
-from agent.core.messages import DoorMode, VisionHealth
+from agent.core.messages import DoorMode, Liveness, VisionHealth
 from agent.door_loop import MAX_CASES, MAX_FAILED_TURNS, Edge, Fault, InputEdge, NewRules, run_turns
 from agent.errors import JournalError
 from tests.core.people import STRANGER, face, view_of
@@ -71,6 +71,36 @@ def test_somebody_else_with_the_owners_fob_is_denied_after_a_second_look(door):
     stranger_in_view(door)
     assert door.decisions() == [(False, ["face_mismatch"])]
     assert not door.lock.released
+
+
+def picture_in_view(door: DoorUnderTest) -> None:
+    now_s = door.clock.now_s
+    flat = Liveness(verdict="attack", score=0.05, reason="moves_as_a_plane", watched_s=2.5)
+    door.see(view_of(replace(face(embedded_s=now_s), liveness=flat), taken_s=now_s))
+
+
+def test_a_picture_of_the_owner_opens_under_alert_and_the_event_tells_what_vision_saw(tmp_path):
+    door = DoorUnderTest(tmp_path, policy_with(liveness="alert"))
+    picture_in_view(door)
+    door.read(OWNER_FOB)
+    [granted] = [data for kind, data in door.events if kind == "access.granted"]
+    assert granted["reasons"] == ["face_match", "presentation_attack"]
+    assert granted["match"]["liveness"]["reason"] == "moves_as_a_plane"
+    door.close()
+
+
+def test_whoever_shows_a_picture_is_kept_out_but_whoever_wants_to_leave_is_not_asked(tmp_path):
+    door = DoorUnderTest(tmp_path, policy_with(liveness="require_live"))
+    picture_in_view(door)
+    door.read(OWNER_FOB)
+    for _ in range(4):
+        door.clock.now_s += 0.4
+        picture_in_view(door)
+    assert door.decisions() == [(False, ["presentation_attack"])]
+    assert not door.lock.released
+    door.press("rex", True)
+    assert door.lock.released
+    door.close()
 
 
 def test_the_owner_who_turns_to_the_camera_in_time_is_let_in(door):

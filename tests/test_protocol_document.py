@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.config import Link
 from agent.core.commands import NAMES, SENTENCES, Command, CommandLimits, SeenCommands, admit
 from agent.core.messages import DoorMode
+from agent.core.reasons import SENTENCES as SENTENCES_OF_REASONS
 
 ROOT = Path(__file__).parent.parent
 KIND = re.compile(r"\"((?:access|bundle|command|door|fire|journal|lock|mode|reader|rex|tamper|vision)\.[a-z_]+)\"")
@@ -38,6 +39,13 @@ def kinds_in_document() -> set[str]:
 def test_every_kind_of_event_is_documented_and_no_other():
     assert len(kinds_in_code()) > 20
     assert kinds_in_document() == kinds_in_code()
+
+
+def test_every_reason_is_documented_in_the_words_that_a_guard_reads():
+    text = (ROOT / "docs" / "PROTOCOL.md").read_text("utf-8")
+    table = text[text.index("### Reasons") : text.index("## The broker")]
+    rows = [[cell.strip() for cell in row.split("|")[1:3]] for row in table.splitlines() if row.startswith("| `")]
+    assert rows == [[f"`{reason.value}`", words] for reason, words in SENTENCES_OF_REASONS.items()]
 
 
 def test_the_command_line_of_the_document_is_one_that_a_door_obeys():

@@ -11,8 +11,9 @@ from typing import Literal
 from msgspec import Struct
 
 from agent.core.access import Access, Cardholder
-from agent.core.identity import FaceRules, Match, best_match, faces_at_door
+from agent.core.identity import FaceRules, Match, compare, faces_at_door
 from agent.core.messages import CLOCK_SLACK_S, TABLE, CredentialRead, DoorMode, Observation
+from agent.core.presentation import LivenessPolicy, alert_about, choose, objection_to
 from agent.core.reasons import Reason
 
 
@@ -27,6 +28,7 @@ class DecisionPolicy(Struct, frozen=True, kw_only=True):
     without_template: Literal["deny", "fob_alone"]
     pulse_s: float
     extended_pulse_s: float
+    liveness: LivenessPolicy = "off"
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -52,8 +54,8 @@ class Case(Struct, frozen=True, kw_only=True):
     read: CredentialRead
     access: Access
     started_s: float
-    mismatch: Match | None = None
-    """The last face that was compared and was not the cardholder's; remembered for when vision falls silent afterwards."""
+    rejected: Match | None = None
+    """The last face that was compared and did not open; remembered for when vision falls silent or the face goes away afterwards."""
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -83,10 +85,10 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 
 class Wait(Struct, frozen=True, kw_only=True):
-    """Ask again at `until_s`, or when something new is seen; then with `mismatch` in the case."""
+    """Ask again at `until_s`, or when something new is seen; then with `rejected` in the case."""
 
     until_s: float
-    mismatch: Match | None = None
+    rejected: Match | None = None
 
 
 def decide(case: Case, view: View, mode: DoorMode, policy: DecisionPolicy, now_s: float) -> Decision | Wait:
@@ -121,11 +123,11 @@ def _without_template(case: Case, view: View, policy: DecisionPolicy, now_s: flo
 def _without_vision(case: Case, view: View, policy: DecisionPolicy, now_s: float) -> Decision | Wait:
     until_s = case.started_s + policy.vision_wait_s
     if now_s < until_s:
-        return Wait(until_s=until_s, mismatch=case.mismatch)
+        return Wait(until_s=until_s, rejected=case.rejected)
     why = Reason.VISION_MISSING if view.status == "missing" else Reason.VISION_STALE
-    if case.mismatch is not None:
-        # Whoever can make vision stall must not get past a face that was already found to be another's
-        return _decision(case, view, policy, now_s, case.mismatch, Reason.FACE_MISMATCH, why)
+    if case.rejected is not None and (objection := objection_to(case.rejected, policy.liveness)) is not None:
+        # Whoever can make vision stall must not get past a face that was already found to be another's, or a picture
+        return _decision(case, view, policy, now_s, case.rejected, objection, why)
     if policy.without_vision == "fob_alone":
         return _decision(case, view, policy, now_s, None, Reason.FOB_ALONE_NO_VISION, why, granted=True)
     return _decision(case, view, policy, now_s, None, why)
@@ -137,22 +139,34 @@ def _by_face(
     if observation.embedder_id != policy.face.embedder_id:
         return _decision(case, view, policy, now_s, None, Reason.VISION_OF_OTHER_MODEL)
     at_door = faces_at_door(observation, policy.face, now_s)
-    match = best_match(holder.templates, at_door, policy.face)
-    if match is not None and match.matches:
-        return _decision(case, view, policy, now_s, match, Reason.FACE_MATCH, granted=True)
-    until_s = _look_until_s(case, match, policy)
+    match = choose(compare(holder.templates, at_door, policy.face), policy.liveness)
+    objection = None if match is None else objection_to(match, policy.liveness)
+    if match is not None and objection is None:
+        alert = alert_about(match, policy.liveness)
+        return _decision(case, view, policy, now_s, match, Reason.FACE_MATCH, *alert, granted=True)
+    until_s = _look_until_s(case, match, objection, policy)
     if now_s < until_s:
-        return Wait(until_s=until_s, mismatch=match or case.mismatch)
-    if match is not None:
-        return _decision(case, view, policy, now_s, match, Reason.FACE_MISMATCH)
+        return Wait(until_s=until_s, rejected=match or case.rejected)
+    if objection is not None:
+        return _decision(case, view, policy, now_s, match, objection)
+    return _faceless(case, view, observation, policy, now_s)
+
+
+def _faceless(case: Case, view: View, observation: Observation, policy: DecisionPolicy, now_s: float) -> Decision:
+    """Nobody is left to compare. A picture that was shown and taken away again was shown all the same."""
     reason = Reason.FACE_NOT_CLEAR if observation.faces else Reason.NO_FACE_IN_VIEW
+    if case.rejected is not None and objection_to(case.rejected, policy.liveness) is Reason.PRESENTATION_ATTACK:
+        return _decision(case, view, policy, now_s, case.rejected, reason, Reason.PRESENTATION_ATTACK)
     return _decision(case, view, policy, now_s, None, reason)
 
 
-def _look_until_s(case: Case, match: Match | None, policy: DecisionPolicy) -> float:
-    """A face that does not match gets `mismatch_wait_s` for a better look, counted from when it came into view if that was later."""
+def _look_until_s(case: Case, match: Match | None, objection: Reason | None, policy: DecisionPolicy) -> float:
+    """A face that does not match gets `mismatch_wait_s` for a better look, counted from when it came into view if that was later.
+
+    One that does, and has yet to be found alive, gets all the time there is: it takes motion, and motion takes time.
+    """
     last_s = case.started_s + policy.face_wait_s
-    if match is None:
+    if match is None or objection is Reason.LIVENESS_UNSURE:
         return last_s
     return min(last_s, max(case.started_s, match.first_seen_s) + policy.mismatch_wait_s)
 

@@ -13,7 +13,7 @@ from operator import mul
 
 from msgspec import Struct
 
-from agent.core.messages import CLOCK_SLACK_S, FaceSeen, Observation
+from agent.core.messages import CLOCK_SLACK_S, FaceSeen, Liveness, Observation
 
 NEAREST_SHARE = 0.5
 """A face counts as 'at the door' when it is at least half as wide as the widest one. So the owner far behind a thief does not open for
@@ -48,6 +48,8 @@ class Match(Struct, frozen=True, kw_only=True):
     face_px: float
     first_seen_s: float
     embedder_id: str
+    liveness: Liveness | None = None
+    """What vision made of the face by then; None when it does not judge that, or not yet."""
 
     @property
     def matches(self) -> bool:
@@ -66,14 +68,20 @@ def faces_at_door(observation: Observation, rules: FaceRules, now_s: float) -> l
 
 def best_match(templates: tuple[bytes, ...], faces: list[FaceSeen], rules: FaceRules) -> Match | None:
     """The highest cosine between any template and any face; None when there is nothing to compare."""
-    best: Match | None = None
-    for face in faces:
-        score = max((cosine(template, face.embedding) for template in templates), default=-1.0)
-        if best is None or score > best.score:
-            best = Match(track=face.track, score=score, threshold=rules.threshold, fmr=rules.fmr, pictures=face.pictures,
-                         quality=face.quality, face_px=face.box_px[2],
-                         first_seen_s=face.first_seen_s, embedder_id=rules.embedder_id)  # fmt: skip
-    return best
+    return max(compare(templates, faces, rules), key=lambda match: match.score, default=None)
+
+
+def compare(templates: tuple[bytes, ...], faces: list[FaceSeen], rules: FaceRules) -> list[Match]:
+    """Each face with the template that it is most like."""
+    return [
+        _match(max((cosine(template, face.embedding) for template in templates), default=-1.0), face, rules) for face in faces
+    ]
+
+
+def _match(score: float, face: FaceSeen, rules: FaceRules) -> Match:
+    return Match(track=face.track, score=score, threshold=rules.threshold, fmr=rules.fmr, pictures=face.pictures,
+                 quality=face.quality, face_px=face.box_px[2], first_seen_s=face.first_seen_s,
+                 embedder_id=rules.embedder_id, liveness=face.liveness)  # fmt: skip
 
 
 def cosine(left: bytes, right: bytes) -> float:

@@ -26,6 +26,8 @@ class Reason(enum.Enum):
     FACE_MISMATCH = "face_mismatch"
     NO_FACE_IN_VIEW = "no_face_in_view"
     FACE_NOT_CLEAR = "face_not_clear"
+    PRESENTATION_ATTACK = "presentation_attack"
+    LIVENESS_UNSURE = "liveness_unsure"
     NO_TEMPLATE = "no_template"
     TEMPLATE_OF_OTHER_MODEL = "template_of_other_model"
     # denied or explained: the equipment
@@ -52,6 +54,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.FACE_MISMATCH: "the face is not the cardholder's",
     Reason.NO_FACE_IN_VIEW: "nobody's face is in view",
     Reason.FACE_NOT_CLEAR: "a face is in view, but too small or unclear to compare",
+    Reason.PRESENTATION_ATTACK: "the cardholder's face was shown as a picture or on a screen",
+    Reason.LIVENESS_UNSURE: "it did not become clear in time that the face is a person's and no picture of one",
     Reason.NO_TEMPLATE: "no face is enrolled for this cardholder",
     Reason.TEMPLATE_OF_OTHER_MODEL: "the enrolled face was made with another network: enrol again",
     Reason.VISION_STALE: "vision has stopped telling what it sees",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.core.access import Access, Cardholder
 from agent.core.decide import Case, Decision, DecisionPolicy, View, Wait, decide, view_at
-from agent.core.messages import TABLE, CredentialRead, DoorMode, FaceSeen, Observation
+from agent.core.messages import TABLE, CredentialRead, DoorMode, FaceSeen, Liveness, Observation
 from agent.core.reasons import Reason
 from tests.core.people import MODEL, OWNER, RULES, STRANGER, at_cosine, face, view_of
 
@@ -116,7 +116,7 @@ def test_an_owner_who_looks_up_late_and_badly_lit_gets_the_same_second_look():
 def test_whoever_makes_vision_stall_does_not_get_past_a_face_that_was_anothers():
     wait = asked(0.1, face(STRANGER), policy=LENIENT)
     assert isinstance(wait, Wait)
-    seen_before = msgspec.structs.replace(case(), mismatch=wait.mismatch)
+    seen_before = msgspec.structs.replace(case(), rejected=wait.rejected)
     answer = decided(blind(1.0, policy=LENIENT, the_case=seen_before))
     assert not answer.granted
     assert answer.reasons == (Reason.FACE_MISMATCH, Reason.VISION_MISSING)
@@ -323,6 +323,8 @@ def test_a_clear_owner_in_front_passes_at_once_whoever_else_is_there(others, aft
 def test_every_reason_can_be_reached():
     bare, old = msgspec.structs.replace(HOLDER, templates=()), msgspec.structs.replace(HOLDER, embedder_id="x")
     stale = view_of(taken_s=START_S - 5)
+    flat = Liveness(verdict="attack", score=0.1, reason="moves_as_a_plane", watched_s=2.0)
+    picture = msgspec.structs.replace(face(OWNER), liveness=flat)
     answers = [
         asked(0, face(OWNER)),
         asked(2, face(STRANGER)),
@@ -337,6 +339,7 @@ def test_every_reason_can_be_reached():
         blind(1, stale),
         blind(1, stale, LENIENT),
         blind(0.1, view_of(face(OWNER), embedder_id="embedder-2")),
+        *(asked(2, judged, policy=msgspec.structs.replace(POLICY, liveness="require_live")) for judged in (face(OWNER), picture)),
         *(asked(0, the_case=case(refused=reason)) for reason in FOB_REASONS),
     ]
     assert {reason for answer in answers for reason in decided(answer).reasons} == set(Reason)
