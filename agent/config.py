@@ -277,9 +277,16 @@ def _check_pins(config: Config) -> None:
         _refuse("board.rig", config.board.rig, "given with board.pins = 'sim', and only then")
 
 
+def expression_allowed(deployment: Deployment) -> bool:
+    """Whether expression networks may be loaded: asked for, and in a profile that allows it, however the object came about."""
+    return deployment.expression and deployment.profile == "standard"
+
+
 def _check_deployment(config: Config) -> None:
-    if config.deployment.expression and config.deployment.profile == "workplace-eu":
-        _refuse("deployment.expression", True, "profile 'workplace-eu' loads no expression model (EU AI Act Art. 5(1)(f))")
+    if config.deployment.expression and not expression_allowed(config.deployment):
+        _refuse("deployment.expression", True, "profile 'workplace-eu' opens no expression network, for inferring emotions of people at work"
+                " is prohibited in the EU (AI Act, Art. 5(1)(f)); set it to false, or profile = 'standard' where the law of the place"
+                " allows it")  # fmt: skip
 
 
 def _check_policy(config: Config) -> None:
