@@ -34,7 +34,7 @@ class MotionSettings(Struct, frozen=True, kw_only=True):
     mean_s: float = 3.0
     """Time constant of the mean where nothing moves,"""
     moving_mean_s: float = 8.0
-    """and where something does: who walks through leaves no trail, and who stops fades within ten seconds."""
+    """and where something does: who walks through leaves no trail, and who stops fades within thirteen seconds, at the highest contrast."""
     noise_s: float = 5.0
     """Time constant of each cell's noise: leaves and screens that flicker for longer are taken for noise."""
     least_level: float = 9.0

@@ -68,11 +68,11 @@ def test_the_first_frame_moves_nobody_and_the_second_one_tells_who_appeared(entr
     assert covered(box, (300, 120, 90, 360)) > 0.9
 
 
-def test_who_stops_has_faded_away_after_ten_seconds_and_moves_again_when_they_do(entrance):
+def test_who_stops_has_faded_away_after_thirteen_seconds_and_moves_again_when_they_do(entrance):
     motion = Motion(VGA, MotionSettings())
     still = with_somebody(entrance, 300)
-    assert watch(motion, [entrance, *[still] * 150])[-1] == []
-    assert motion.boxes(with_somebody(entrance, 320), 151 * FRAME_S)
+    assert watch(motion, [entrance, *[still] * 195])[-1] == []
+    assert motion.boxes(with_somebody(entrance, 320), 196 * FRAME_S)
 
 
 @pytest.mark.parametrize("factor", [0.4, 0.7, 1.4])
