@@ -1,24 +1,24 @@
-"""A frame to an Observation: the stages in their order, each timed."""
+"""A frame to an Observation: who is in view first, and what else there is to see in them behind it, each stage timed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from time import perf_counter
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.core.messages import FaceSeen, Observation
 from agent.vision.align import Aligner
-from agent.vision.blazeface import distinct
 from agent.vision.detect import Detector
 from agent.vision.embed import Embedder, EmbedPolicy, due
-from agent.vision.faces import Face
-from agent.vision.landmarks import Landmarks
-from agent.vision.quality import QualitySettings, judge
-from agent.vision.schedule import Schedule, ScheduleSettings
+from agent.vision.find import FaceFinder, FinderSettings
+from agent.vision.guard import Guard
+from agent.vision.landmarks import Landmarks, Mesh
+from agent.vision.looks import Looks, Seen
+from agent.vision.quality import QualitySettings, completed, judge
+from agent.vision.timing import StageTimes
 from agent.vision.track import Picture, Track, Tracker, TrackSettings
 from hw.interfaces import Frame, Pixels
 
@@ -37,94 +37,110 @@ class Stages(NamedTuple):
 class ChainSettings(Struct, frozen=True, kw_only=True):
     """Every stage's settings."""
 
-    schedule: ScheduleSettings = ScheduleSettings()
+    finder: FinderSettings = FinderSettings()
     track: TrackSettings = TrackSettings()
     embed: EmbedPolicy = EmbedPolicy()
     quality: QualitySettings = QualitySettings()
 
 
-@dataclass
-class StageTimes:
-    """Seconds spent in each stage since `clear`, and how often it ran."""
+class First(NamedTuple):
+    """Who is in a frame, before the stages that are not needed for that have looked at it."""
 
-    total_s: dict[str, float] = field(default_factory=dict)
-    count: dict[str, int] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start_s = perf_counter()
-        try:
-            yield
-        finally:
-            self.total_s[name] = self.total_s.get(name, 0.0) + perf_counter() - start_s
-            self.count[name] = self.count.get(name, 0) + 1
-
-    def clear(self) -> None:
-        self.total_s.clear()
-        self.count.clear()
+    observation: Observation
+    """Of what those stages measure: what they last knew of each track."""
+    news: bool
+    """Somebody was embedded in this frame: worth telling at once."""
+    frame: Frame
+    taken_s: float
+    meshes: dict[int, Mesh]
+    """Of the tracks whose mesh was needed already."""
+    began_s: float
 
 
 class Chain:
     """The stages with their memory of earlier frames. One per camera; not thread-safe."""
 
-    def __init__(self, stages: Stages, embedder_id: str, engine: Callable[[], str], settings: ChainSettings) -> None:
-        """`engine` says what runs the networks now: it may change when an accelerator is lost."""
+    def __init__(self, stages: Stages, embedder_id: str, engine: Callable[[], str], settings: ChainSettings,
+                 looks: Looks | None = None) -> None:  # fmt: skip
+        """`engine` says what runs the networks now: it may change when an accelerator is lost. `looks`: the stages beyond identity."""
         self._stages, self._settings = stages, settings
         self._aligner = Aligner()
         self._tracker = Tracker(settings.track)
-        self._schedule: Schedule | None = None
-        self._frame_px = (0, 0)
+        self._finder, self._motion = FaceFinder(stages.detector, settings.finder), Guard("motion")
+        self._looks = looks or Looks(stages.landmarks)
         self._frames = 0
         self._embedder_id = embedder_id
         self.engine = engine
         self.times = StageTimes()
 
+    def faults(self) -> tuple[str, ...]:
+        """Which stages that identity can do without are failing or left out, in words."""
+        return tuple(guard.fault for guard in (self._motion, *self._looks.guards) if guard.fault)
+
     def process(self, frame: Frame, now_s: float) -> Observation:
-        """What is seen in a frame. `now_s` is only compared with itself and with the frame's time, both CLOCK_MONOTONIC."""
-        start_s = perf_counter()
+        """All that is seen in a frame: `identify`, then `look`."""
+        return self.look(self.identify(frame, now_s))
+
+    def identify(self, frame: Frame, now_s: float) -> First:
+        """Who is in view. `now_s` is only compared with itself and with the frame's time, both CLOCK_MONOTONIC.
+
+        A door waits for this and for nothing else; whoever calls may send it before the rest is looked at.
+        """
+        began_s = perf_counter()
         self._frames += 1
-        taken_s = min(frame.taken_s, now_s)
-        faces = self._find(frame.pixels, taken_s)
+        taken_s, pixels = min(frame.taken_s, now_s), frame.pixels
+        self._find(pixels, taken_s)
+        meshes: dict[int, Mesh] = {}
+        embedded = [
+            self._embed(pixels, track, taken_s, meshes) for track in due(self._tracker.live(), self._settings.embed, taken_s)
+        ]
+        self._looks.forget(self._tracker.live())
+        observation = Observation(frame=self._frames, taken_s=frame.taken_s, frame_px=(pixels.shape[1], pixels.shape[0]), faces=(),
+                                  embedder_id=self._embedder_id, engine=self.engine(), chain_ms=0.0)  # fmt: skip
+        return First(self._told(observation, taken_s, began_s), any(embedded), frame, taken_s, meshes, began_s)
+
+    def look(self, first: First) -> Observation:
+        """The same with what the other stages see in the frame. Never raises for their sake: `faults` tells of them."""
+        in_view = self._tracker.seen(first.taken_s)
+        self._looks.update(Seen(first.frame.pixels, first.taken_s, first.meshes), in_view, self.times)
+        return self._told(first.observation, first.taken_s, first.began_s)
+
+    def _told(self, observation: Observation, taken_s: float, began_s: float) -> Observation:
+        """The observation with what is known now."""
+        faces = tuple(self._looks.add_to(_report(track), taken_s) for track in self._tracker.seen(taken_s))
+        return replace(observation, faces=faces, persons=self._looks.persons(taken_s), chain_ms=(perf_counter() - began_s) * 1000)
+
+    def _find(self, pixels: Pixels, taken_s: float) -> None:
+        """Gives this frame's faces to tracks."""
+        expected = [track.expected(taken_s) for track in self._tracker.live()]
+        with self.times.stage("motion"):
+            moving = self._motion.run(lambda: self._finder.moving(pixels, taken_s, expected)) or []
+        with self.times.stage("detect"):
+            faces = self._finder.find(pixels, expected, moving)
         with self.times.stage("track"):
             self._tracker.update(faces, taken_s)
-            tracks = due(self._tracker.live(), self._settings.embed, taken_s)
-        for track in tracks:
-            self._embed(frame.pixels, track, taken_s)
-        seen = tuple(_report(track) for track in self._tracker.seen(taken_s))
-        return Observation(frame=self._frames, taken_s=frame.taken_s, frame_px=self._frame_px, faces=seen, embedder_id=self._embedder_id,
-                           engine=self.engine(), chain_ms=(perf_counter() - start_s) * 1000)  # fmt: skip
 
-    def _find(self, pixels: Pixels, taken_s: float) -> list[Face]:
-        """The faces in this frame's squares, each once; squares around tracks come first because they show a face closest."""
-        boxes = [track.expected(taken_s) for track in self._tracker.live()]
-        with self.times.stage("detect"):
-            regions = self._schedule_for(pixels).regions(boxes)
-            return distinct([face for region in regions for face in self._stages.detector.detect_in(pixels, region)])
-
-    def _schedule_for(self, pixels: Pixels) -> Schedule:
-        """The schedule of this frame size; a camera that changes its size begins a new one."""
-        frame_px = (pixels.shape[1], pixels.shape[0])
-        if self._schedule is None or frame_px != self._frame_px:
-            self._schedule, self._frame_px = Schedule(frame_px, self._settings.schedule), frame_px
-        return self._schedule
-
-    def _embed(self, pixels: Pixels, track: Track, taken_s: float) -> None:
+    def _embed(self, pixels: Pixels, track: Track, taken_s: float, meshes: dict[int, Mesh]) -> bool:
+        """Whether the track has a new picture."""
         track.tried_s, track.quality = taken_s, 0.0
         with self.times.stage("landmarks"):
             mesh = self._stages.landmarks(pixels, track.face.points_px)
         if mesh.score < LEAST_MESH_SCORE:
             self._tracker.doubt(track)
-            return
+            return False
+        meshes[track.id] = mesh
         with self.times.stage("align"):
             aligned = self._aligner(pixels, mesh.five())
         with self.times.stage("quality"):
-            quality = judge(aligned, track.face.box_px[2], track.face.points_px, self._settings.quality).score
-        track.quality = quality
-        if quality < self._settings.embed.least_quality:
-            return
+            quality = judge(aligned, track.face.box_px[2], track.face.points_px, self._settings.quality)
+        track.quality = quality.score
+        if quality.score < self._settings.embed.least_quality:
+            return False
         with self.times.stage("embed"):
-            embedding = self._stages.embedder(aligned)
-        self._tracker.judge(track, Picture(taken_s, embedding, quality))
+            embedded = self._stages.embedder.measured(aligned)
+        quality = completed(quality, embedded.relative, self._settings.quality)
+        self._tracker.judge(track, Picture(taken_s, embedded.vector, quality.score))
+        return True
 
 
 def _report(track: Track) -> FaceSeen:

@@ -120,6 +120,6 @@ def test_a_frame_from_the_future_does_not_freeze_the_tracks(stages):
 def test_each_stage_is_timed(stages):
     chain = chain_of(stages)
     watch(chain, scene_with(approach("owner")), 2.5, 3.5)
-    assert set(chain.times.total_s) == {"detect", "track", "landmarks", "align", "quality", "embed"}
+    assert set(chain.times.total_s) == {"motion", "detect", "track", "landmarks", "align", "quality", "embed"}
     assert chain.times.count["detect"] == 15
     assert chain.times.total_s["embed"] < sum(chain.times.total_s.values())

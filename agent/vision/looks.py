@@ -1,0 +1,182 @@
+"""What there is to see beyond who it is: optional stages that look at tracked faces and at the whole frame, each with its own memory.
+
+Identity comes first. These stages run behind it; while a face that has just come is not embedded yet they leave the frame to
+it; and whatever happens to them, it goes on (agent.vision.guard). How much is done in a frame is bounded by counts, not by a
+clock: the same frames give the same observations on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from agent.core.messages import FaceSeen, PersonSeen
+from agent.vision.guard import Guard
+from agent.vision.landmarks import Landmarks, Mesh
+from agent.vision.timing import StageTimes
+from agent.vision.track import Track
+from hw.interfaces import Pixels
+
+
+class LookSettings(Struct, frozen=True, kw_only=True):
+    """Bounds of what is done in a frame."""
+
+    faces: int = 2
+    """So many faces, the widest first: who stands at the door is nearer than who waits behind."""
+    least_face_px: float = 24.0
+    patience_s: float = 0.35
+    """For so long after a face came nothing but its identity is worked on, unless it is embedded sooner."""
+
+
+class Seen(NamedTuple):
+    """A frame that the faces in it have been found in."""
+
+    pixels: Pixels
+    """Height x width x 3, BGR."""
+    taken_s: float
+    meshes: dict[int, Mesh]
+    """By track, of those that were needed already."""
+
+
+class Glimpse(NamedTuple):
+    """One tracked face in one frame."""
+
+    pixels: Pixels
+    taken_s: float
+    track: Track
+    mesh: Mesh
+
+
+class FaceStage(Protocol):
+    """A stage that looks at faces. Networks are its own; what it remembers of a track is in what `begin` gave for it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def every_s(self) -> float:
+        """How long to wait until it looks at the same face again; 0 for every frame."""
+        ...
+
+    def begin(self) -> Any:
+        """The memory of a new track."""
+        ...
+
+    def take(self, memory: Any, glimpse: Glimpse) -> None: ...
+
+    def tell(self, memory: Any, face: FaceSeen, now_s: float) -> FaceSeen:
+        """The face with what is known of it by now."""
+        ...
+
+
+class FrameStage(Protocol):
+    """The stage that looks for bodies in the whole frame."""
+
+    @property
+    def name(self) -> str: ...
+
+    def take(self, seen: Seen, faces: Sequence[Track]) -> None: ...
+
+    def persons(self, now_s: float) -> tuple[PersonSeen, ...]: ...
+
+
+class _Face:
+    """One track's memories, by stage, and when each stage last looked at it."""
+
+    def __init__(self) -> None:
+        self.memories: dict[str, Any] = {}
+        self.looked_s: dict[str, float] = {}
+
+
+class Looks:
+    """All optional stages of one camera. Not thread-safe."""
+
+    def __init__(self, landmarks: Landmarks, faces: Sequence[FaceStage] = (), bodies: FrameStage | None = None,
+                 settings: LookSettings | None = None) -> None:  # fmt: skip
+        """`faces` in the order in which they look."""
+        self._landmarks, self._stages, self._bodies = landmarks, tuple(faces), bodies
+        self._settings = settings or LookSettings()
+        self._faces: dict[int, _Face] = {}
+        self._of = {stage.name: Guard(stage.name) for stage in self._stages}
+        self._of_mesh = Guard("mesh")
+        self._of_bodies = Guard("persons" if bodies is None else bodies.name)
+
+    @property
+    def guards(self) -> tuple[Guard, ...]:
+        return (self._of_mesh, *self._of.values(), self._of_bodies)
+
+    def forget(self, live: Sequence[Track]) -> None:
+        """What was remembered of a track ends with it: nobody inherits another's blinks, nor another's life."""
+        ids = {track.id for track in live}
+        for gone in self._faces.keys() - ids:
+            del self._faces[gone]
+
+    def update(self, seen: Seen, in_view: Sequence[Track], times: StageTimes) -> None:
+        """Lets every stage look that is due."""
+        now = [track for track in in_view if track.seen_s == seen.taken_s]
+        if any(self._is_awaited(track, seen.taken_s) for track in now):
+            return
+        if self._bodies is not None:
+            self._look_for_bodies(self._bodies, seen, in_view, times)
+        if self._stages:
+            wide = [track for track in now if track.face.box_px[2] >= self._settings.least_face_px]
+            for track in sorted(wide, key=lambda track: -track.face.box_px[2])[: self._settings.faces]:
+                self._look_at(seen, track, times)
+
+    def add_to(self, face: FaceSeen, now_s: float) -> FaceSeen:
+        """A face with what the stages know of its track."""
+        known = self._faces.get(face.track)
+        if known is None:
+            return face
+        for stage in self._stages:
+            if stage.name in known.memories:
+                face = self._told(stage, known.memories[stage.name], face, now_s)
+        return face
+
+    def persons(self, now_s: float) -> tuple[PersonSeen, ...]:
+        """The bodies in view."""
+        bodies = self._bodies
+        return () if bodies is None else self._of_bodies.run(lambda: bodies.persons(now_s)) or ()
+
+    def _is_awaited(self, track: Track, now_s: float) -> bool:
+        """Whether a door may be waiting for this face's embedding."""
+        settings = self._settings
+        new = now_s - track.first_seen_s < settings.patience_s
+        return new and not track.pictures and track.face.box_px[2] >= settings.least_face_px
+
+    def _look_for_bodies(self, bodies: FrameStage, seen: Seen, faces: Sequence[Track], times: StageTimes) -> None:
+        with times.stage(bodies.name):
+            self._of_bodies.run(lambda: bodies.take(seen, faces))
+
+    def _look_at(self, seen: Seen, track: Track, times: StageTimes) -> None:
+        known = self._faces.setdefault(track.id, _Face())
+        due = [stage for stage in self._stages if self._is_due(stage, known, seen.taken_s)]
+        mesh = self._mesh(seen, track, times) if due else None
+        if mesh is None:
+            return
+        for stage in due:
+            known.looked_s[stage.name] = seen.taken_s
+            with times.stage(stage.name):
+                self._of[stage.name].run(partial(self._take, stage, known, Glimpse(seen.pixels, seen.taken_s, track, mesh)))
+
+    def _is_due(self, stage: FaceStage, known: _Face, now_s: float) -> bool:
+        return not self._of[stage.name].off and now_s - known.looked_s.get(stage.name, -1e9) >= stage.every_s
+
+    def _take(self, stage: FaceStage, known: _Face, glimpse: Glimpse) -> None:
+        if stage.name not in known.memories:
+            known.memories[stage.name] = stage.begin()
+        stage.take(known.memories[stage.name], glimpse)
+
+    def _told(self, stage: FaceStage, memory: Any, face: FaceSeen, now_s: float) -> FaceSeen:
+        told = self._of[stage.name].run(lambda: stage.tell(memory, face, now_s))
+        return face if told is None else told
+
+    def _mesh(self, seen: Seen, track: Track, times: StageTimes) -> Mesh | None:
+        """The mesh of a face in this frame, computed once."""
+        if track.id in seen.meshes:
+            return seen.meshes[track.id]
+        with times.stage("landmarks"):
+            return self._of_mesh.run(lambda: self._landmarks(seen.pixels, track.face.points_px))
