@@ -89,6 +89,9 @@ class ModelEntry(Struct, frozen=True, forbid_unknown_fields=True):
     """A detection counts from this probability, 0..1, on; null for networks that detect nothing."""
     postprocessing: str = ""
     operating_points: tuple[OperatingPoint, ...] = ()
+    typical_length: float | None = None
+    """Of an embedder: the median length of its output, both mirror images added, over the list that its thresholds were measured on. A
+    shorter one is a less clear face (agent/vision/quality.py); null when it was not measured."""
     folder: str = ""
     """Where the file lies; filled in by `load_manifest`, never written to the manifest."""
 

@@ -99,7 +99,8 @@ def verification(args: argparse.Namespace) -> int:
         canvas.write(args.plot, det.SIZE, det.figure(report, (scored.genuine, scored.impostor), title), f"DET curve, {title}")
     _print(report)
     if args.write_operating_points:
-        print(f"wrote {write_points(args.folder or HERE, points_of(report, args.name))}", file=sys.stderr)
+        written = write_points(args.folder or HERE, points_of(report, args.name), report.median_length)
+        print(f"wrote {written}", file=sys.stderr)
     return DONE
 
 
@@ -121,11 +122,10 @@ def detection(args: argparse.Namespace) -> int:
     """0 when measured; 2 for a list that is none."""
     from agent.evaluation.detection import Finder, evaluate
     from agent.evaluation.lists import read_boxes
-    from agent.evaluation.still import Still
 
     boxes = read_boxes(args.list)
     setup = _setup(args)
-    _print(evaluate(boxes, _gather(list(boxes), args, Finder(Still(setup.stages)), setup.chain), setup.provenance))
+    _print(evaluate(boxes, _gather(list(boxes), args, Finder(setup.stages), setup.chain), setup.provenance))
     return DONE
 
 

@@ -15,9 +15,10 @@ from agent.core.messages import Box
 from agent.evaluation import metrics
 from agent.evaluation.pictures import Gathered
 from agent.evaluation.report import Provenance, Rate, rounded
-from agent.evaluation.still import Still
+from agent.vision.chain import Stages
 from agent.vision.faces import iou
-from agent.vision.still import LARGEST_SIDE_PX, scaled
+from agent.vision.schedule import ScheduleSettings
+from agent.vision.still import LARGEST_SIDE_PX, StillFaces, scaled
 from hw.interfaces import Pixels
 
 IOU, LOOSE_IOU = 0.5, 0.3
@@ -60,8 +61,8 @@ class Detection(Struct, frozen=True, kw_only=True):
 class Finder:
     """All faces of a picture, by the door's search squares and a closer look at each."""
 
-    def __init__(self, still: Still) -> None:
-        self._still = still
+    def __init__(self, stages: Stages) -> None:
+        self._still = StillFaces(stages, ScheduleSettings())
 
     def __call__(self, pixels: Pixels) -> Found:
         share = min(1.0, LARGEST_SIDE_PX / max(pixels.shape[:2]))

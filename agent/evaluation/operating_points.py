@@ -31,26 +31,28 @@ def points_of(report: Verification, name: str) -> tuple[OperatingPoint, ...]:
     return tuple(_point(at[fmr], report, name) for fmr in FMRS)
 
 
-def write_points(folder: Path, points: tuple[OperatingPoint, ...]) -> Path:
-    """Replaces the embedder's operating points in the manifest of `folder`, all or nothing; ModelError when that fails."""
+def write_points(folder: Path, points: tuple[OperatingPoint, ...], typical_length: float | None) -> Path:
+    """Replaces the embedder's operating points and typical length in the manifest of `folder`, all or nothing; ModelError when that fails."""
     path = folder / MANIFEST
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-        draft.write_bytes(manifest_text(manifest, points))
+        draft.write_bytes(manifest_text(manifest, points, typical_length))
         draft.replace(path)
     except (OSError, msgspec.MsgspecError) as cause:
         raise ModelError(f"{path}: operating points cannot be written: {cause}") from cause
     return path
 
 
-def manifest_text(manifest: Manifest, points: tuple[OperatingPoint, ...]) -> bytes:
-    """The manifest's file with other operating points of the embedder."""
-    embedder = msgspec.structs.replace(manifest.model(EMBEDDER), operating_points=points)
+def manifest_text(manifest: Manifest, points: tuple[OperatingPoint, ...], typical_length: float | None) -> bytes:
+    """The manifest's file with other operating points and another typical length of the embedder."""
+    embedder = msgspec.structs.replace(manifest.model(EMBEDDER), operating_points=points, typical_length=typical_length)
     models = tuple(embedder if entry.role == EMBEDDER else entry for entry in manifest.models)
     fields = msgspec.to_builtins(msgspec.structs.replace(manifest, models=models))
     for entry in fields["models"]:
         entry.pop("folder", None)
+        if entry["typical_length"] is None:
+            del entry["typical_length"]
     return msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n"
 
 

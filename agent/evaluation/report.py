@@ -78,6 +78,8 @@ class Verification(Struct, frozen=True, kw_only=True):
     unreadable_pairs: int
     failures_to_acquire: int
     """Pictures in which detector or mesh found no face."""
+    median_length: float | None
+    """Of the embeddings before they were brought to unit length: the measure of a clear face. Null when nobody was compared."""
     genuine_pairs_missed: int
     """Of them, genuine pairs: false non-matches at every threshold."""
     accuracy: float

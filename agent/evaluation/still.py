@@ -11,7 +11,7 @@ from msgspec import Struct
 from agent.core.messages import Box
 from agent.vision.chain import Stages
 from agent.vision.faces import Face, centre
-from agent.vision.quality import QualitySettings, judge
+from agent.vision.quality import QualitySettings, completed, judge
 from agent.vision.still import SECOND_FACE_SHARE, StillFaces, apart, reduced
 from hw.interfaces import Pixels
 
@@ -24,6 +24,8 @@ class Look(Struct, frozen=True, kw_only=True):
     score: float = 0.0
     quality: float = 0.0
     faces: int = 0
+    length: float = 0.0
+    """Of the embedding, before it was brought to unit length."""
 
     @property
     def acquired(self) -> bool:
@@ -39,20 +41,17 @@ class Still:
     def __call__(self, pixels: Pixels) -> Look:
         """The subject of a picture (height x width x 3, BGR); a Look without embedding when detector or mesh find no face."""
         picture = reduced(pixels)
-        faces = self.faces(picture)
+        faces = self._faces.faces(picture)
         face = subject(faces, (picture.shape[1], picture.shape[0]))
         if face is None:
             return Look()
         portrait = self._faces.portrait(picture, face)
         if portrait is None:
             return Look(box_px=face.box_px, score=face.score, faces=len(faces))
-        quality = judge(portrait.aligned, face.box_px[2], face.points_px, QualitySettings()).score
-        embedding = self._faces.embed(portrait).astype("<f4").tobytes()
-        return Look(embedding=embedding, box_px=face.box_px, score=face.score, quality=quality, faces=len(faces))
-
-    def faces(self, picture: Pixels) -> list[Face]:
-        """Every face once, as a closer look at it shows it; most certain first."""
-        return self._faces.faces(picture)
+        embedded, settings = self._faces.embed(portrait), QualitySettings()
+        quality = completed(judge(portrait.aligned, face.box_px[2], face.points_px, settings), embedded.relative, settings)
+        return Look(embedding=embedded.vector.astype("<f4").tobytes(), box_px=face.box_px, score=face.score, quality=quality.score,
+                    faces=len(faces), length=embedded.length)  # fmt: skip
 
 
 def subject(faces: list[Face], picture_px: tuple[int, int]) -> Face | None:

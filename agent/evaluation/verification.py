@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -85,6 +85,7 @@ def evaluate(pairs: Sequence[Pair], gathered: Gathered[Look], provenance: Proven
         pictures=len(pictures_of(readable)), people=scored.people,
         unreadable_pictures=len(gathered.unreadable), unreadable_pairs=len(pairs) - len(readable),
         failures_to_acquire=sum(not gathered.looks[path].acquired for path in pictures_of(readable)),
+        median_length=_median_length(gathered.looks[path] for path in pictures_of(readable)),
         genuine_pairs_missed=int(np.count_nonzero(scored.genuine == metrics.MISSED)),
         accuracy=rounded(fitted.mean), accuracy_standard_error=rounded(fitted.standard_error), folds=folds,
         fold_thresholds=(rounded(min(fitted.thresholds)), rounded(max(fitted.thresholds))),
@@ -188,6 +189,11 @@ def _matrix(looks: Sequence[Look]) -> NDArray[np.float32]:
     if not looks:
         raise ListError("in not one picture of the list a face was found; are they upright pictures of people?")
     return np.stack([np.frombuffer(look.embedding, "<f4") for look in looks])
+
+
+def _median_length(looks: Iterable[Look]) -> float | None:
+    lengths = [look.length for look in looks if look.length > 0]
+    return rounded(float(np.median(lengths))) if lengths else None
 
 
 def _people(pairs: Sequence[Pair], person: Mapping[str, int]) -> Comparisons:

@@ -28,7 +28,8 @@ def build_detector(engine: Engine, manifest: Manifest) -> Detector:
 
 def build_embedder(engine: Engine, manifest: Manifest) -> Embedder:
     """The embedder; raises ModelError for a file that is not the manifest's."""
-    return Embedder(engine.load(manifest.model(EMBEDDER)))
+    entry = manifest.model(EMBEDDER)
+    return Embedder(engine.load(entry), entry.typical_length)
 
 
 def build_stages(engine: Engine, manifest: Manifest) -> Stages:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
+import numpy as np
 from msgspec import Struct
 
 from agent.errors import ModelError
@@ -31,16 +34,31 @@ class EmbedPolicy(Struct, frozen=True, kw_only=True):
     least_quality: float = 0.1
 
 
+class Embedded(NamedTuple):
+    """What the network said of a face."""
+
+    vector: Floats
+    """Unit length, float32 of 192."""
+    length: float
+    """Before it was brought to unit length: the clearer a face, the longer (agent/vision/quality.py)."""
+    relative: float | None
+    """The same in typical lengths of this network; None when the manifest states none."""
+
+
 class Embedder:
     """MobileFaceNet on a picture and its mirror image. Not thread-safe: its buffers are used again by each call."""
 
-    def __init__(self, network: Network) -> None:
-        self._network = network
+    def __init__(self, network: Network, typical_length: float | None = None) -> None:
+        self._network, self._typical = network, typical_length
         self._input, self._mirrored = input_buffer(SIDE_PX), input_buffer(SIDE_PX)
         self._output = network.outputs[0]
 
     def __call__(self, aligned: Pixels) -> Floats:
-        """Unit-length float32 of 192 from an aligned face (112 x 112 BGR). Raises ModelError when the network gives no direction.
+        """Unit-length float32 of 192 from an aligned face (112 x 112 BGR); raises as `measured` does."""
+        return self.measured(aligned).vector
+
+    def measured(self, aligned: Pixels) -> Embedded:
+        """The embedding of an aligned face (112 x 112 BGR) with its length. Raises ModelError when the network gives no direction.
 
         The sum over both mirror images cancels what the network learned about left and right: it takes a third off the misses.
         """
@@ -50,7 +68,8 @@ class Embedder:
         embedding = unit(both)
         if embedding is None:
             raise ModelError("face_embedder: gave an embedding without direction; run `doorward models verify`")
-        return embedding
+        length = float(np.linalg.norm(both))
+        return Embedded(embedding, length, None if self._typical is None else length / self._typical)
 
     def _real(self, picture: Int8s) -> Floats:
         return dequantise(self._network.run(picture)[0].reshape(-1), self._output)

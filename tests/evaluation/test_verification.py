@@ -120,11 +120,12 @@ def large():
 def test_operating_points_carry_threshold_interval_and_what_was_measured(large, tmp_path):
     points = points_of(large, "Crowd 7 (made up)")
     (tmp_path / "manifest.json").write_bytes((HERE / "manifest.json").read_bytes())
-    write_points(tmp_path, points)
+    write_points(tmp_path, points, 131.0)
 
     manifest = load_manifest(tmp_path)
     assert [point.fmr for point in points] == [1e-3, 1e-4]
     assert manifest.model(EMBEDDER).operating_points == points
+    assert manifest.model(EMBEDDER).typical_length == 131.0
     assert manifest.threshold_at_fmr(1e-4) == large.at_fmr[2].threshold
     assert points[0].measured_on.startswith("Crowd 7 (made up): 800 listed pairs of 800 pictures of 400 people; whole chain")
     assert [entry.name for entry in tmp_path.iterdir()] == ["manifest.json"]
@@ -132,9 +133,9 @@ def test_operating_points_carry_threshold_interval_and_what_was_measured(large, 
 
 def test_writing_operating_points_changes_nothing_else_of_the_manifest():
     shipped = msgspec.json.decode((HERE / "manifest.json").read_bytes(), type=Manifest)
-    written = msgspec.json.decode(manifest_text(shipped, (POINT,)), type=Manifest)
+    written = msgspec.json.decode(manifest_text(shipped, (POINT,), 100.0), type=Manifest)
     assert written.model(EMBEDDER).operating_points == (POINT,)
-    restored = manifest_text(written, shipped.model(EMBEDDER).operating_points)
+    restored = manifest_text(written, shipped.model(EMBEDDER).operating_points, shipped.model(EMBEDDER).typical_length)
     assert msgspec.json.decode(restored, type=Manifest) == shipped
     assert b'"folder"' not in restored
 

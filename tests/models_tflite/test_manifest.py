@@ -97,6 +97,10 @@ def test_every_interval_holds_its_rate() -> None:
         assert point.impostor_pairs * point.fmr >= 10
 
 
+def test_the_embedder_says_how_long_its_answer_to_a_usual_portrait_is() -> None:
+    assert (MANIFEST.model("face_embedder").typical_length or 0) > 0
+
+
 def test_the_embedders_name_is_the_beginning_of_its_hash() -> None:
     assert MANIFEST.model("face_embedder").sha256.startswith(MANIFEST.embedder_id)
     assert len(MANIFEST.embedder_id) == 12

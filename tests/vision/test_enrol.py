@@ -59,14 +59,48 @@ def test_somebody_far_behind_does_not_prevent_an_enrolment(enroller):
     assert isinstance(enroller.template_from_picture(both), Template)
 
 
-def test_a_small_a_dark_a_glaring_and_a_blurred_face_each_get_their_own_advice(enroller):
-    good, _ = canvas_with(portrait("owner"), 140, (320, 240))
-    small, _ = canvas_with(portrait("owner"), 45, (320, 240))
+@pytest.fixture(scope="module")
+def good():
+    return canvas_with(portrait("owner"), 140, (320, 240))[0]
+
+
+def test_a_good_picture_is_taken(enroller, good):
     assert isinstance(enroller.template_from_picture(good), Template)
-    assert reason_of(enroller.template_from_picture(small)) == "too_small"
-    assert reason_of(enroller.template_from_picture((good * 0.25).astype(np.uint8))) == "too_dark"
-    assert reason_of(enroller.template_from_picture(np.clip(good.astype(int) + 170, 0, 255).astype(np.uint8))) == "too_bright"
-    assert reason_of(enroller.template_from_picture(cv2.GaussianBlur(good, (0, 0), 5))) == "blurred"
+
+
+@pytest.mark.parametrize("width_px", [38, 32, 26])
+def test_whoever_is_far_away_is_asked_to_come_closer(enroller, width_px):
+    assert reason_of(enroller.template_from_picture(canvas_with(portrait("owner"), width_px, (320, 240))[0])) == "too_small"
+
+
+@pytest.mark.parametrize("share", [0.15, 0.1, 0.06, 0.02])
+def test_whoever_stands_in_the_dark_is_asked_for_light(enroller, good, share):
+    assert reason_of(enroller.template_from_picture((good * share).astype(np.uint8))) == "too_dark"
+
+
+@pytest.mark.parametrize("more", [180, 190])
+def test_whoever_stands_in_the_glare_is_asked_to_step_out_of_it(enroller, good, more):
+    assert reason_of(enroller.template_from_picture(np.clip(good.astype(int) + more, 0, 255).astype(np.uint8))) == "too_bright"
+
+
+@pytest.mark.parametrize("sigma", [6, 7, 8])
+def test_whoever_moves_is_asked_to_hold_still(enroller, good, sigma):
+    assert reason_of(enroller.template_from_picture(cv2.GaussianBlur(good, (0, 0), sigma))) == "blurred"
+
+
+@pytest.mark.parametrize("share", [0.2, 0.12])
+def test_a_veiled_lens_is_not_taken_for_the_persons_fault(enroller, good, share):
+    assert reason_of(enroller.template_from_picture((128 + (good.astype(int) - 128) * share).astype(np.uint8))) == "flat_light"
+
+
+def test_whoever_wears_dark_glasses_is_asked_to_take_them_off(enroller):
+    shown = portrait("owner")
+    x, y, width, height = shown.face_box_px
+    picture = whole_picture(shown).copy()
+    for eye_x in (0.08, 0.54):
+        left, top = int(x + eye_x * width), int(y + 0.22 * height)
+        picture[top : top + int(0.22 * height), left : left + int(0.38 * width)] = (25, 20, 20)
+    assert reason_of(enroller.template_from_picture(picture)) == "dark_glasses"
 
 
 def test_a_very_large_picture_gives_the_template_of_a_smaller_one(enroller):
