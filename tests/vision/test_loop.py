@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from agent.core.messages import EvidenceRequest, Observation, VisionHealth
 from agent.local_socket import Receiver, Sender, decode_from_vision, encode
+from agent.vision.chain import First
 from agent.vision.evidence import EvidenceWriter
 from agent.vision.eyes import Eyes
 from agent.vision.loop import Parts, VisionBroken, VisionLoop
@@ -20,14 +22,26 @@ from tests.vision.test_eyes import Scripted
 
 
 class Chain:
-    """Sees nobody; fails on black frames."""
+    """Sees nobody; fails on black frames. A frame brighter than 200 is news of somebody; looking beyond identity takes `look_s`."""
 
-    def process(self, frame: Frame, now_s: float) -> Observation:
+    def __init__(self, clock: HandClock) -> None:
+        self.clock, self.look_s, self.looked, self.broken = clock, 0.0, 0, ()
+
+    def identify(self, frame: Frame, now_s: float) -> First:
         if not frame.pixels.any():
             raise ZeroDivisionError("a black frame")
-        return Observation(
+        seen = Observation(
             frame=1, taken_s=frame.taken_s, frame_px=(64, 48), faces=(), embedder_id="e", engine="cpu", chain_ms=1.0
         )
+        return First(seen, bool(frame.pixels.mean() > 200), frame, frame.taken_s, {}, 0.0)
+
+    def look(self, first: First) -> Observation:
+        self.clock.now_s += self.look_s
+        self.looked += 1
+        return replace(first.observation, chain_ms=2.0)
+
+    def faults(self) -> tuple[str, ...]:
+        return self.broken
 
     def engine(self) -> str:
         return "cpu"
@@ -41,9 +55,9 @@ class House:
         self.door = Receiver(folder / "door.sock")
         self.vision = Receiver(folder / "vision.sock")
         self.asks = Sender(folder / "vision.sock")
-        camera = Scripted(self.clock, script)
+        camera, self.chain = Scripted(self.clock, script), Chain(self.clock)
         parts = Parts(
-            eyes=Eyes("scripted", lambda: camera, self.clock.mono_s, self.clock.pause), chain=Chain(), ring=Ring(),
+            eyes=Eyes("scripted", lambda: camera, self.clock.mono_s, self.clock.pause), chain=self.chain, ring=Ring(),
             to_door=Sender(folder / "door.sock"), from_door=self.vision, evidence=evidence, evidence_folder=folder / "evidence",
             least_interval_s=0.05,
         )  # fmt: skip
@@ -80,6 +94,10 @@ def black(taken_s: float) -> Frame:
     return Frame(np.zeros((480, 640, 3), np.uint8), taken_s)
 
 
+def bright(taken_s: float) -> Frame:
+    return Frame(np.full((480, 640, 3), 250, np.uint8), taken_s)
+
+
 def request(event_id: str = "event-1", taken_s: float = 1.0) -> EvidenceRequest:
     return EvidenceRequest(event_id=event_id, taken_s=taken_s, granted=False, headline="DENIED face_mismatch", detail=("why",))
 
@@ -92,6 +110,30 @@ def test_each_frame_becomes_an_observation_with_the_frames_own_time(house):
 def test_frames_that_come_faster_than_configured_are_let_go(house):
     said = house([grey(1.0), grey(1.01), grey(1.02), grey(1.06)]).turns(4)
     assert [message.taken_s for message in said] == [1.0, 1.06]
+
+
+def test_who_it_is_is_told_before_the_rest_is_looked_at(house):
+    """A door waits for nothing else: the same frame is told again with the rest."""
+    said = house([grey(100.0), bright(100.1)]).turns(2)
+    assert [(message.taken_s, message.chain_ms) for message in said] == [(100.0, 2.0), (100.1, 1.0), (100.1, 2.0)]
+
+
+def test_on_a_machine_that_falls_behind_every_second_frame_is_for_identity_alone(house):
+    made = house([grey(90.0 + n / 10) for n in range(6)])
+    said = [message for message in made.turns(6) if isinstance(message, Observation)]
+    assert [message.chain_ms for message in said] == [1.0, 2.0] * 3
+    assert made.chain.looked == 3
+
+
+def test_a_stage_that_fails_beside_identity_is_named_in_the_health_message_and_frames_go_on(house):
+    made = house([grey(100.0 + n / 10) for n in range(15)])
+    made.chain.look_s = 0.1
+    made.chain.broken = ("liveness: ValueError: odd; left out until the program is started anew",)
+    said = made.turns(15)
+    healths = [message for message in said if isinstance(message, VisionHealth)]
+    assert healths[0].faults == made.chain.broken
+    assert not healths[0].ok
+    assert sum(isinstance(message, Observation) for message in said) == 15
 
 
 def test_a_door_that_does_not_listen_stops_nothing(house):
