@@ -129,7 +129,7 @@ def test_a_stage_that_fails_beside_identity_is_named_in_the_health_message_and_f
     made = house([grey(100.0 + n / 10) for n in range(15)])
     made.chain.look_s = 0.1
     made.chain.broken = ("liveness: ValueError: odd; left out until the program is started anew",)
-    said = made.turns(15)
+    said = [message for _ in range(15) for message in made.turns(1)]
     healths = [message for message in said if isinstance(message, VisionHealth)]
     assert healths[0].faults == made.chain.broken
     assert not healths[0].ok
