@@ -31,6 +31,15 @@ class Line(NamedTuple):
     width: float = 1.0
 
 
+class Field(NamedTuple):
+    """A filled rectangle."""
+
+    at: Point
+    """Of its upper left corner."""
+    size: Point
+    colour: str
+
+
 class Dot(NamedTuple):
     at: Point
     radius: float
@@ -47,7 +56,7 @@ class Words(NamedTuple):
     colour: str = "#222222"
 
 
-Shape = Line | Dot | Words
+Shape = Line | Field | Dot | Words
 
 
 def require_plot_name(path: Path) -> Path:
@@ -83,6 +92,8 @@ def _svg_shape(shape: Shape) -> str:
         return (f'<polyline points="{points}" fill="none" stroke="{shape.colour}" stroke-width="{shape.width:g}"'
                 ' stroke-linejoin="round"/>')  # fmt: skip
     x, y = shape.at
+    if isinstance(shape, Field):
+        return f'<rect x="{x:.1f}" y="{y:.1f}" width="{shape.size[0]:.1f}" height="{shape.size[1]:.1f}" fill="{shape.colour}"/>'
     if isinstance(shape, Dot):
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{shape.radius:g}" fill="{shape.colour}"/>'
     return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{shape.size:g}" text-anchor="{shape.anchor}" fill="{shape.colour}">'
@@ -102,6 +113,9 @@ def _draw(image: Pixels, shape: Shape) -> None:
     if isinstance(shape, Line):
         points = np.rint(np.array(shape.points) * PNG_TIMES * 16).astype(np.int32)
         cv2.polylines(image, [points], False, colour, max(1, round(shape.width * PNG_TIMES)), cv2.LINE_AA, 4)
+    elif isinstance(shape, Field):
+        corner = (shape.at[0] + shape.size[0], shape.at[1] + shape.size[1])
+        cv2.rectangle(image, _whole(shape.at), _whole(corner), colour, cv2.FILLED)
     elif isinstance(shape, Dot):
         cv2.circle(image, _whole(shape.at), round(shape.radius * PNG_TIMES), colour, -1, cv2.LINE_AA)
     else:

@@ -1,4 +1,4 @@
-"""`doorward eval verification | identification | detection`: the shipped networks measured on lists of pictures."""
+"""`doorward eval verification | identification | detection | expression`: the shipped networks measured on lists of pictures."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ ENGINES = ("auto", "litert", "tflite-runtime", "edgetpu")
 def add_parser(subparsers: Any) -> None:
     """Adds `eval` to the program's subcommands (the object that `ArgumentParser.add_subparsers` gave)."""
     parser: argparse.ArgumentParser = subparsers.add_parser("eval", help="measure the networks on lists of pictures")
-    kinds = parser.add_subparsers(dest="kind", required=True, metavar="verification|identification|detection")
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="verification|identification|detection|expression")
     for name, run, words in (
         ("verification", verification, "one to one: CSV path_a,path_b,same"),
         ("identification", identification, "one to many: CSV path,person,use (gallery or probe)"),
         ("detection", detection, "faces found: CSV path,x,y,w,h"),
+        ("expression", expression, "expressions of faces: CSV path,label"),
     ):
         kind = kinds.add_parser(
             name, help=words, description=f"{words}. One JSON line on standard output; docs/EVALUATION.md explains it."
@@ -34,10 +35,12 @@ def add_parser(subparsers: Any) -> None:
         kind.set_defaults(func=run)
         _add_common(kind)
         if name != "detection":
-            kind.add_argument("--resume", type=Path, metavar="FILE", help="remember each picture's embedding here and take it from here "
-                              "(biometric data: delete it afterwards)")  # fmt: skip
+            kind.add_argument("--resume", type=Path, metavar="FILE", help="remember what was seen in each picture here and take it from here "
+                              "(personal data: delete it afterwards)")  # fmt: skip
         if name == "verification":
             _add_verification(kind)
+        if name == "expression":
+            _add_expression(kind)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +67,14 @@ def _add_verification(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_expression(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cropped", choices=("auto", "yes", "no"), default="auto", help="whether the pictures are faces already cut; auto: "
+                        "those of 64 px or less, and small ones in which no face is found (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write the confusion matrix, .svg or .png")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the bootstrap (default: %(default)s)")
+    parser.add_argument("--name", help="what the list is, in words; goes into the figure")
+
+
 class Setup(NamedTuple):
     """The networks, ready, and what is to be said of them."""
 
@@ -71,6 +82,7 @@ class Setup(NamedTuple):
     manifest: Any
     provenance: Any
     chain: str
+    engine: Any
 
 
 def verification(args: argparse.Namespace) -> int:
@@ -129,6 +141,31 @@ def detection(args: argparse.Namespace) -> int:
     return DONE
 
 
+def expression(args: argparse.Namespace) -> int:
+    """0 when measured; 2 for a list that is none."""
+    import numpy as np
+
+    from agent.evaluation import canvas, expression_plot
+    from agent.evaluation import expression as measuring
+    from agent.evaluation.lists import read_labels
+    from agent.vision.expression import Expressions, ExpressionTrackSettings
+
+    if args.plot:
+        canvas.require_plot_name(args.plot)
+    labels = read_labels(args.list)
+    setup = _setup(args)
+    provenance, chain = measuring.with_networks(setup.provenance, setup.manifest, setup.chain)
+    reader = measuring.Reader(setup.stages, Expressions.load(setup.engine, setup.manifest), args.cropped)
+    gathered = _gather(list(labels), args, reader, f"{chain} {args.cropped}", measuring.Shown)
+    report = measuring.evaluate(labels, gathered, provenance, least_confidence=ExpressionTrackSettings().least_confidence,
+                                random=np.random.default_rng(args.seed))  # fmt: skip
+    if args.plot:
+        title = args.name or args.list.name
+        canvas.write(args.plot, expression_plot.SIZE, expression_plot.figure(report, title), f"Confusion matrix, {title}")
+    _print(report)
+    return DONE
+
+
 def _setup(args: argparse.Namespace) -> Setup:
     from agent.evaluation.report import Provenance, models, versions
     from agent.evaluation.resume import chain_id
@@ -141,16 +178,17 @@ def _setup(args: argparse.Namespace) -> Setup:
     known = versions()
     provenance = Provenance(list=str(args.list), list_sha256=hashlib.sha256(args.list.read_bytes()).hexdigest(),
                             embedder_id=manifest.embedder_id, models=models(manifest), engine=engine.describe(), versions=known)  # fmt: skip
-    return Setup(stages, manifest, provenance, chain_id(manifest, [engine.name, *map(str, sorted(known.items()))]))
+    return Setup(stages, manifest, provenance, chain_id(manifest, [engine.name, *map(str, sorted(known.items()))]), engine)
 
 
-def _gather(paths: Sequence[str], args: argparse.Namespace, look: Callable[[Any], Any], chain: str) -> Any:
+def _gather(paths: Sequence[str], args: argparse.Namespace, look: Callable[[Any], Any], chain: str, kind: Any = None) -> Any:
     from agent.evaluation.pictures import gather
     from agent.evaluation.resume import Memory, ResumeFile
+    from agent.evaluation.still import Look
     from agent.progress import Progress
 
     resume = getattr(args, "resume", None)
-    memory: ResumeFile | Memory[Any] = ResumeFile(resume, chain) if resume else Memory()
+    memory: ResumeFile[Any] | Memory[Any] = ResumeFile(resume, chain, kind or Look) if resume else Memory()
     with closing(memory):
         return gather(paths, args.root, look, memory, Progress(len(paths), "pictures", sys.stderr, time.monotonic))
 

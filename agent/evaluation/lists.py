@@ -8,13 +8,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from agent.core.messages import Box
+from agent.core.messages import EXPRESSIONS, Box
 from agent.errors import ConfigError
 
 PAIR_COLUMNS = ("path_a", "path_b", "same")
 SEARCH_COLUMNS = ("path", "person", "use")
 BOX_COLUMNS = ("path", "x", "y", "w", "h")
+LABEL_COLUMNS = ("path", "label")
 USES = ("gallery", "probe")
+OTHER_WORDS = {
+    "happy": "happiness",
+    "sad": "sadness",
+    "angry": "anger",
+    "fearful": "fear",
+    "disgusted": "disgust",
+    "surprised": "surprise",
+}
+"""As lists of expressions name them as well."""
 
 
 class ListError(ConfigError):
@@ -68,6 +78,20 @@ def read_boxes(path: Path) -> dict[str, list[Box]]:
     return boxes
 
 
+def read_labels(path: Path) -> dict[str, str]:
+    """`path,label`: the expression, one of EXPRESSIONS, of each picture. Raises ListError."""
+    labels: dict[str, str] = {}
+    for line, row in _rows(path, LABEL_COLUMNS):
+        picture, label = _path(path, line, row, 0, LABEL_COLUMNS), _label(path, line, row[1])
+        if labels.setdefault(picture, label) != label:
+            raise ListError(
+                f"{path}, line {line}: {picture} is {label} here and {labels[picture]} before; a picture has one label"
+            )
+    if not labels:
+        raise ListError(f"{path}: holds no picture; a line needs {','.join(LABEL_COLUMNS)}")
+    return labels
+
+
 def pictures_of(pairs: Sequence[Pair]) -> list[str]:
     """Each picture once, in the list's order."""
     return list(dict.fromkeys(path for pair in pairs for path in (pair.a, pair.b)))
@@ -98,6 +122,15 @@ def _search(path: Path, line: int, row: list[str]) -> Search:
     if row[2] not in USES:
         raise ListError(f"{path}, line {line}: use is {row[2]!r}; allowed are {' and '.join(USES)}")
     return Search(_path(path, line, row, 0, SEARCH_COLUMNS), _path(path, line, row, 1, SEARCH_COLUMNS), row[2])
+
+
+def _label(path: Path, line: int, word: str) -> str:
+    label = OTHER_WORDS.get(word.lower(), word.lower())
+    if label not in EXPRESSIONS:
+        raise ListError(
+            f"{path}, line {line}: label is {word!r}; allowed are {', '.join(EXPRESSIONS)} (or {', '.join(OTHER_WORDS)})"
+        )
+    return label
 
 
 def _box(path: Path, line: int, row: list[str]) -> Box:

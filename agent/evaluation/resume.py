@@ -18,7 +18,6 @@ import msgspec
 
 from agent.errors import ConfigError
 from agent.evaluation.report import USED
-from agent.evaluation.still import Look
 from models_tflite.manifest import Manifest
 
 T = TypeVar("T")
@@ -48,11 +47,11 @@ class Memory(Generic[T]):
         """Nothing to do."""
 
 
-class ResumeFile:
-    """Looks that outlive the run. Raises ResumeError when the file is none of ours."""
+class ResumeFile(Generic[T]):
+    """Looks of one `kind` that outlive the run. Raises ResumeError when the file is none of ours."""
 
-    def __init__(self, path: Path, chain: str) -> None:
-        self._path, self._chain, self._pending = path, chain, 0
+    def __init__(self, path: Path, chain: str, kind: type[T]) -> None:
+        self._path, self._chain, self._kind, self._pending = path, chain, kind, 0
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._database = sqlite3.connect(path)
@@ -61,16 +60,16 @@ class ResumeFile:
             raise ResumeError(f"{path}: cannot serve as a resume file ({cause}); allowed is a new name or a file that this command"
                               " made") from cause  # fmt: skip
 
-    def get(self, picture: str) -> Look | None:
+    def get(self, picture: str) -> T | None:
         try:
             row = self._database.execute(
                 "SELECT outcome FROM look WHERE picture = ? AND chain = ?", (picture, self._chain)
             ).fetchone()
-            return None if row is None else msgspec.msgpack.decode(row[0], type=Look)
+            return None if row is None else msgspec.msgpack.decode(row[0], type=self._kind)
         except (sqlite3.Error, msgspec.MsgspecError) as cause:
             raise ResumeError(f"{self._path}: is damaged ({cause}); delete it and begin again") from cause
 
-    def put(self, picture: str, look: Look) -> None:
+    def put(self, picture: str, look: T) -> None:
         """Raises ResumeError when it cannot be written, for instance on a full disk."""
         try:
             self._database.execute(

@@ -18,10 +18,10 @@ import numpy as np
 from msgspec import Struct
 
 from agent.config import Deployment, expression_allowed
-from agent.core.messages import EXPRESSIONS, Box, Expression
+from agent.core.messages import EXPRESSIONS, Expression
 from agent.errors import ModelError
 from agent.vision.engine import Engine, Network, dequantise
-from agent.vision.faces import Floats, centre
+from agent.vision.faces import Floats
 from agent.vision.pixels import input_buffer, into_input
 from hw.interfaces import Pixels
 from models_tflite.manifest import Manifest
@@ -91,9 +91,7 @@ def load_expressions(engine: Engine, manifest: Manifest, deployment: Deployment)
 
     Raises ModelError for a file that is not the manifest's.
     """
-    if not expression_allowed(deployment):
-        return None
-    return Expressions(engine.load(manifest.model(COLOUR)), engine.load(manifest.model(GREY)))
+    return Expressions.load(engine, manifest) if expression_allowed(deployment) else None
 
 
 class Expressions:
@@ -107,6 +105,11 @@ class Expressions:
         self.settings = settings or ExpressionSettings()
         self._colour, self._grey = _Looker(colour), _Looker(grey)
         self._probe: Pixels = np.zeros((DETAIL_PX, DETAIL_PX, 3), np.uint8)
+
+    @classmethod
+    def load(cls, engine: Engine, manifest: Manifest) -> Expressions:
+        """The shipped networks, whatever the deployment: for measuring lists of pictures. A door goes through `load_expressions`."""
+        return cls(engine.load(manifest.model(COLOUR)), engine.load(manifest.model(GREY)))
 
     def __call__(self, pixels: Pixels, square: Square) -> Reading | None:
         """What the face in the square shows (frame height x width x 3, BGR); None when the square is too small or not in the frame."""
@@ -196,13 +199,6 @@ def whole(pixels: Pixels) -> Square:
     """The square of a picture that a face fills."""
     height, width = pixels.shape[:2]
     return Square((width - 1) / 2, (height - 1) / 2, float(max(width, height)))
-
-
-def around_box(box: Box) -> Square:
-    """The square of a detector's box, for want of a mesh: 1.19 times its side and 7 % up hold what the mesh's square does (medians)."""
-    x, y = centre(box)
-    size = max(box[2], box[3])
-    return Square(x, y - 0.07 * size, 1.19 * size)
 
 
 def chroma(picture: Pixels) -> float:

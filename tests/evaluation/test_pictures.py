@@ -43,12 +43,12 @@ def pictures(tmp_path):
 
 def test_an_interrupted_run_goes_on_where_it_stood(pictures, tmp_path):
     first, second = Eyes(patience=3), Eyes()
-    memory = ResumeFile(tmp_path / "r.sqlite", "chain")
+    memory = ResumeFile(tmp_path / "r.sqlite", "chain", Look)
     with pytest.raises(KeyboardInterrupt):
         gather(pictures, tmp_path, first, memory, quiet())
     memory.close()
 
-    memory = ResumeFile(tmp_path / "r.sqlite", "chain")
+    memory = ResumeFile(tmp_path / "r.sqlite", "chain", Look)
     found = gather(pictures, tmp_path, second, memory, quiet())
     assert (first.seen, second.seen) == (3, 1)
     assert [found.looks[path].score for path in pictures] == [0, 40, 80, 120]
@@ -56,7 +56,7 @@ def test_an_interrupted_run_goes_on_where_it_stood(pictures, tmp_path):
 
 def test_what_another_chain_saw_is_not_taken(pictures, tmp_path):
     for chain, expected in (("old", 4), ("new", 4), ("old", 0)):
-        eyes, memory = Eyes(), ResumeFile(tmp_path / "r.sqlite", chain)
+        eyes, memory = Eyes(), ResumeFile(tmp_path / "r.sqlite", chain, Look)
         gather(pictures, tmp_path, eyes, memory, quiet())
         memory.close()
         assert eyes.seen == expected
@@ -91,26 +91,26 @@ def test_a_root_without_a_single_picture_is_refused(tmp_path):
 
 
 def test_only_its_owner_may_read_the_embeddings(tmp_path):
-    ResumeFile(tmp_path / "r.sqlite", "chain").close()
+    ResumeFile(tmp_path / "r.sqlite", "chain", Look).close()
     assert (tmp_path / "r.sqlite").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_file_of_somebody_else_is_no_resume_file(tmp_path):
     (tmp_path / "r").write_text("notes of somebody, longer than a database's heading is; " * 40)
     with pytest.raises(ResumeError, match=r"/r: cannot serve as a resume file"):
-        ResumeFile(tmp_path / "r", "chain")
+        ResumeFile(tmp_path / "r", "chain", Look)
     with pytest.raises(ResumeError, match=r"absent/r: cannot serve"):
-        ResumeFile(tmp_path / "absent" / "r", "chain")
+        ResumeFile(tmp_path / "absent" / "r", "chain", Look)
 
 
 def test_a_damaged_row_is_said_not_guessed(tmp_path):
-    memory = ResumeFile(tmp_path / "r", "chain")
+    memory = ResumeFile(tmp_path / "r", "chain", Look)
     memory.put("p", Look(score=1))
     memory.close()
     with sqlite3.connect(tmp_path / "r") as database:
         database.execute("UPDATE look SET outcome = x'00'")
     database.close()
-    memory = ResumeFile(tmp_path / "r", "chain")
+    memory = ResumeFile(tmp_path / "r", "chain", Look)
     with pytest.raises(ResumeError, match="is damaged"):
         memory.get("p")
     memory.close()
