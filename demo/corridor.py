@@ -33,7 +33,8 @@ def draw_corridor(view: View, seed: int) -> Pixels:
                 above_floor_m=view.above_floor_m, tilt_deg=view.tilt_deg)  # fmt: skip
     strips = [_strip(fine, row, seed) for row in range(0, fine.height_px, STRIP_ROWS)]
     # A camera's curve: highlights roll off instead of clipping, then gamma 2.2 as in sRGB.
-    display = (1 - np.exp(-1.35 * np.concatenate(strips))) ** (1 / 2.2)
+    light = np.maximum(np.concatenate(strips), 0)  # some seeds make specks darker than black
+    display = (1 - np.exp(-1.35 * light)) ** (1 / 2.2)
     return np.asarray(np.clip(display * 255, 0, 255), np.uint8)
 
 
