@@ -3,6 +3,16 @@
 A track's embedding opens doors, so the tracker is built against the thief who steps into the owner's place: a picture that does not
 look like the track's mean silences the track at once and, when a second one agrees, ends it. Where two faces come so close
 that boxes alone cannot tell them apart, both tracks fall silent until a fresh picture has confirmed each.
+
+Places say which face may go on with which track; only pictures say who it is. Three rules follow:
+
+- After any doubt (a gap, a crossing, a picture that disagrees) a track keeps its mean only to be compared with, as `past`. It speaks with
+  pictures taken since the doubt, so even a stranger who passes for its owner by chance speaks with nothing but their own face.
+- A picture that disagrees with its own track, or comes from a track that knows nobody yet, is compared with the silent tracks. Where
+  it agrees, the two tracks change places: paths that crossed, and whoever comes out from behind a pillar, keep their ids.
+- A track that began after another was last seen may be the same person come back, once its mean says so: then the older id goes on.
+
+One id therefore never speaks for two people, as far as a picture above the threshold tells people apart.
 """
 
 from __future__ import annotations
@@ -22,8 +32,11 @@ from agent.vision.faces import Face, Floats, centre, iou
 class TrackSettings(Struct, frozen=True, kw_only=True):
     """Limits of the tracker. Distances are in face widths, so that near and far people are treated alike."""
 
-    miss_s: float = 1.0
-    """A track that nobody was seen in for this long is over: a person blinks, turns or is passed in front of in less."""
+    miss_s: float = 1.3
+    """A track that nobody was seen in for this long is over: a pillar or a passer-by hides somebody for up to a second, and the
+    search needs up to a third of one to find a face anew."""
+    coast_s: float = 0.5
+    """A velocity is believed for so long while nobody is seen: then people have turned or stopped."""
     bridge_s: float = 0.15
     """A face is still reported this long after it was last found: the detector may miss one frame, people do not vanish."""
     mean_s: float = 2.0
@@ -74,13 +87,21 @@ class Track:
     confirmed: bool = True
     """False after a disagreement, a gap or a crossing, until a picture agrees."""
     strikes: int = 0
+    known_s: float = 0.0
+    """When a picture last knew its owner."""
+    unbroken_s: float = 0.0
+    """Since when nothing has cast doubt on who this is: what was seen earlier (of life, of attention) may have been another."""
+    coast_s: float = 0.25
     pictures: deque[Picture] = field(default_factory=deque)
+    """Taken since the last doubt: what the track speaks with."""
+    past: Floats | None = None
+    """The mean of earlier pictures, unit length: what a picture after a doubt is compared with. Never spoken with."""
     _mean: Floats | None = None
     """Kept, because it is asked for in every frame and changes in few; None when the pictures have changed."""
 
     def expected(self, now_s: float) -> Box:
-        """Where the box should be now. A velocity is believed for a quarter of a second: then people turn."""
-        ahead_s = min(now_s - self.seen_s, 0.25)
+        """Where the box should be now. A velocity is believed for `coast_s` only."""
+        ahead_s = min(now_s - self.seen_s, self.coast_s)
         x, y, width, height = self.face.box_px
         return (x + self.velocity[0] * ahead_s, y + self.velocity[1] * ahead_s, width, height)
 
@@ -102,9 +123,37 @@ class Track:
 
     def forget(self, before_s: float) -> None:
         """Take out of the mean what was taken before a time."""
+        if self.pictures and self.pictures[-1].taken_s < before_s:
+            self.set_aside()
         while self.pictures and self.pictures[0].taken_s < before_s:
             self.pictures.popleft()
             self._mean = None
+
+    def set_aside(self) -> None:
+        """From now on the mean is only compared with."""
+        self.past = self.reference()
+        self.pictures.clear()
+        self._mean = None
+
+    def doubt(self, now_s: float) -> None:
+        """Somebody else may be here: silence until a picture agrees."""
+        self.set_aside()
+        self.confirmed, self.unbroken_s = False, now_s
+
+    def swap_identity(self, other: Track) -> None:
+        """Each goes on in the other's place: ids and all that pictures taught of their owners change, what is seen in a place stays."""
+        self.id, other.id = other.id, self.id
+        self.first_seen_s, other.first_seen_s = other.first_seen_s, self.first_seen_s
+        self.known_s, other.known_s = other.known_s, self.known_s
+        self.strikes, other.strikes = other.strikes, self.strikes
+        self.pictures, other.pictures = other.pictures, self.pictures
+        self.past, other.past = other.past, self.past
+        self._mean, other._mean = other._mean, self._mean
+
+    def reference(self) -> Floats | None:
+        """Who this was, as far as is known."""
+        mean = self.mean()
+        return self.past if mean is None else mean
 
     def voice(self) -> Floats | None:
         """The embedding that the track may speak for now: nothing while there is doubt about who it is."""
@@ -123,8 +172,11 @@ class Tracker:
     def __init__(self, settings: TrackSettings) -> None:
         self._settings = settings
         self._tracks: dict[int, Track] = {}
+        self._lost: dict[int, Track] = {}
+        """Tracks in whose place somebody else was found: their owner may come back within `miss_s`, nobody knows where."""
         self._last_id = 0
         self.ended_by_disagreement = 0
+        self.changed_places = 0
 
     def update(self, faces: Sequence[Face], now_s: float) -> None:
         """Give this frame's faces, each only once, to tracks."""
@@ -147,46 +199,109 @@ class Tracker:
         return [track for track in self._tracks.values() if now_s - track.seen_s <= self._settings.bridge_s]
 
     def live(self) -> list[Track]:
-        """All tracks that are not over, oldest first."""
+        """All tracks that are not over and have a place, oldest first."""
         return list(self._tracks.values())
 
     def judge(self, track: Track, picture: Picture) -> Track:
-        """Take a picture's embedding into its track's mean, or let it accuse the track. Returns the track that goes on with the face."""
+        """Take a picture's embedding into its track's mean, or let it accuse the track. Returns the track that goes on with the face:
+        its id may be another than before, where the picture shows who it really is."""
         track.quality = picture.quality
         if picture.quality < self._settings.good_quality or track.ambiguous:
             return track
-        mean = track.mean()
-        if mean is None or float(mean @ picture.embedding) >= self._settings.same_person:
-            self._merge(track, picture)
-            return track
-        track.confirmed = False
-        track.strikes += 1
-        return track if track.strikes < self._settings.strikes else self._replace(track, picture)
+        reference = track.reference()
+        if reference is not None and self._alike(reference, picture.embedding):
+            return self._merge(track, picture)
+        other = self._silent_like(track, picture)
+        if other is not None:
+            return self._change_places(track, other, picture)
+        return self._merge(track, picture) if reference is None else self._accuse(track, picture)
 
     def doubt(self, track: Track) -> None:
         """A closer look saw no face in a track's box. One that never had a face is dropped; a person may have a hand before theirs."""
-        if not track.pictures:
+        if track.reference() is None:
             self._tracks.pop(track.id, None)
 
-    def _merge(self, track: Track, picture: Picture) -> None:
+    def _alike(self, a: Floats, b: Floats) -> bool:
+        return float(a @ b) >= self._settings.same_person
+
+    def _merge(self, track: Track, picture: Picture) -> Track:
         track.take(picture, self._settings.most_pictures)
-        track.confirmed, track.strikes = True, 0
+        track.confirmed, track.strikes, track.known_s = True, 0, picture.taken_s
+        self._rejoin(track)
+        return track
+
+    def _accuse(self, track: Track, picture: Picture) -> Track:
+        track.doubt(picture.taken_s)
+        track.strikes += 1
+        return track if track.strikes < self._settings.strikes else self._replace(track, picture)
 
     def _replace(self, track: Track, picture: Picture) -> Track:
-        """Somebody else stands where the track was: it ends, and a new one begins with nothing of it but the place."""
-        del self._tracks[track.id]
+        """Somebody else stands where the track was: a new one begins with nothing of it but the place."""
         self.ended_by_disagreement += 1
+        self._lose(track, picture.taken_s)
         fresh = self._begin(track.face, picture.taken_s)
         fresh.seen_s, fresh.velocity = track.seen_s, track.velocity
         fresh.quality, fresh.tried_s = picture.quality, track.tried_s
-        self._merge(fresh, picture)
-        return fresh
+        return self._merge(fresh, picture)
+
+    def _lose(self, track: Track, now_s: float) -> None:
+        """The track has no place any more. It was last seen when a picture last knew it, whatever stood there afterwards."""
+        del self._tracks[track.id]
+        past = track.reference()
+        if past is not None:
+            lost = Track(track.id, track.face, track.first_seen_s, track.known_s, confirmed=False, past=past, unbroken_s=now_s)
+            self._lost[track.id] = lost
+
+    def _is_silent(self, track: Track, now_s: float) -> bool:
+        """Whether nobody is known to be this track's owner now."""
+        return track.voice() is None or now_s - track.seen_s > self._settings.gap_s
+
+    def _silent_like(self, track: Track, picture: Picture) -> Track | None:
+        """The silent track whose owner a picture shows best; None when it shows none of them."""
+        silent = [(other, past) for other, past in self._others(track) if self._is_silent(other, picture.taken_s)]
+        alike = [
+            (float(past @ picture.embedding), -other.id, other) for other, past in silent if self._alike(past, picture.embedding)
+        ]
+        return max(alike)[2] if alike else None
+
+    def _others(self, track: Track) -> list[tuple[Track, Floats]]:
+        """Every other track that ever knew who it is, and who that is."""
+        everyone = [(other, other.reference()) for other in (*self._tracks.values(), *self._lost.values()) if other is not track]
+        return [(other, past) for other, past in everyone if past is not None]
+
+    def _change_places(self, track: Track, other: Track, picture: Picture) -> Track:
+        """The face at `track` is the owner of `other`: that one goes on here, and this one there while a face is seen there."""
+        self.changed_places += 1
+        self._lost.pop(other.id, None)
+        has_place = other.id in self._tracks and other.seen_s == track.seen_s
+        track.swap_identity(other)
+        self._tracks[track.id], self._tracks[other.id] = track, other
+        track.doubt(picture.taken_s)
+        other.doubt(picture.taken_s)
+        if not has_place:
+            self._lose(other, picture.taken_s)
+        self._tracks = dict(sorted(self._tracks.items()))
+        return self._merge(track, picture)
+
+    def _rejoin(self, track: Track) -> None:
+        """Let a track that began after another was last seen go on with that one's id, once both look like the same person."""
+        mean = track.mean()
+        for other, past in self._others(track):
+            gone = other.seen_s < track.first_seen_s and track.seen_s - other.seen_s > self._settings.gap_s
+            if gone and mean is not None and self._alike(past, mean):
+                for id_ in (track.id, other.id):
+                    self._tracks.pop(id_, None)
+                    self._lost.pop(id_, None)
+                track.id, track.first_seen_s = other.id, other.first_seen_s
+                self._tracks = dict(sorted({**self._tracks, track.id: track}.items()))
+                return
 
     def _forget(self, now_s: float) -> None:
         for track in list(self._tracks.values()):
             if now_s - track.seen_s > self._settings.miss_s:
                 del self._tracks[track.id]
             track.forget(now_s - self._settings.mean_s)
+        self._lost = {id_: track for id_, track in self._lost.items() if now_s - track.unbroken_s <= self._settings.miss_s}
 
     def _possible(self, faces: Sequence[Face], now_s: float) -> list[tuple[float, int, int]]:
         """Cost, track and face of every pair that may belong together."""
@@ -206,14 +321,14 @@ class Tracker:
     def _continue(self, track: Track, face: Face, now_s: float) -> None:
         elapsed_s = now_s - track.seen_s
         if elapsed_s > self._settings.gap_s:
-            track.confirmed = False
+            track.doubt(now_s)
         if elapsed_s > 0:
             track.velocity = _velocity(track, face, elapsed_s)
         track.face, track.seen_s = face, now_s
 
     def _begin(self, face: Face, now_s: float) -> Track:
         self._last_id += 1
-        track = Track(self._last_id, face, first_seen_s=now_s, seen_s=now_s)
+        track = Track(self._last_id, face, now_s, now_s, unbroken_s=now_s, known_s=now_s, coast_s=self._settings.coast_s)
         self._tracks[track.id] = track
         return track
 
@@ -224,7 +339,7 @@ class Tracker:
         for i, track in enumerate(tracks):
             track.ambiguous = any(i != j and self._confusable(boxes[i], boxes[j]) for j in range(len(tracks)))
             if track.ambiguous:
-                track.confirmed = False
+                track.doubt(now_s)
 
     def _confusable(self, a: Box, b: Box) -> bool:
         return _apart(a, b) < self._settings.close and _ratio(a, b) <= self._settings.size_ratio
