@@ -152,6 +152,8 @@ class Vision(Section, frozen=True):
     threads: Annotated[int, Meta(ge=1, le=8)] = 1
     models: str = ""
     """Folder of the models; empty for those that came with the program."""
+    stages: tuple[Literal["attention", "liveness", "persons"], ...] = ("attention", "liveness", "persons")
+    """What is looked at beyond who it is. Networks of other stages are not opened. Expressions are `deployment.expression`."""
 
 
 class Config(Section, frozen=True):
@@ -295,4 +297,11 @@ def _check_policy(config: Config) -> None:
         _refuse("policy.mismatch_wait_s", policy.mismatch_wait_s, f"at most policy.face_wait_s ({policy.face_wait_s})")
 
 
-_CHECKS = (_check_lock, _check_sockets, _check_pins, _check_deployment, _check_policy)
+def _check_liveness(config: Config) -> None:
+    if config.policy.liveness in ("deny_attack", "require_live") and "liveness" not in config.vision.stages:
+        _refuse(
+            "policy.liveness", config.policy.liveness, "`vision.stages` must include 'liveness', or nobody is ever found alive"
+        )
+
+
+_CHECKS = (_check_liveness, _check_lock, _check_sockets, _check_pins, _check_deployment, _check_policy)

@@ -138,6 +138,8 @@ def test_an_unknown_key_is_named_with_those_that_are_known(tables, key, place, a
     [
         ({"lock": {"kind": "bolt"}}, "`$.lock.kind`", "'strike', 'maglock'"),
         ({"policy": {"without_vision": "allow"}}, "`$.policy.without_vision`", "'deny', 'fob_alone'"),
+        ({"policy": {"liveness": "on"}}, "`$.policy.liveness`", "'off', 'alert', 'deny_attack', 'require_live'"),
+        ({"vision": {"stages": ["expression"]}}, "`$.vision.stages[...]`", "'attention', 'liveness', 'persons'"),
         ({"reader": {"formats": ["H10302"]}}, "`$.reader.formats[0]`", "'H10301'"),
         ({"board": {"pins": "pigpio"}}, "`$.board.pins`", "'lgpio', 'rpigpio', 'native', 'sim'"),
     ],
@@ -210,6 +212,7 @@ def test_a_run_folder_too_deep_for_a_socket_is_refused_before_the_start():
         ({"board": {"pins": "sim"}}, "board.rig", "given with board.pins = 'sim'"),
         ({"board": {"rig": "/tmp/rig.sock"}}, "board.rig", "and only then"),
         ({"deployment": {"expression": True}}, "deployment.expression", "workplace-eu"),
+        ({"policy": {"liveness": "require_live"}, "vision": {"stages": ["persons"]}}, "policy.liveness", "must include 'liveness'"),
         ({"policy": {"mismatch_wait_s": 2.0}}, "policy.mismatch_wait_s", "at most policy.face_wait_s (1.5)"),
     ],
 )
