@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from agent.core.messages import Box
-from agent.vision.blazeface import distinct
+from agent.vision.blazeface import SAME_FACE_IOU, distinct
 from agent.vision.detect import Detector
-from agent.vision.faces import Face
+from agent.vision.faces import Face, iou
 from agent.vision.motion import Motion, MotionSettings
 from agent.vision.schedule import Schedule, ScheduleSettings
 from hw.interfaces import Pixels
@@ -45,13 +45,7 @@ class FaceFinder:
         plan = self._schedule.plan(tracked, hints)
         faces = distinct([face for square in plan.own for face in self._detector.detect_in(pixels, square)])
         suspects = [face for square in plan.search for face in self._detector.suspects_in(pixels, square)]
-        return self._confirmed(pixels, faces, sorted(suspects, key=lambda face: -face.score))
-
-    def _confirmed(self, pixels: Pixels, faces: list[Face], suspects: list[Face]) -> list[Face]:
-        """The faces and those suspects that are none of them and stand a second look."""
-        new = distinct([*faces, *suspects])[len(faces) :]
-        near = (self._detector.confirm(pixels, face) for face in new[: self._settings.suspects_a_frame])
-        return distinct([*faces, *(face for face in near if face is not None)])
+        return confirmed(self._detector, pixels, faces, suspects, self._settings.suspects_a_frame)
 
     def _fit(self, pixels: Pixels) -> None:
         """A camera that changes its size begins anew."""
@@ -60,3 +54,18 @@ class FaceFinder:
             self._frame_px = frame_px
             self._schedule = Schedule(frame_px, self._settings.schedule)
             self._motion = Motion(frame_px, self._settings.motion)
+
+
+def confirmed(detector: Detector, pixels: Pixels, faces: list[Face], suspects: Sequence[Face], most: int) -> list[Face]:
+    """The faces, and of the suspects that are none of them the best `most`, if they stand a second look.
+
+    A suspect does not make way for a better one within it: in a small square a mouth can look more like a face than the face
+    does that is cut by it.
+    """
+    new: list[Face] = []
+    for face in sorted(suspects, key=lambda face: -face.score):
+        known = len(distinct([*faces, face])) == len(faces)
+        if not known and not any(iou(face.box_px, other.box_px) >= SAME_FACE_IOU for other in new):
+            new.append(face)
+    near = (detector.confirm(pixels, face) for face in new[:most])
+    return distinct([*faces, *(face for face in near if face is not None)])

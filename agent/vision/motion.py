@@ -80,6 +80,9 @@ class Motion:
             self._begin(now, taken_s)
             return []
         elapsed_s = max(0.0, taken_s - self._seen_s)
+        if elapsed_s > self._settings.mean_s:  # after such a gap anything may stand elsewhere
+            self._begin(now, taken_s)
+            return []
         self._seen_s = max(taken_s, self._seen_s)
         factor = _exposure(now, self._mean)
         differs = np.asarray(cv2.absdiff(now, self._mean * np.float32(factor)), np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ import msgspec
 from agent.errors import DoorwardError
 from tools.bench.arrival import face_after_fob
 from tools.bench.chain import vision_chain
+from tools.bench.detection import detection
 from tools.bench.document import document, write
 from tools.bench.figures import Section, Setting, plain
 from tools.bench.footprint import footprint
@@ -25,6 +27,7 @@ from tools.bench.recording import recording
 ROOT = Path(__file__).resolve().parents[2]
 TRIED = Path(__file__).with_name("tried.md")
 SEED = 20
+FACES_VARIABLE = "DOORWARD_BENCH_FACES"
 
 BENCHMARKS: dict[str, Callable[[Setting], Section]] = {
     "fob_and_face": fob_and_face,
@@ -32,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Setting], Section]] = {
     "vision_dead": vision_dead,
     "face_after_fob": face_after_fob,
     "vision_chain": vision_chain,
+    "detection": detection,
     "footprint": footprint,
     "recording": recording,
 }
@@ -43,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     load_before = load_average()
     try:
         with tempfile.TemporaryDirectory(prefix="doorward-bench-") as folder:
-            setting = Setting(folder=Path(folder), quick=args.quick, seed=SEED, say=_say)
+            setting = Setting(folder=Path(folder), quick=args.quick, seed=SEED, faces=args.faces, say=_say)
             sections = [_run(name, setting) for name in args.only or BENCHMARKS]
     except DoorwardError as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -72,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick", action="store_true", help="a tenth of the repeats: to see that everything runs; writes no document"
     )
+    parser.add_argument("--faces", type=Path, default=os.environ.get(FACES_VARIABLE), metavar="DIR",
+                        help=f"portraits to measure detection with (default: ${FACES_VARIABLE}, or the demo's own few)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="figures and samples as one JSON object on standard output")
     parser.add_argument("--date", default=date.today().isoformat(), help="what the document calls today (default: %(default)s)")
     return parser

@@ -41,12 +41,14 @@ def document(sections: Sequence[Section], machine: Mapping[str, str], date: str,
 
 
 def write(folder: Path, page: str, sections: Sequence[Section]) -> None:
-    """The page and its picture, into docs/."""
+    """The page and its pictures, into docs/."""
     samples = {name: values for section in sections for name, values in section.samples.items() if name in PLOTTED}
     picture = share_plot("Share of reads answered within so many milliseconds", samples,
                          {"goal, fob alone: 99 % in 10 ms": 10.0, "goal, with the face: 99 % in 20 ms": 20.0}, 24.0)  # fmt: skip
     (folder / PICTURE).parent.mkdir(parents=True, exist_ok=True)
     (folder / PICTURE).write_text(picture, "utf-8")
+    for drawn in (section.picture for section in sections if section.picture):
+        (folder / PICTURE).with_name(drawn.file).write_text(drawn.svg, "utf-8")
     (folder / "BENCHMARKS.md").write_text(page, "utf-8")
 
 
@@ -69,7 +71,8 @@ def _chapter(section: Section) -> list[str]:
     head, *body = [f"| {' | '.join(row)} |" for row in rows]
     notes = [line for note in section.notes for line in (note, "")]
     others = f"Other programs on this machine took {plain(section.others_percent)} % of its cores' time meanwhile."
-    return [f"## {section.title}", "", section.how, "", others, "", head, "|---" * len(rows[0]) + "|", *body, "", *notes]
+    drawn = [f"![{section.picture.title}](pictures/{section.picture.file})", ""] if section.picture else []
+    return [f"## {section.title}", "", section.how, "", others, "", *drawn, head, "|---" * len(rows[0]) + "|", *body, "", *notes]
 
 
 def _measured(figure: Figure) -> str:

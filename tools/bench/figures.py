@@ -36,6 +36,15 @@ class Figure(Struct, frozen=True, kw_only=True):
         return ""
 
 
+class Picture(Struct, frozen=True, kw_only=True):
+    """A drawing that goes with a section."""
+
+    file: str
+    """Its name in docs/pictures."""
+    title: str
+    svg: str
+
+
 class Section(Struct, frozen=True, kw_only=True):
     """One benchmark's result."""
 
@@ -51,6 +60,7 @@ class Section(Struct, frozen=True, kw_only=True):
     """Share of all cores' time that other programs on the machine took meanwhile."""
     samples: dict[str, tuple[float, ...]] = {}
     """Every single measurement of the distributions worth drawing, in milliseconds."""
+    picture: Picture | None = None
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -61,6 +71,8 @@ class Setting(Struct, frozen=True, kw_only=True):
     quick: bool
     """A tenth of the repeats: to see that everything runs, not to be believed."""
     seed: int
+    faces: Path | None = None
+    """A folder of portraits to measure detection with, one face in the middle of each; None for the demo's own few."""
     say: Callable[[str], None]
     """Tells the person who waits how far it has come."""
 
