@@ -139,7 +139,7 @@ def test_an_unknown_key_is_named_with_those_that_are_known(tables, key, place, a
         ({"lock": {"kind": "bolt"}}, "`$.lock.kind`", "'strike', 'maglock'"),
         ({"policy": {"without_vision": "allow"}}, "`$.policy.without_vision`", "'deny', 'fob_alone'"),
         ({"policy": {"liveness": "on"}}, "`$.policy.liveness`", "'off', 'alert', 'deny_attack', 'require_live'"),
-        ({"vision": {"stages": ["expression"]}}, "`$.vision.stages[...]`", "'attention', 'liveness', 'persons'"),
+        ({"vision": {"stages": ["expression"]}}, "`$.vision.stages[0]`", "'attention', 'liveness', 'persons'"),
         ({"reader": {"formats": ["H10302"]}}, "`$.reader.formats[0]`", "'H10301'"),
         ({"board": {"pins": "pigpio"}}, "`$.board.pins`", "'lgpio', 'rpigpio', 'native', 'sim'"),
     ],
