@@ -6,7 +6,7 @@ from agent.core.messages import EXPRESSIONS
 from agent.evaluation.canvas import Field, Shape, Words
 from agent.evaluation.expression import ExpressionFigures
 
-SIZE = (760, 680)
+SIZE = (760, 606)
 LEFT, TOP, CELL = 118.0, 150.0, 62.0
 INK, PALE = "#222222", "#ffffff"
 LIGHTEST, DARKEST = (244, 248, 251), (16, 78, 122)
