@@ -16,7 +16,7 @@ from agent.vision.embed import Embedder, EmbedPolicy, due
 from agent.vision.find import FaceFinder, FinderSettings
 from agent.vision.guard import Guard
 from agent.vision.landmarks import Landmarks, Mesh
-from agent.vision.looks import Looks, Seen
+from agent.vision.looks import Looks, Meshes, Seen
 from agent.vision.quality import QualitySettings, completed, judge
 from agent.vision.timing import StageTimes
 from agent.vision.track import Picture, Track, Tracker, TrackSettings
@@ -52,8 +52,7 @@ class First(NamedTuple):
     """Somebody was embedded in this frame: worth telling at once."""
     frame: Frame
     taken_s: float
-    meshes: dict[int, Mesh]
-    """Of the tracks whose mesh was needed already."""
+    meshes: Meshes
     began_s: float
 
 
@@ -90,7 +89,7 @@ class Chain:
         self._frames += 1
         taken_s, pixels = min(frame.taken_s, now_s), frame.pixels
         self._find(pixels, taken_s)
-        meshes: dict[int, Mesh] = {}
+        meshes: list[tuple[Track, Mesh]] = []
         embedded = [
             self._embed(pixels, track, taken_s, meshes) for track in due(self._tracker.live(), self._settings.embed, taken_s)
         ]
@@ -120,7 +119,7 @@ class Chain:
         with self.times.stage("track"):
             self._tracker.update(faces, taken_s)
 
-    def _embed(self, pixels: Pixels, track: Track, taken_s: float, meshes: dict[int, Mesh]) -> bool:
+    def _embed(self, pixels: Pixels, track: Track, taken_s: float, meshes: list[tuple[Track, Mesh]]) -> bool:
         """Whether the track has a new picture."""
         track.tried_s, track.quality = taken_s, 0.0
         with self.times.stage("landmarks"):
@@ -128,7 +127,7 @@ class Chain:
         if mesh.score < LEAST_MESH_SCORE:
             self._tracker.doubt(track)
             return False
-        meshes[track.id] = mesh
+        meshes.append((track, mesh))
         with self.times.stage("align"):
             aligned = self._aligner(pixels, mesh.five())
         with self.times.stage("quality"):

@@ -31,14 +31,17 @@ class LookSettings(Struct, frozen=True, kw_only=True):
     """For so long after a face came nothing but its identity is worked on, unless it is embedded sooner."""
 
 
+Meshes = Sequence[tuple[Track, Mesh]]
+"""Of the tracks whose mesh was needed already. By the track itself: its number may have changed since (Tracker.judge)."""
+
+
 class Seen(NamedTuple):
     """A frame that the faces in it have been found in."""
 
     pixels: Pixels
     """Height x width x 3, BGR."""
     taken_s: float
-    meshes: dict[int, Mesh]
-    """By track, of those that were needed already."""
+    meshes: Meshes
 
 
 class Glimpse(NamedTuple):
@@ -86,7 +89,8 @@ class FrameStage(Protocol):
 class _Face:
     """One track's memories, by stage, and when each stage last looked at it."""
 
-    def __init__(self) -> None:
+    def __init__(self, unbroken_s: float) -> None:
+        self.unbroken_s = unbroken_s
         self.memories: dict[str, Any] = {}
         self.looked_s: dict[str, float] = {}
 
@@ -109,10 +113,9 @@ class Looks:
         return (self._of_mesh, *self._of.values(), self._of_bodies)
 
     def forget(self, live: Sequence[Track]) -> None:
-        """What was remembered of a track ends with it: nobody inherits another's blinks, nor another's life."""
-        ids = {track.id for track in live}
-        for gone in self._faces.keys() - ids:
-            del self._faces[gone]
+        """What was remembered of a track ends with it, and with any doubt who it is: nobody inherits another's life."""
+        since = {track.id: track.unbroken_s for track in live}
+        self._faces = {id_: face for id_, face in self._faces.items() if since.get(id_) == face.unbroken_s}
 
     def update(self, seen: Seen, in_view: Sequence[Track], times: StageTimes) -> None:
         """Lets every stage look that is due."""
@@ -152,7 +155,7 @@ class Looks:
             self._of_bodies.run(lambda: bodies.take(seen, faces))
 
     def _look_at(self, seen: Seen, track: Track, times: StageTimes) -> None:
-        known = self._faces.setdefault(track.id, _Face())
+        known = self._faces.setdefault(track.id, _Face(track.unbroken_s))
         due = [stage for stage in self._stages if self._is_due(stage, known, seen.taken_s)]
         mesh = self._mesh(seen, track, times) if due else None
         if mesh is None:
@@ -176,7 +179,8 @@ class Looks:
 
     def _mesh(self, seen: Seen, track: Track, times: StageTimes) -> Mesh | None:
         """The mesh of a face in this frame, computed once."""
-        if track.id in seen.meshes:
-            return seen.meshes[track.id]
+        known = next((mesh for other, mesh in seen.meshes if other is track), None)
+        if known is not None:
+            return known
         with times.stage("landmarks"):
             return self._of_mesh.run(lambda: self._landmarks(seen.pixels, track.face.points_px))
