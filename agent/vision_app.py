@@ -47,7 +47,7 @@ def run_vision(config: Config, stop: Stop) -> int:
     run = Path(config.run_folder)
     parts = Parts(
         eyes=Eyes(config.vision.camera, lambda: open_camera(config.vision), clock.mono_s, stop.wait),
-        chain=build_chain(engine, manifest, config.policy.fmr), ring=Ring(),
+        chain=build_chain(engine, manifest, config), ring=Ring(),
         to_door=Sender(run / DOOR_SOCKET), from_door=Receiver(run / VISION_SOCKET),
         evidence=EvidenceWriter() if config.deployment.keep_evidence else None,
         evidence_folder=Path(config.records.folder) / FOLDER,

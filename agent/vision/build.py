@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from agent.config import Config
 from agent.errors import ModelError
@@ -11,7 +12,10 @@ from agent.vision.detect import Detector, DetectorSettings
 from agent.vision.embed import Embedder
 from agent.vision.engine import Engine
 from agent.vision.enrol import Enroller, EnrolSettings
+from agent.vision.expression import Expressions, load_expressions
+from agent.vision.face_stages import ExpressionStage
 from agent.vision.landmarks import Landmarks
+from agent.vision.looks import FaceStage, Looks
 from agent.vision.track import TrackSettings
 from models_tflite.manifest import Manifest
 
@@ -38,17 +42,39 @@ def build_stages(engine: Engine, manifest: Manifest) -> Stages:
     return Stages(build_detector(engine, manifest), landmarks, build_embedder(engine, manifest))
 
 
-def build_chain(engine: Engine, manifest: Manifest, fmr: float) -> Chain:
-    """The whole chain. `fmr` sets the cosine below which a picture shows somebody else than its track: the door's own threshold."""
-    settings = ChainSettings(track=TrackSettings(same_person=manifest.threshold_at_fmr(fmr)))
-    return Chain(build_stages(engine, manifest), manifest.embedder_id, engine.describe, settings)
+class Networks(NamedTuple):
+    """Everything that is opened once for a camera. What a configuration leaves out is None, and its files stay closed."""
+
+    stages: Stages
+    expressions: Expressions | None
+
+
+def open_networks(engine: Engine, manifest: Manifest, config: Config) -> Networks:
+    """Raises ModelError for a file that is not the manifest's."""
+    return Networks(build_stages(engine, manifest), load_expressions(engine, manifest, config.deployment))
+
+
+def build_chain(engine: Engine, manifest: Manifest, config: Config) -> Chain:
+    """The whole chain of a door."""
+    return build_chain_maker(engine, manifest, config)()
 
 
 def build_chain_maker(engine: Engine, manifest: Manifest, config: Config) -> Callable[[], Chain]:
-    """Makes chains that remember nothing of each other and share the networks: one at a time may be used."""
-    stages = build_stages(engine, manifest)
+    """Makes chains that remember nothing of each other and share the networks: one at a time may be used.
+
+    `policy.fmr` sets the cosine below which a picture shows somebody else than its track: the door's own threshold.
+    """
+    networks = open_networks(engine, manifest, config)
     settings = ChainSettings(track=TrackSettings(same_person=manifest.threshold_at_fmr(config.policy.fmr)))
-    return lambda: Chain(stages, manifest.embedder_id, engine.describe, settings)
+    return lambda: Chain(networks.stages, manifest.embedder_id, engine.describe, settings, build_looks(networks))
+
+
+def build_looks(networks: Networks) -> Looks:
+    """The optional stages with their memories empty, in the order in which they look."""
+    faces: list[FaceStage] = []
+    if networks.expressions is not None:
+        faces.append(ExpressionStage(networks.expressions))
+    return Looks(networks.stages.landmarks, faces)
 
 
 def build_enroller(engine: Engine, manifest: Manifest) -> Enroller:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.config import Config
 from agent.vision.build import build_chain, build_enroller
 from agent.vision.engine import Engine, Network, open_engine
 from agent.vision.enrol import Template
@@ -47,7 +48,7 @@ def without_expression(tmp_path: Path) -> Manifest:
 
 def test_vision_asks_for_no_expression_network_and_works_where_they_cannot_be_opened(without_expression: Manifest) -> None:
     engine = Listening()
-    build_chain(engine, without_expression, 1e-3)
+    build_chain(engine, without_expression, Config(site="hq", door="front"))
     enroller = build_enroller(engine, without_expression)
     assert isinstance(enroller.template_from_picture(np.ascontiguousarray(picture("president.jpg"))), Template)
     assert sorted(set(engine.asked)) == SEEN_AT_A_DOOR
