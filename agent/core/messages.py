@@ -89,7 +89,12 @@ class PersonSeen(Struct, frozen=True, kw_only=True):
     track: int
     box_px: Box
     score: float
+    """The network's, 0..1."""
     first_seen_s: float
+    seen_s: float = 0.0
+    """When the body, or the face that belongs to it, was last found; where that is earlier than the frame the box is a prediction."""
+    identity: float = 1.0
+    """How sure it is that this is who the track began with, 0..1: less after a crossing or a gap, certain where its face says so."""
     face: int | None = None
     """The face track that belongs to this body."""
 
