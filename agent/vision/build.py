@@ -16,10 +16,13 @@ from agent.vision.expression import Expressions, load_expressions
 from agent.vision.face_stages import ExpressionStage
 from agent.vision.landmarks import Landmarks
 from agent.vision.looks import FaceStage, Looks
+from agent.vision.person_track import BodyStage
+from agent.vision.persons import Persons
 from agent.vision.track import TrackSettings
 from models_tflite.manifest import Manifest
 
 DETECTOR, LANDMARKS, EMBEDDER = "face_detector", "face_landmarks", "face_embedder"
+PERSONS = "person_pose"
 
 
 def build_detector(engine: Engine, manifest: Manifest) -> Detector:
@@ -46,12 +49,18 @@ class Networks(NamedTuple):
     """Everything that is opened once for a camera. What a configuration leaves out is None, and its files stay closed."""
 
     stages: Stages
+    persons: Persons | None
     expressions: Expressions | None
 
 
 def open_networks(engine: Engine, manifest: Manifest, config: Config) -> Networks:
     """Raises ModelError for a file that is not the manifest's."""
-    return Networks(build_stages(engine, manifest), load_expressions(engine, manifest, config.deployment))
+    wanted = config.vision.stages
+    return Networks(
+        stages=build_stages(engine, manifest),
+        persons=Persons(engine.load(manifest.model(PERSONS))) if "persons" in wanted else None,
+        expressions=load_expressions(engine, manifest, config.deployment),
+    )
 
 
 def build_chain(engine: Engine, manifest: Manifest, config: Config) -> Chain:
@@ -74,7 +83,7 @@ def build_looks(networks: Networks) -> Looks:
     faces: list[FaceStage] = []
     if networks.expressions is not None:
         faces.append(ExpressionStage(networks.expressions))
-    return Looks(networks.stages.landmarks, faces)
+    return Looks(networks.stages.landmarks, faces, None if networks.persons is None else BodyStage(networks.persons))
 
 
 def build_enroller(engine: Engine, manifest: Manifest) -> Enroller:

@@ -115,7 +115,8 @@ class Chain:
         with self.times.stage("motion"):
             moving = self._motion.run(lambda: self._finder.moving(pixels, taken_s, expected)) or []
         with self.times.stage("detect"):
-            faces = self._finder.find(pixels, expected, moving)
+            faceless = [person.box_px for person in self._looks.persons(taken_s) if person.face is None]
+            faces = self._finder.find(pixels, expected, [*moving, *faceless])
         with self.times.stage("track"):
             self._tracker.update(faces, taken_s)
 
