@@ -152,6 +152,8 @@ class Vision(Section, frozen=True):
     threads: Annotated[int, Meta(ge=1, le=8)] = 1
     models: str = ""
     """Folder of the models; empty for those that came with the program."""
+    calibrate: bool = False
+    """Count how alike different people look to this camera, for `doorward calibrate`; nothing of a face is kept."""
     stages: tuple[Literal["attention", "liveness", "persons"], ...] = ("attention", "liveness", "persons")
     """What is looked at beyond who it is. Networks of other stages are not opened. Expressions are `deployment.expression`."""
 

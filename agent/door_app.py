@@ -13,6 +13,7 @@ from typing import Any
 
 from gpiozero import OutputDevice
 
+from agent.calibration import FILE, Calibration, load_calibration, why_not_in_force
 from agent.clock import Clock, SystemClock
 from agent.config import Config
 from agent.core import door
@@ -101,6 +102,7 @@ def _guard(config: Config, pins: Any, relay: OutputDevice, clock: Clock, stopped
     folder = Path(config.records.folder)
     inbox: Inbox[Item] = Inbox()
     manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
+    policy = decision_policy(config, manifest, calibration_in_force(config, manifest, inbox))
     journal = Journal(folder, clock)
     bundles = BundleStore(config, journal)
     link = Link(config, journal, on_command=inbox.put)
@@ -114,7 +116,7 @@ def _guard(config: Config, pins: Any, relay: OutputDevice, clock: Clock, stopped
     parts = Parts(
         inbox=inbox, framer=WiegandFramer(config.reader.name, tuple(FORMATS[f] for f in config.reader.formats)),
         debounced={name: Debounce(config.inputs.debounce_s) for name in names}, lock=lock, rules=door_rules(config),
-        policy=decision_policy(config, manifest), journal=journal, link=link,
+        policy=policy, journal=journal, link=link,
         from_vision=Receiver(run / DOOR_SOCKET), to_vision=Sender(run / VISION_SOCKET),
         save_mode=mode.save, beat=_Beat(clock, dead_man, inbox, inputs.look),
     )  # fmt: skip
@@ -152,10 +154,22 @@ def door_rules(config: Config) -> door.DoorRules:
     )  # fmt: skip
 
 
-def decision_policy(config: Config, manifest: Manifest) -> DecisionPolicy:
-    """The policy with the threshold that stands for its false match rate."""
+def calibration_in_force(config: Config, manifest: Manifest, inbox: Inbox[Item]) -> Calibration | None:
+    """What was measured on this camera; one of another camera, embedder or rate is told and left aside. Raises ConfigError when damaged."""
+    found = load_calibration(Path(config.records.folder) / FILE)
+    if found is None:
+        return None
+    why_not = why_not_in_force(found, manifest.embedder_id, config.policy.fmr, config.vision.camera)
+    if why_not:
+        inbox.put(Fault("door.fault", f"the camera's calibration is not in force: {why_not}"))
+    return None if why_not else found
+
+
+def decision_policy(config: Config, manifest: Manifest, calibration: Calibration | None = None) -> DecisionPolicy:
+    """The policy with the threshold that stands for its false match rate. A calibration in force can only raise it."""
     policy = config.policy
-    threshold = max(manifest.threshold_at_fmr(policy.fmr), policy.threshold_floor)
+    own_camera = calibration.threshold if calibration is not None else -1.0
+    threshold = max(manifest.threshold_at_fmr(policy.fmr), policy.threshold_floor, own_camera)
     face = FaceRules(threshold=threshold, fmr=policy.fmr, embedder_id=manifest.embedder_id, min_face_px=policy.min_face_px,
                      min_quality=policy.min_quality)  # fmt: skip
     return DecisionPolicy(

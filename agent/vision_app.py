@@ -8,6 +8,7 @@ from typing import Protocol
 
 import cv2
 
+from agent.calibration import TALLY_FILE
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.local_socket import DOOR_SOCKET, VISION_SOCKET, Receiver, Sender
@@ -18,8 +19,9 @@ from agent.vision.evidence import FOLDER, EvidenceWriter
 from agent.vision.eyes import Eyes
 from agent.vision.loop import Parts, VisionBroken, VisionLoop
 from agent.vision.ring import Ring
+from agent.vision.tally_file import Learner
 from hw.cameras import open_camera
-from models_tflite.manifest import load_manifest
+from models_tflite.manifest import Manifest, load_manifest
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ def run_vision(config: Config, stop: Stop) -> int:
         evidence=EvidenceWriter() if config.deployment.keep_evidence else None,
         evidence_folder=Path(config.records.folder) / FOLDER,
         least_interval_s=INTERVAL_SHARE / config.vision.frames_per_s,
+        learner=_learner(config, manifest) if config.vision.calibrate else None,
     )  # fmt: skip
     log.info("vision started engine=%s embedder=%s camera=%s", engine.describe(), manifest.embedder_id, config.vision.camera)
     notify("READY=1")
@@ -60,6 +63,10 @@ def run_vision(config: Config, stop: Stop) -> int:
     finally:
         notify("STOPPING=1")
         _close(parts)
+
+
+def _learner(config: Config, manifest: Manifest) -> Learner:
+    return Learner(Path(config.records.folder) / TALLY_FILE, manifest.embedder_id, config.vision.camera)
 
 
 def _turn_until(stop: Stop, loop: VisionLoop) -> int:
@@ -77,5 +84,7 @@ def _close(parts: Parts) -> None:
     parts.from_door.close()
     if parts.evidence is not None:
         parts.evidence.close()
+    if parts.learner is not None:
+        parts.learner.save()
     log.info("vision stopped sent=%d dropped=%d", parts.to_door.sent, parts.to_door.dropped)
     parts.to_door.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.calibration import TALLY_FILE
 from agent.vision.evidence import FOLDER
 
 UNITS = Path(__file__).parents[1] / "systemd"
@@ -36,6 +37,6 @@ def test_the_door_program_can_see_which_board_it_runs_on():
     assert value("door", "ProcSubset") == []
 
 
-def test_vision_writes_to_its_evidence_and_to_nothing_else_of_the_door():
-    assert value("vision", "StateDirectory") == [f"doorward/{FOLDER}"]
+def test_vision_writes_to_its_evidence_and_its_count_and_to_nothing_else_of_the_door():
+    assert value("vision", "StateDirectory") == [f"doorward/{FOLDER} doorward/{Path(TALLY_FILE).parent}"]
     assert value("vision", "ReadWritePaths") == []

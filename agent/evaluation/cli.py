@@ -111,7 +111,7 @@ def verification(args: argparse.Namespace) -> int:
         canvas.write(args.plot, det.SIZE, det.figure(report, (scored.genuine, scored.impostor), title), f"DET curve, {title}")
     _print(report)
     if args.write_operating_points:
-        written = write_points(args.folder or HERE, points_of(report, args.name), report.median_length)
+        written = write_points(args.folder or HERE, points_of(report, args.name), report)
         print(f"wrote {written}", file=sys.stderr)
     return DONE
 

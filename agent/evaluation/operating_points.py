@@ -31,28 +31,35 @@ def points_of(report: Verification, name: str) -> tuple[OperatingPoint, ...]:
     return tuple(_point(at[fmr], report, name) for fmr in FMRS)
 
 
-def write_points(folder: Path, points: tuple[OperatingPoint, ...], typical_length: float | None) -> Path:
-    """Replaces the embedder's operating points and typical length in the manifest of `folder`, all or nothing; ModelError when that fails."""
+def write_points(folder: Path, points: tuple[OperatingPoint, ...], report: Verification) -> Path:
+    """Replaces what the manifest of `folder` says of the embedder's scores, all or nothing; ModelError when that fails."""
     path = folder / MANIFEST
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-        draft.write_bytes(manifest_text(manifest, points, typical_length))
+        draft.write_bytes(manifest_text(with_points(manifest, points, report)))
         draft.replace(path)
     except (OSError, msgspec.MsgspecError) as cause:
         raise ModelError(f"{path}: operating points cannot be written: {cause}") from cause
     return path
 
 
-def manifest_text(manifest: Manifest, points: tuple[OperatingPoint, ...], typical_length: float | None) -> bytes:
-    """The manifest's file with other operating points and another typical length of the embedder."""
-    embedder = msgspec.structs.replace(manifest.model(EMBEDDER), operating_points=points, typical_length=typical_length)
+def with_points(manifest: Manifest, points: tuple[OperatingPoint, ...], report: Verification) -> Manifest:
+    """The manifest with other operating points of the embedder, and what else was measured with them."""
+    embedder = msgspec.structs.replace(manifest.model(EMBEDDER), operating_points=points, typical_length=report.median_length,
+                                       impostor_shape=report.impostor_shape)  # fmt: skip
     models = tuple(embedder if entry.role == EMBEDDER else entry for entry in manifest.models)
-    fields = msgspec.to_builtins(msgspec.structs.replace(manifest, models=models))
+    return msgspec.structs.replace(manifest, models=models)
+
+
+def manifest_text(manifest: Manifest) -> bytes:
+    """The manifest's file."""
+    fields = msgspec.to_builtins(manifest)
     for entry in fields["models"]:
         entry.pop("folder", None)
-        if entry["typical_length"] is None:
-            del entry["typical_length"]
+        for name in ("typical_length", "impostor_shape"):
+            if entry[name] is None:
+                del entry[name]
     return msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n"
 
 

@@ -80,6 +80,8 @@ class Verification(Struct, frozen=True, kw_only=True):
     """Pictures in which detector or mesh found no face."""
     median_length: float | None
     """Of the embeddings before they were brought to unit length: the measure of a clear face. Null when nobody was compared."""
+    impostor_shape: tuple[float, float] | None
+    """Mean and deviation of the scores of different people, as agent/vision/own_camera.py takes them; null of fewer than twenty."""
     genuine_pairs_missed: int
     """Of them, genuine pairs: false non-matches at every threshold."""
     accuracy: float

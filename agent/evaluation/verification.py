@@ -14,6 +14,7 @@ from agent.evaluation.people import LEAST_PEOPLE, AllPairs, Comparisons, Draws, 
 from agent.evaluation.pictures import Gathered
 from agent.evaluation.report import AtFmr, Interval, Provenance, Rate, Stated, Verification, rounded
 from agent.evaluation.still import Look
+from agent.vision.own_camera import BINS, shape_of
 from models_tflite.manifest import OperatingPoint
 
 TARGETS = (1e-2, 1e-3, 1e-4)
@@ -86,6 +87,7 @@ def evaluate(pairs: Sequence[Pair], gathered: Gathered[Look], provenance: Proven
         unreadable_pictures=len(gathered.unreadable), unreadable_pairs=len(pairs) - len(readable),
         failures_to_acquire=sum(not gathered.looks[path].acquired for path in pictures_of(readable)),
         median_length=_median_length(gathered.looks[path] for path in pictures_of(readable)),
+        impostor_shape=_impostor_shape(scored.impostor),
         genuine_pairs_missed=int(np.count_nonzero(scored.genuine == metrics.MISSED)),
         accuracy=rounded(fitted.mean), accuracy_standard_error=rounded(fitted.standard_error), folds=folds,
         fold_thresholds=(rounded(min(fitted.thresholds)), rounded(max(fitted.thresholds))),
@@ -194,6 +196,11 @@ def _matrix(looks: Sequence[Look]) -> NDArray[np.float32]:
 def _median_length(looks: Iterable[Look]) -> float | None:
     lengths = [look.length for look in looks if look.length > 0]
     return rounded(float(np.median(lengths))) if lengths else None
+
+
+def _impostor_shape(scores: metrics.Scores) -> tuple[float, float] | None:
+    shape = shape_of(np.histogram(scores, np.linspace(-1, 1, BINS + 1))[0].tolist())
+    return None if shape is None else (rounded(shape.mean), rounded(shape.deviation))
 
 
 def _people(pairs: Sequence[Pair], person: Mapping[str, int]) -> Comparisons:

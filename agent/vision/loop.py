@@ -16,6 +16,7 @@ from agent.vision.chain import First
 from agent.vision.evidence import EvidenceWriter, exhibit
 from agent.vision.eyes import Eyes
 from agent.vision.ring import Moment, Ring
+from agent.vision.tally_file import Learner
 from hw.interfaces import Frame
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ class Parts:
     evidence_folder: Path
     least_interval_s: float
     """Frames that come faster are let go: the configured rate is a bound on the work."""
+    learner: Learner | None = None
+    """None where the camera is not being calibrated."""
 
 
 class VisionLoop:
@@ -97,6 +100,8 @@ class VisionLoop:
         self._frames_since += 1
         self._parts.to_door.send(encode(observation))
         self._parts.ring.put(Moment(frame, observation))
+        if self._parts.learner is not None:
+            self._parts.learner.see(observation)
 
     def _observe(self, frame: Frame) -> Observation:
         """Tells the door at once who it is, where that is new, and looks at the rest behind it."""
@@ -137,7 +142,8 @@ class VisionLoop:
     def _say_health(self, now_s: float) -> None:
         parts = self._parts
         kept = parts.evidence.fault if parts.evidence is not None else ""
-        faults = tuple(fault for fault in (parts.eyes.fault, self._fault, kept, *parts.chain.faults()) if fault)
+        learned = parts.learner.fault if parts.learner is not None else ""
+        faults = tuple(fault for fault in (parts.eyes.fault, self._fault, kept, learned, *parts.chain.faults()) if fault)
         rate = self._frames_since / max(now_s - self._health_s, 1e-3)
         health = VisionHealth(at_s=now_s, ok=not faults, camera=parts.eyes.fault or f"{parts.eyes.name} ok",
                               engine=parts.chain.engine(), frames_per_s=round(rate, 1), faults=faults)  # fmt: skip

@@ -13,7 +13,7 @@ PROVENANCE = Provenance(list="l.csv", list_sha256="0" * 64, embedder_id="e", mod
 
 def look(embedding) -> Look:
     values = np.asarray(embedding, np.float64)
-    return Look(embedding=(values / np.linalg.norm(values)).astype("<f4").tobytes(), faces=1)
+    return Look(embedding=(values / np.linalg.norm(values)).astype("<f4").tobytes(), faces=1, length=50.0)
 
 
 def crowd(people: int, pictures: int, noise: float, seed: int = 3) -> dict[str, Look]:

@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import Refused
 from agent.evaluation.lists import ListError, Pair, person_of
-from agent.evaluation.operating_points import manifest_text, points_of, write_points
+from agent.evaluation.operating_points import manifest_text, points_of, with_points, write_points
 from agent.evaluation.still import Look
 from agent.evaluation.verification import PEOPLE_BOOTSTRAP, WILSON, evaluate
 from models_tflite.manifest import EMBEDDER, HERE, Manifest, OperatingPoint, load_manifest
@@ -120,24 +120,35 @@ def large():
 def test_operating_points_carry_threshold_interval_and_what_was_measured(large, tmp_path):
     points = points_of(large, "Crowd 7 (made up)")
     (tmp_path / "manifest.json").write_bytes((HERE / "manifest.json").read_bytes())
-    write_points(tmp_path, points, 131.0)
+    write_points(tmp_path, points, large)
 
     manifest = load_manifest(tmp_path)
     assert [point.fmr for point in points] == [1e-3, 1e-4]
     assert manifest.model(EMBEDDER).operating_points == points
-    assert manifest.model(EMBEDDER).typical_length == 131.0
+    assert manifest.model(EMBEDDER).typical_length == large.median_length == 50.0
+    assert manifest.model(EMBEDDER).impostor_shape == large.impostor_shape
     assert manifest.threshold_at_fmr(1e-4) == large.at_fmr[2].threshold
     assert points[0].measured_on.startswith("Crowd 7 (made up): 800 listed pairs of 800 pictures of 400 people; whole chain")
     assert [entry.name for entry in tmp_path.iterdir()] == ["manifest.json"]
 
 
-def test_writing_operating_points_changes_nothing_else_of_the_manifest():
+def test_writing_operating_points_changes_nothing_else_of_the_manifest(large):
     shipped = msgspec.json.decode((HERE / "manifest.json").read_bytes(), type=Manifest)
-    written = msgspec.json.decode(manifest_text(shipped, (POINT,), 100.0), type=Manifest)
+    written = msgspec.json.decode(manifest_text(with_points(shipped, (POINT,), large)), type=Manifest)
+    own = shipped.model(EMBEDDER)
     assert written.model(EMBEDDER).operating_points == (POINT,)
-    restored = manifest_text(written, shipped.model(EMBEDDER).operating_points, shipped.model(EMBEDDER).typical_length)
+    as_shipped = msgspec.structs.replace(large, median_length=own.typical_length, impostor_shape=own.impostor_shape)
+    restored = manifest_text(with_points(written, own.operating_points, as_shipped))
     assert msgspec.json.decode(restored, type=Manifest) == shipped
     assert b'"folder"' not in restored
+
+
+def test_the_shape_of_the_scores_of_different_people_is_that_of_the_list(large):
+    mean, deviation = large.impostor_shape
+    assert abs(mean) < 0.01
+    assert (
+        0.2 < deviation < 0.3
+    )  # sixteen random directions: 1 / sqrt(16), the tails not counted, more after Fisher's transformation
 
 
 def test_a_list_that_cannot_carry_a_threshold_writes_none(large):
