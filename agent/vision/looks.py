@@ -105,12 +105,14 @@ class Looks:
         self._settings = settings or LookSettings()
         self._faces: dict[int, _Face] = {}
         self._of = {stage.name: Guard(stage.name) for stage in self._stages}
+        self._telling = {stage.name: Guard(stage.name) for stage in self._stages}
+        """Apart from the looking: a stage that tells well and looks badly would never be left out."""
         self._of_mesh = Guard("mesh")
-        self._of_bodies = Guard("persons" if bodies is None else bodies.name)
+        self._of_bodies, self._telling_bodies = Guard("persons"), Guard("persons")
 
     @property
     def guards(self) -> tuple[Guard, ...]:
-        return (self._of_mesh, *self._of.values(), self._of_bodies)
+        return (self._of_mesh, *self._of.values(), *self._telling.values(), self._of_bodies, self._telling_bodies)
 
     def forget(self, live: Sequence[Track]) -> None:
         """What was remembered of a track ends with it, and with any doubt who it is: nobody inherits another's life."""
@@ -135,14 +137,17 @@ class Looks:
         if known is None:
             return face
         for stage in self._stages:
-            if stage.name in known.memories:
+            # What a stage knew before it failed is not told on: the face may have become a picture since.
+            if stage.name in known.memories and not self._of[stage.name].fault:
                 face = self._told(stage, known.memories[stage.name], face, now_s)
         return face
 
     def persons(self, now_s: float) -> tuple[PersonSeen, ...]:
         """The bodies in view."""
         bodies = self._bodies
-        return () if bodies is None else self._of_bodies.run(lambda: bodies.persons(now_s)) or ()
+        if bodies is None or self._of_bodies.fault:
+            return ()
+        return self._telling_bodies.run(lambda: bodies.persons(now_s)) or ()
 
     def _is_awaited(self, track: Track, now_s: float) -> bool:
         """Whether a door may be waiting for this face's embedding."""
@@ -174,7 +179,7 @@ class Looks:
         stage.take(known.memories[stage.name], glimpse)
 
     def _told(self, stage: FaceStage, memory: Any, face: FaceSeen, now_s: float) -> FaceSeen:
-        told = self._of[stage.name].run(lambda: stage.tell(memory, face, now_s))
+        told = self._telling[stage.name].run(lambda: stage.tell(memory, face, now_s))
         return face if told is None else told
 
     def _mesh(self, seen: Seen, track: Track, times: StageTimes) -> Mesh | None:

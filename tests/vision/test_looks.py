@@ -194,11 +194,27 @@ def test_a_stage_that_fails_is_named_and_the_others_go_on():
     assert counted(looks) == MOST_IN_ROW + 3
 
 
+def test_what_a_stage_knew_before_it_failed_is_not_told_on():
+    """A face that was alive may be a picture by now."""
+
+    class Fails(Counting):
+        def take(self, memory: list[float], glimpse: Glimpse) -> None:
+            if glimpse.taken_s > 10.5:
+                raise ValueError("odd")
+            super().take(memory, glimpse)
+
+    looks = looks_of(Fails())
+    look(looks, track(1))
+    assert counted(looks) == 1
+    look(looks, track(1, seen_s=10.6), at_s=10.6)
+    assert counted(looks) is None
+
+
 def test_a_stage_that_cannot_tell_what_it_knows_leaves_the_face_as_it_was():
     looks = looks_of(Untellable("untellable"), Counting("sound"))
     look(looks, track(1))
     assert counted(looks) == 1
-    assert looks.guards[1].fault == "untellable: ValueError: odd"
+    assert [guard.fault for guard in looks.guards if guard.fault] == ["untellable: ValueError: odd"]
 
 
 def test_bodies_that_cannot_be_found_cost_no_face():
