@@ -34,6 +34,8 @@ def _see(frame: Frame, chain: Chain, output: Output, tell: Callable[[Observation
     chain.times.clear()
     observation = chain.process(frame, frame.taken_s)
     tally.take(observation, chain.times.total_s)
+    for fault in chain.faults():
+        tally.fault(fault)
     tell(observation)
     if not isinstance(output, Nowhere):
         output.put(drawn(frame.pixels, observation), frame.taken_s)

@@ -19,6 +19,7 @@ from tools.bench.chain import vision_chain
 from tools.bench.detection import detection
 from tools.bench.document import document, write
 from tools.bench.figures import Section, Setting, plain
+from tools.bench.films import films
 from tools.bench.footprint import footprint
 from tools.bench.latency import fob_alone, fob_and_face, vision_dead
 from tools.bench.machine import cores_now, load_average, machine, others_percent
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Setting], Section]] = {
     "face_after_fob": face_after_fob,
     "vision_chain": vision_chain,
     "detection": detection,
+    "films": films,
     "footprint": footprint,
     "recording": recording,
 }
