@@ -33,7 +33,7 @@ DETAIL_PX = 144
 
 
 class ExpressionSettings(Struct, frozen=True, kw_only=True):
-    """Chosen on 1,237 grey web pictures (FER2013) and 149 press portraits (LFW); what each gave is in docs/EVALUATION.md."""
+    """Chosen on 1,237 grey web pictures (FER2013) and 149 press portraits (LFW); docs/EVALUATION.md has what each choice gave."""
 
     side_per_mesh: float = 1.03
     """Side of the square in heights of the mesh; brows to chin and a little more, as both networks were trained."""
@@ -99,7 +99,7 @@ def load_expressions(engine: Engine, manifest: Manifest, deployment: Deployment)
 class Expressions:
     """Both networks. Not thread-safe: buffers are used again by each call.
 
-    A call runs each network six times, 8 ms on one thread of an x86-64 server; a door asks a few times a second.
+    A call runs each network six times, 10 ms on one thread of an x86-64 server; a door asks a few times a second.
     """
 
     def __init__(self, colour: Network, grey: Network, settings: ExpressionSettings | None = None) -> None:
