@@ -59,6 +59,8 @@ def _add_verification(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write the DET curve, .svg or .png")
     parser.add_argument("--all-pairs", action="store_true", help="false match rates over every two pictures of different people, instead "
                         "of the list's pairs (paths .../PERSON/file)")  # fmt: skip
+    parser.add_argument("--groups", type=Path, metavar="CSV", help="path,group: errors are told for each group as well (or columns group_a,"
+                        "group_b of the list)")  # fmt: skip
     parser.add_argument("--folds", type=_folds, default=10, metavar="N", help="folds of the accuracy (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the bootstrap (default: %(default)s)")
     parser.add_argument("--name", help="what the list is, in words; goes into figure and manifest")
@@ -92,7 +94,7 @@ def verification(args: argparse.Namespace) -> int:
     import numpy as np
 
     from agent.evaluation import canvas, det
-    from agent.evaluation.lists import pictures_of, read_pairs
+    from agent.evaluation.lists import pictures_of, read_groups, read_labelled_pairs
     from agent.evaluation.operating_points import points_of, write_points
     from agent.evaluation.still import Still
     from agent.evaluation.verification import evaluate
@@ -100,12 +102,16 @@ def verification(args: argparse.Namespace) -> int:
 
     if args.plot:
         canvas.require_plot_name(args.plot)
-    pairs = read_pairs(args.list)
+    pairs, groups = read_labelled_pairs(args.list)
+    if args.groups and groups:
+        raise ConfigError("--groups and the columns group_a,group_b of the list: allowed is one of them")
+    groups = read_groups(args.groups) if args.groups else groups
     setup = _setup(args)
     gathered = _gather(pictures_of(pairs), args, Still(setup.stages), setup.chain)
     points = setup.manifest.model(EMBEDDER).operating_points
     report, scored = evaluate(pairs, gathered, setup.provenance, points, all_pairs=args.all_pairs, folds=args.folds,
-                              random=np.random.default_rng(args.seed))  # fmt: skip
+                              random=np.random.default_rng(args.seed),
+                              groups=groups)  # fmt: skip
     if args.plot:
         title = args.name or args.list.name
         canvas.write(args.plot, det.SIZE, det.figure(report, (scored.genuine, scored.impostor), title), f"DET curve, {title}")

@@ -12,6 +12,8 @@ from agent.core.messages import EXPRESSIONS, Box
 from agent.errors import ConfigError
 
 PAIR_COLUMNS = ("path_a", "path_b", "same")
+GROUPED_COLUMNS = (*PAIR_COLUMNS, "group_a", "group_b")
+GROUP_COLUMNS = ("path", "group")
 SEARCH_COLUMNS = ("path", "person", "use")
 BOX_COLUMNS = ("path", "x", "y", "w", "h")
 LABEL_COLUMNS = ("path", "label")
@@ -49,11 +51,31 @@ class Search(NamedTuple):
 
 def read_pairs(path: Path) -> list[Pair]:
     """`path_a,path_b,same`, same 1 or 0. Raises ListError."""
-    pairs = [_pair(path, line, row) for line, row in _rows(path, PAIR_COLUMNS)]
+    return read_labelled_pairs(path)[0]
+
+
+def read_labelled_pairs(path: Path) -> tuple[list[Pair], dict[str, str]]:
+    """`path_a,path_b,same` and, where the list has them, `group_a,group_b`: the group of each picture, those without one left out.
+
+    Raises ListError, also for a picture that is said to be of two groups.
+    """
+    pairs, groups = [], dict[str, str]()
+    for line, row in _rows(path, PAIR_COLUMNS, GROUPED_COLUMNS):
+        pairs.append(_pair(path, line, row))
+        for picture, group in zip(row[:2], row[3:], strict=False):
+            _group(path, line, groups, picture, group)
     for same, words in ((True, "of one person (same = 1)"), (False, "of two people (same = 0)")):
         if not any(pair.same is same for pair in pairs):
             raise ListError(f"{path}: holds no pair {words}; both kinds are needed to measure anything")
-    return pairs
+    return pairs, groups
+
+
+def read_groups(path: Path) -> dict[str, str]:
+    """`path,group`: the group of each picture. Raises ListError."""
+    groups: dict[str, str] = {}
+    for line, row in _rows(path, GROUP_COLUMNS):
+        _group(path, line, groups, _path(path, line, row, 0, GROUP_COLUMNS), row[1])
+    return groups
 
 
 def read_searches(path: Path) -> list[Search]:
@@ -112,6 +134,13 @@ def _agrees(pair: Pair) -> bool:
     return bool(a and b) and (a == b) is pair.same
 
 
+def _group(path: Path, line: int, groups: dict[str, str], picture: str, group: str) -> None:
+    if group and groups.setdefault(picture, group) != group:
+        raise ListError(
+            f"{path}, line {line}: {picture} is of group {group!r} here and of {groups[picture]!r} before; allowed is one group"
+        )
+
+
 def _pair(path: Path, line: int, row: list[str]) -> Pair:
     if row[2] not in {"0", "1"}:
         raise ListError(f"{path}, line {line}: same is {row[2]!r}; allowed are 1 (one person) and 0 (two people)")
@@ -150,17 +179,21 @@ def _path(path: Path, line: int, row: list[str], column: int, columns: Sequence[
     return row[column]
 
 
-def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """The lines below the heading with their numbers, as many fields as there are columns, spaces about them removed."""
+def _rows(path: Path, columns: Sequence[str], more: Sequence[str] = ()) -> Iterator[tuple[int, list[str]]]:
+    """The lines below the heading with their numbers, as many fields as there are columns, spaces about them removed.
+
+    `more`: another heading that is allowed.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
             heading = [field.strip() for field in next(reader, [])]
-            if heading != list(columns):
-                raise ListError(f"{path}, line 1: the heading is {','.join(heading)!r}; needed is {','.join(columns)!r}")
+            if heading not in (list(columns), list(more or columns)):
+                either = f" or {','.join(more)!r}" if more else ""
+                raise ListError(f"{path}, line 1: the heading is {','.join(heading)!r}; needed is {','.join(columns)!r}{either}")
             for row in reader:
                 if row:
-                    yield reader.line_num, _fields(path, reader.line_num, row, columns)
+                    yield reader.line_num, _fields(path, reader.line_num, row, heading)
     except OSError as cause:
         raise ListError(f"{path}: cannot be read ({cause.strerror})") from cause
     except UnicodeDecodeError as cause:

@@ -46,12 +46,26 @@ class AllPairs(NamedTuple):
         return np.asarray(((draws @ self.pictures) ** 2 - (draws**2) @ (self.pictures**2)) / 2, np.float64)
 
 
+class AcrossPairs(NamedTuple):
+    """Every pair of a picture of one kind with one of another, of different people: the pictures of each person, by kind."""
+
+    one: NDArray[np.float64]
+    other: NDArray[np.float64]
+
+    def weighed(self, draws: Draws) -> Draws:
+        """(all of one kind) x (all of the other) less what each person has with themselves."""
+        return np.asarray((draws @ self.one) * (draws @ self.other) - (draws**2) @ (self.one * self.other), np.float64)
+
+
+Trials = Comparisons | AllPairs | AcrossPairs
+
+
 def draw(people: int, random: np.random.Generator, draws: int = DRAWS) -> Draws:
     """How often each person is drawn, draws x people."""
     return random.multinomial(people, np.full(people, 1 / people), size=draws).astype(np.float64)
 
 
-def interval(errors: Comparisons, trials: Comparisons | AllPairs, draws: Draws) -> tuple[float, float]:
+def interval(errors: Comparisons, trials: Trials, draws: Draws) -> tuple[float, float]:
     """The middle 95 % of an error rate over draws of people; draws that hold no comparison are left out."""
     total = trials.weighed(draws)
     held = total > 0

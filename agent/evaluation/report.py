@@ -61,6 +61,37 @@ class Stated(Struct, frozen=True, kw_only=True):
     fnmr: Rate
 
 
+class OfGroup(Struct, frozen=True, kw_only=True):
+    """Errors within a group of people. A rate is null where there are too few comparisons for it, and `why_not` says so."""
+
+    group: str
+    pictures: int
+    people: int | None
+    fmr: Rate | None
+    """Of two people of this group."""
+    fnmr: Rate | None
+    """Of one person, both pictures labelled so."""
+    why_not: tuple[str, ...]
+
+
+class BetweenGroups(Struct, frozen=True, kw_only=True):
+    """False matches of people of two groups."""
+
+    groups: tuple[str, str]
+    fmr: Rate | None
+    why_not: tuple[str, ...]
+
+
+class ByGroup(Struct, frozen=True, kw_only=True):
+    """The errors of each group at one of the manifest's thresholds."""
+
+    stated_fmr: float
+    threshold: float
+    groups: tuple[OfGroup, ...]
+    between: tuple[BetweenGroups, ...]
+    unlabelled_pictures: int
+
+
 class Verification(Struct, frozen=True, kw_only=True):
     """One to one."""
 
@@ -95,6 +126,8 @@ class Verification(Struct, frozen=True, kw_only=True):
     equal_error_threshold: float
     at_fmr: tuple[AtFmr, ...]
     stated: tuple[Stated, ...]
+    by_group: tuple[ByGroup, ...] | None
+    """Null when the list names no groups of people."""
     cannot_say: tuple[str, ...]
     """What this list cannot prove."""
     provenance: Provenance

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.evaluation import metrics
+from agent.evaluation.groups import Labelled
 from agent.evaluation.lists import ListError, Pair, people_named, person_of, pictures_of
-from agent.evaluation.people import LEAST_PEOPLE, AllPairs, Comparisons, Draws, draw, interval
+from agent.evaluation.people import LEAST_PEOPLE, AllPairs, Comparisons, Draws, draw
 from agent.evaluation.pictures import Gathered
-from agent.evaluation.report import AtFmr, Interval, Provenance, Rate, Stated, Verification, rounded
+from agent.evaluation.rates import rate_of
+from agent.evaluation.report import AtFmr, Provenance, Rate, Stated, Verification, rounded
 from agent.evaluation.still import Look
 from agent.vision.own_camera import BINS, shape_of
 from models_tflite.manifest import OperatingPoint
 
 TARGETS = (1e-2, 1e-3, 1e-4)
-PEOPLE_BOOTSTRAP, WILSON = "bootstrap over people", "Wilson, pairs taken for independent"
-
 _AT_ONCE = 2048
 """Rows of the matrix of all scores that are in memory at once."""
 
@@ -69,8 +69,12 @@ def score(pairs: Sequence[Pair], looks: Mapping[str, Look], *, all_pairs: bool) 
 
 
 def evaluate(pairs: Sequence[Pair], gathered: Gathered[Look], provenance: Provenance, points: Sequence[OperatingPoint], *,
-             all_pairs: bool, folds: int, random: np.random.Generator) -> tuple[Verification, Scored]:  # fmt: skip
-    """The figures, and the scores for whoever draws the curve. Raises ListError when the list is too short for the folds."""
+             all_pairs: bool, folds: int, random: np.random.Generator,
+             groups: Mapping[str, str] | None = None) -> tuple[Verification, Scored]:  # fmt: skip
+    """The figures, and the scores for whoever draws the curve. `groups`: of each picture that is labelled.
+
+    Raises ListError when the list is too short for the folds.
+    """
     readable = [pair for pair in pairs if pair.a in gathered.looks and pair.b in gathered.looks]
     least = min(sum(pair.same for pair in readable), sum(not pair.same for pair in readable))
     if least < folds:
@@ -80,6 +84,7 @@ def evaluate(pairs: Sequence[Pair], gathered: Gathered[Look], provenance: Proven
     fitted = metrics.accuracy_by_folds(scored.genuine, scored.listed_impostor, folds)
     crossing = metrics.equal_error(scored.genuine, scored.impostor)
     at_fmr = tuple(judge.at_fmr(target) for target in TARGETS)
+    labelled = Labelled(readable, gathered.looks, groups, judge.draws, all_pairs=all_pairs) if groups else None
     report = Verification(
         pairs=len(readable), genuine_pairs=len(scored.genuine), impostor_pairs=len(scored.impostor),
         impostors="all pairs of pictures of different people" if all_pairs else "the list's pairs of different people",
@@ -94,7 +99,8 @@ def evaluate(pairs: Sequence[Pair], gathered: Gathered[Look], provenance: Proven
         area_under_curve=rounded(metrics.area_under_curve(scored.genuine, scored.impostor)),
         equal_error_rate=rounded(crossing.rate), equal_error_threshold=rounded(crossing.threshold),
         at_fmr=at_fmr, stated=tuple(judge.stated(point) for point in points),
-        cannot_say=_cannot_say(at_fmr, scored), provenance=provenance,
+        by_group=tuple(labelled.at(point) for point in points) if labelled else None,
+        cannot_say=_cannot_say(at_fmr, scored, labelled is not None), provenance=provenance,
     )  # fmt: skip
     return report, scored
 
@@ -105,7 +111,7 @@ class Judge:
     def __init__(self, scored: Scored, random: np.random.Generator) -> None:
         self._scored = scored
         many = scored.people is not None and scored.people >= LEAST_PEOPLE
-        self._draws: Draws | None = draw(scored.people or 0, random) if many else None
+        self.draws: Draws | None = draw(scored.people or 0, random) if many else None
 
     def at_fmr(self, target: float) -> AtFmr:
         """The threshold for a false match rate and what it costs, or why this list cannot say."""
@@ -134,19 +140,7 @@ class Judge:
         return self._rate(wrong, _those(self._scored.genuine_people, wrong), self._scored.genuine_people)
 
     def _rate(self, wrong: NDArray[np.bool_], errors: Comparisons | None, trials: Comparisons | AllPairs | None) -> Rate:
-        count = int(np.count_nonzero(wrong))
-        # Without a single error every draw would say zero, which is surer than any list can be.
-        if self._draws is None or errors is None or trials is None or count in {0, len(wrong)}:
-            found, method = metrics.wilson(count, len(wrong)), WILSON
-        else:
-            found, method = interval(errors, trials, self._draws), PEOPLE_BOOTSTRAP
-        return Rate(
-            rate=rounded(count / len(wrong)),
-            errors=count,
-            comparisons=len(wrong),
-            interval_95=_both_rounded(found),
-            method=method,
-        )
+        return rate_of(int(np.count_nonzero(wrong)), len(wrong), errors, trials, self.draws)
 
 
 def matching_people(scored: Scored, threshold: float) -> Comparisons:
@@ -212,11 +206,7 @@ def _those(people: Comparisons | None, wrong: NDArray[np.bool_]) -> Comparisons 
     return None if people is None else Comparisons(people.a[wrong], people.b[wrong])
 
 
-def _both_rounded(found: tuple[float, float]) -> Interval:
-    return rounded(found[0]), rounded(found[1])
-
-
-def _cannot_say(at_fmr: Sequence[AtFmr], scored: Scored) -> tuple[str, ...]:
+def _cannot_say(at_fmr: Sequence[AtFmr], scored: Scored, labelled: bool) -> tuple[str, ...]:
     words = [f"FMR {point.target_fmr:g}: {point.why_not}" for point in at_fmr if point.why_not]
     words.append("thresholds in at_fmr are fitted on this list; on other people they are a little worse")
     if scored.people is None:
@@ -224,5 +214,6 @@ def _cannot_say(at_fmr: Sequence[AtFmr], scored: Scored) -> tuple[str, ...]:
             "the paths do not name the people, so intervals take pairs for independent and are too narrow where people recur"
         )
     words.append("the rates are those of these pictures: another camera and another light have other ones")
-    words.append("the list names no groups of people, so nothing is said of differences between them")
+    if not labelled:
+        words.append("the list names no groups of people, so nothing is said of differences between them")
     return tuple(words)

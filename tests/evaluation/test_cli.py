@@ -101,6 +101,23 @@ def test_detection_finds_the_faces_and_nothing_on_the_wall(root, tmp_path, capsy
     assert (report["faces"], report["recall"], report["precision"]) == (2, 1.0, 1.0)
 
 
+def test_groups_come_from_a_file_or_from_the_list_and_not_from_both(root, pairs, tmp_path, capsys):
+    groups = tmp_path / "groups.csv"
+    groups.write_text("path,group\nastronaut/0.png,one\nastronaut/1.png,one\npresident/0.png,other\n")
+    words = ("eval", "verification", "--root", root, "--folds", 3, "--groups", groups)
+    assert run(*words, "--list", pairs) == 0
+    found = json.loads(capsys.readouterr().out)["by_group"][0]
+    assert ([each["group"] for each in found["groups"]], found["unlabelled_pictures"]) == (["one", "other"], 3)
+    assert [each["fmr"] for each in found["groups"]] == [None, None]  # far too few, and it says so
+    assert all(len(each["why_not"]) == 2 for each in found["groups"])
+
+    heading, *lines = pairs.read_text().splitlines()
+    pairs.write_text("\n".join([heading + ",group_a,group_b", *(line + ",one,other" for line in lines if line.endswith("0")),
+                                 *(line + ",," for line in lines if line.endswith("1"))]))  # fmt: skip
+    assert run(*words, "--list", pairs) == 2
+    assert "allowed is one of them" in capsys.readouterr().err
+
+
 def test_points_are_not_written_on_the_strength_of_six_pairs(root, pairs, tmp_path, capsys):
     folder = tmp_path / "models"
     folder.mkdir()
@@ -132,6 +149,7 @@ def test_points_are_not_written_on_the_strength_of_six_pairs(root, pairs, tmp_pa
     [
         (("--plot", "det.pdf"), ".svg or .png"),
         (("--plot", "absent/det.svg"), "absent is not there"),
+        (("--groups", "absent.csv"), "absent.csv: cannot be read"),
         (("--folds", "1"), "at least 2"),
         (("--threads", "0"), "at least 1"),
         (("--list", "absent.csv"), "absent.csv: cannot be read"),

@@ -9,8 +9,9 @@ import pytest
 from agent.errors import Refused
 from agent.evaluation.lists import ListError, Pair, person_of
 from agent.evaluation.operating_points import manifest_text, points_of, with_points, write_points
+from agent.evaluation.rates import PEOPLE_BOOTSTRAP, WILSON
 from agent.evaluation.still import Look
-from agent.evaluation.verification import PEOPLE_BOOTSTRAP, WILSON, evaluate
+from agent.evaluation.verification import evaluate
 from models_tflite.manifest import EMBEDDER, HERE, Manifest, OperatingPoint, load_manifest
 from tests.evaluation.looks import PROVENANCE, crowd, gathered, look
 
