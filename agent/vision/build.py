@@ -13,7 +13,8 @@ from agent.vision.embed import Embedder
 from agent.vision.engine import Engine
 from agent.vision.enrol import Enroller, EnrolSettings
 from agent.vision.expression import Expressions, load_expressions
-from agent.vision.face_stages import ExpressionStage
+from agent.vision.face_stages import AttentionStage, ExpressionStage
+from agent.vision.iris import Gazer
 from agent.vision.landmarks import Landmarks
 from agent.vision.looks import FaceStage, Looks
 from agent.vision.person_track import BodyStage
@@ -22,7 +23,7 @@ from agent.vision.track import TrackSettings
 from models_tflite.manifest import Manifest
 
 DETECTOR, LANDMARKS, EMBEDDER = "face_detector", "face_landmarks", "face_embedder"
-PERSONS = "person_pose"
+IRIS, PERSONS = "face_iris", "person_pose"
 
 
 def build_detector(engine: Engine, manifest: Manifest) -> Detector:
@@ -49,6 +50,7 @@ class Networks(NamedTuple):
     """Everything that is opened once for a camera. What a configuration leaves out is None, and its files stay closed."""
 
     stages: Stages
+    gazer: Gazer | None
     persons: Persons | None
     expressions: Expressions | None
 
@@ -58,6 +60,7 @@ def open_networks(engine: Engine, manifest: Manifest, config: Config) -> Network
     wanted = config.vision.stages
     return Networks(
         stages=build_stages(engine, manifest),
+        gazer=Gazer(engine.load(manifest.model(IRIS))) if "attention" in wanted else None,
         persons=Persons(engine.load(manifest.model(PERSONS))) if "persons" in wanted else None,
         expressions=load_expressions(engine, manifest, config.deployment),
     )
@@ -81,6 +84,8 @@ def build_chain_maker(engine: Engine, manifest: Manifest, config: Config) -> Cal
 def build_looks(networks: Networks) -> Looks:
     """The optional stages with their memories empty, in the order in which they look."""
     faces: list[FaceStage] = []
+    if networks.gazer is not None:
+        faces.append(AttentionStage(networks.gazer))
     if networks.expressions is not None:
         faces.append(ExpressionStage(networks.expressions))
     return Looks(networks.stages.landmarks, faces, None if networks.persons is None else BodyStage(networks.persons))
