@@ -42,7 +42,8 @@ def _draw_face(picture: Pixels, face: FaceSeen, request: EvidenceRequest, colour
     x, y, width, height = (round(value) for value in face.box_px)
     thick = round((3 if chosen else 1) * scale)
     cv2.rectangle(picture, (x, y), (x + width, y + height), line, max(1, thick), cv2.LINE_AA)
-    words = f"track {face.track}  q {face.quality:.2f}  {width} px"
+    alive = f"  {face.liveness.verdict}" if face.liveness is not None else ""
+    words = f"track {face.track}  q {face.quality:.2f}  {width} px{alive}"
     label(picture, words, (x, y + height + round(16 * scale)), 0.45 * scale, line)
 
 
