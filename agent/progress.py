@@ -10,7 +10,7 @@ REDRAW_S = 0.2
 
 
 class Progress:
-    """`clock` gives seconds of a monotonic clock."""
+    """`clock` gives seconds of a monotonic clock. A `total` of 0 means that nobody knows."""
 
     def __init__(self, total: int, what: str, stream: TextIO, clock: Callable[[], float]) -> None:
         self._total, self._what, self._stream, self._clock = total, what, stream, clock
@@ -30,7 +30,9 @@ class Progress:
 
     def line(self, now_s: float) -> str:
         """The bar as text. A total is a promise, and a film's header may break it."""
-        full = min(BAR, BAR * self._done // max(1, self._total))
+        if not self._total:
+            return f"{self._done} {self._what}"
+        full = min(BAR, BAR * self._done // self._total)
         return f"[{'#' * full}{'.' * (BAR - full)}] {self._done}/{self._total} {self._what}{self._left(now_s)}"
 
     def note(self, text: str) -> None:

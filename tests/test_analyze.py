@@ -130,6 +130,15 @@ def test_a_film_that_ends_early_is_summed_up_and_the_status_tells_of_it(tmp_path
     assert "cut off" in error["error"]
 
 
+def test_a_film_that_is_broken_off_leaves_no_half_film(owner, tmp_path, monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agent.analysis.films.Teller._hear", interrupted)
+    assert run(owner, "--out", tmp_path / "seen.mp4") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -49,15 +49,7 @@ def _one(path: Path, name: str, setup: Setup, out: Path | None, teller: Teller) 
     """Whether a film was whole."""
     try:
         with Film(path, setup.frames_per_s) as film:
-            rate = min(setup.frames_per_s, film.info.frames_per_s or setup.frames_per_s)
-            output = output_for(out, name, rate)
-            hear = teller.begin(path, film.expected)
-            try:
-                summary = analyse(film, setup.new_chain(), output, hear, setup.config.deployment.profile)
-            finally:
-                teller.end()
-                output.close()
-            teller.sum_up(summary)
+            teller.sum_up(_seen(film, name, setup, out, teller))
             lacking = film.lacking()
     except FilmError as error:
         teller.complain(path, str(error))
@@ -65,6 +57,21 @@ def _one(path: Path, name: str, setup: Setup, out: Path | None, teller: Teller) 
     if lacking:
         teller.complain(path, lacking)
     return not lacking
+
+
+def _seen(film: Film, name: str, setup: Setup, out: Path | None, teller: Teller) -> Summary:
+    """The summary of a film whose frames have been told and drawn."""
+    rate = min(setup.frames_per_s, film.info.frames_per_s or setup.frames_per_s)
+    output = output_for(out, name, rate)
+    try:
+        summary = analyse(film, setup.new_chain(), output, teller.begin(film), setup.config.deployment.profile)
+    except BaseException:
+        output.discard()
+        raise
+    finally:
+        teller.end()
+    output.close()
+    return summary
 
 
 def _setup(args: argparse.Namespace) -> Setup:
@@ -102,10 +109,10 @@ class Teller:
         self._film = ""
         self._progress: Progress | None = None
 
-    def begin(self, film: Path, expected: int) -> Callable[[Observation], None]:
-        """What is told each observation of a film of so many frames (0: unknown)."""
-        self._film = str(film)
-        self._progress = Progress(expected, f"frames of {film.name}", self._err, time.monotonic)
+    def begin(self, film: Film) -> Callable[[Observation], None]:
+        """What is told each observation of a film."""
+        self._film = str(film.path)
+        self._progress = Progress(film.expected, f"frames of {film.path.name}", self._err, time.monotonic)
         return self._hear
 
     def end(self) -> None:

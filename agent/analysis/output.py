@@ -25,7 +25,13 @@ class Output(Protocol):
         """Frames come in order; raises FilmError when they cannot be written."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """The film is over; raises FilmError when what was put did not come onto the disk."""
+        ...
+
+    def discard(self) -> None:
+        """The film was broken off: half of a film is none. Pictures that are there stay."""
+        ...
 
 
 class Nowhere:
@@ -35,6 +41,9 @@ class Nowhere:
         pass
 
     def close(self) -> None:
+        pass
+
+    def discard(self) -> None:
         pass
 
 
@@ -60,6 +69,9 @@ class Pictures:
     def close(self) -> None:
         pass
 
+    def discard(self) -> None:
+        pass
+
 
 class FilmFile:
     """A film at a constant rate, whatever the times of its frames. It has its name once it is whole, and another before."""
@@ -79,14 +91,29 @@ class FilmFile:
             self._written += 1
 
     def close(self) -> None:
-        """Raises FilmError when the film did not come onto the disk."""
         if self._writer is None:
             return
         self._writer.release()
+        if not self._is_whole():
+            self._part.unlink(missing_ok=True)
+            raise FilmError(f"{self._path}: could not be written to its end: is the disk full?")
         try:
             self._part.replace(self._path)
         except OSError as error:
             raise FilmError(f"{self._path}: cannot be written: {error.strerror}") from error
+
+    def discard(self) -> None:
+        if self._writer is not None:
+            self._writer.release()
+        self._part.unlink(missing_ok=True)
+
+    def _is_whole(self) -> bool:
+        """OpenCV says nothing of a disk that is full; an index that was not written, or counts fewer frames, does."""
+        written = cv2.VideoCapture(str(self._part), cv2.CAP_FFMPEG)
+        try:
+            return written.isOpened() and round(written.get(cv2.CAP_PROP_FRAME_COUNT)) >= self._written - 1
+        finally:
+            written.release()
 
     def _open(self, pixels: Pixels) -> cv2.VideoWriter:
         # Codecs halve the colours' resolution: an odd last row or column is doubled.

@@ -49,6 +49,26 @@ def test_a_film_without_a_frame_is_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_half_a_film_leaves_nothing_behind(tmp_path):
+    output = FilmFile(tmp_path / "a.mp4", 10)
+    output.put(numbered(1)[0], 0.0)
+    output.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_that_the_disk_did_not_take_is_no_film(tmp_path):
+    output = FilmFile(tmp_path / "a.mp4", 10)
+    for n, pixels in enumerate(numbered(12)):
+        output.put(pixels, n / 10)
+    assert output._writer is not None
+    output._writer.release()
+    [part] = tmp_path.iterdir()
+    part.write_bytes(part.read_bytes()[:600])  # as a full disk leaves it
+    with pytest.raises(FilmError, match="disk full"):
+        output.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_pictures_are_numbered(tmp_path):
     output = Pictures(tmp_path / "new" / "folder", "film")
     for n, pixels in enumerate(numbered(3)):
