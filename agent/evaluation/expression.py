@@ -25,7 +25,7 @@ from agent.evaluation.pictures import Gathered
 from agent.evaluation.report import Interval, Provenance, rounded
 from agent.evaluation.still import subject
 from agent.vision.chain import Stages
-from agent.vision.expression import COLOUR, GREY, Expressions, Square, whole
+from agent.vision.expression import COLOUR, GREYS, Expressions, Square, whole
 from agent.vision.still import StillFaces, reduced
 from hw.interfaces import Pixels
 from models_tflite.manifest import Manifest
@@ -163,7 +163,7 @@ class Reader:
 
 def with_networks(provenance: Provenance, manifest: Manifest, chain: str) -> tuple[Provenance, str]:
     """What was measured with, the expression networks and this module's own text added."""
-    used = {role: manifest.model(role).sha256 for role in (COLOUR, GREY)}
+    used = {role: manifest.model(role).sha256 for role in (COLOUR, *GREYS)}
     digest = hashlib.sha256("".join([chain, *used.values(), Path(__file__).read_text("utf-8")]).encode())
     models = provenance.models | {role: sha256[:12] for role, sha256 in used.items()}
     return msgspec.structs.replace(provenance, models=models), digest.hexdigest()[:16]

@@ -1,8 +1,9 @@
 """What a face shows, as calibrated probabilities of seven expressions: never what a person feels, and never where the law forbids it.
 
-Two small networks look at the same square. `face_expression` is right about photographs, `face_expression_grey` about what it was trained
-with, small grey pictures from the web; each fails where the other is good, so how much each counts follows from what can be measured of
-the picture: whether it is grey, and whether it is small or enlarged from a small one. docs/EVALUATION.md has the tries.
+Three small networks look at the same square. `face_expression` is right about photographs, `face_expression_grey` and `face_expression_mini`
+about what they were trained with, small grey pictures from the web; each fails where the others are good, so how much they count
+follows from what can be measured of the picture: whether it is grey, and whether it is small or enlarged from a small one.
+docs/EVALUATION.md has the tries.
 
 Nothing here is loaded in the profile `workplace-eu` (EU AI Act, Art. 5(1)(f)): `load_expressions` opens no file there.
 """
@@ -26,7 +27,7 @@ from agent.vision.pixels import input_buffer, into_input
 from hw.interfaces import Pixels
 from models_tflite.manifest import Manifest
 
-COLOUR, GREY = "face_expression", "face_expression_grey"
+COLOUR, GREYS = "face_expression", ("face_expression_grey", "face_expression_mini")
 
 DETAIL_PX = 144
 """Detail is what a cut of this side loses when it is brought to 72 px and back: more than a picture enlarged from 48 px can hold."""
@@ -36,7 +37,7 @@ class ExpressionSettings(Struct, frozen=True, kw_only=True):
     """Chosen on 1,237 grey web pictures (FER2013) and 149 press portraits (LFW); docs/EVALUATION.md has what each choice gave."""
 
     side_per_mesh: float = 1.03
-    """Side of the square in heights of the mesh; brows to chin and a little more, as both networks were trained."""
+    """Side of the square in heights of the mesh; brows to chin and a little more, as the networks were trained."""
     up_per_mesh: float = 0.05
     """How far above the mesh's middle the square's lies: the mesh ends at the hair, the training pictures do not."""
     sides: tuple[float, ...] = (0.9, 1.0, 1.1)
@@ -45,8 +46,8 @@ class ExpressionSettings(Struct, frozen=True, kw_only=True):
     """`face_expression` is far too sure of itself: 90 % on pictures of which it had 75 % right."""
     grey_temperature: float = 1.0
     share_of_colour: float = 0.9
-    """How much `face_expression` counts in a photograph."""
-    share_in_coarse_grey: float = 0.46
+    """How much `face_expression` counts in a photograph; the others share the rest equally."""
+    share_in_coarse_grey: float = 0.4
     """And in a small grey picture."""
     grey_below: tuple[float, float] = (6.0, 14.0)
     """Mean difference of a pixel's strongest and weakest colour, 0..255: grey up to the first, coloured from the second on."""
@@ -97,21 +98,21 @@ def load_expressions(engine: Engine, manifest: Manifest, deployment: Deployment)
 
 
 class Expressions:
-    """Both networks. Not thread-safe: buffers are used again by each call.
+    """All three networks. Not thread-safe: buffers are used again by each call.
 
-    A call runs each network six times, 10 ms on one thread of an x86-64 server; a door asks a few times a second.
+    A call runs each network six times, 12 ms on one thread of an x86-64 server; a door asks a few times a second.
     """
 
-    def __init__(self, colour: Network, grey: Network, settings: ExpressionSettings | None = None) -> None:
+    def __init__(self, colour: Network, greys: Sequence[Network], settings: ExpressionSettings | None = None) -> None:
         """Raises ModelError when a network does not say the seven expressions."""
         self.settings = settings or ExpressionSettings()
-        self._colour, self._grey = _Looker(colour), _Looker(grey)
+        self._colour, self._greys = _Looker(colour), [_Looker(grey) for grey in greys]
         self._probe: Pixels = np.zeros((DETAIL_PX, DETAIL_PX, 3), np.uint8)
 
     @classmethod
     def load(cls, engine: Engine, manifest: Manifest) -> Expressions:
         """The shipped networks, whatever the deployment: for measuring lists of pictures. A door goes through `load_expressions`."""
-        return cls(engine.load(manifest.model(COLOUR)), engine.load(manifest.model(GREY)))
+        return cls(engine.load(manifest.model(COLOUR)), [engine.load(manifest.model(role)) for role in GREYS])
 
     def __call__(self, pixels: Pixels, square: Square) -> Reading | None:
         """What the face in the square shows (frame height x width x 3, BGR); None when the square is too small or not in the frame."""
@@ -124,9 +125,12 @@ class Expressions:
         coarse = max(_ramp(square.side, settings.small_below_px), _ramp(detail(probe), settings.coarse_below))
         coarse_grey = coarse * _ramp(chroma(probe), settings.grey_below)
         share = settings.share_of_colour + coarse_grey * (settings.share_in_coarse_grey - settings.share_of_colour)
-        colour = softmax(self._colour(pixels, square, settings.sides) / np.float32(settings.colour_temperature))
-        grey = softmax(self._grey(pixels, square, settings.sides) / np.float32(settings.grey_temperature))
-        return Reading(np.asarray(share * colour + (1 - share) * grey, np.float32), share)
+        colour = self._probabilities(self._colour, pixels, square, settings.colour_temperature)
+        greys = [self._probabilities(grey, pixels, square, settings.grey_temperature) for grey in self._greys]
+        return Reading(np.asarray(share * colour + (1 - share) * np.mean(greys, axis=0), np.float32), share)
+
+    def _probabilities(self, looker: _Looker, pixels: Pixels, square: Square, temperature: float) -> Floats:
+        return softmax(looker(pixels, square, self.settings.sides) / np.float32(temperature))
 
     def square(self, mesh_points: Floats) -> Square:
         """The square around a mesh (468 x 3 or x 2, pixels of the frame). It is not turned: turning it won nothing, and aligning it lost."""

