@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from agent.vision.chain import Stages
+from agent.vision.faces import Face
 from agent.vision.quality import QualitySettings, completed, measure, rated
 from agent.vision.refusal import ADVICE, Reason, Signs, cause, cause_of_nothing, eye_brightness
 from agent.vision.schedule import ScheduleSettings
@@ -53,12 +54,17 @@ class Enroller:
         faces = sorted(self._still.faces(picture), key=lambda face: -face.box_px[2])
         if not faces:
             return _refuse(self._why_nobody(picture))
-        if len(faces) > 1 and faces[1].box_px[2] >= SECOND_FACE_SHARE * faces[0].box_px[2]:
+        if any(self._could_be_meant(picture, other, faces[0]) for other in faces[1:]):
             return _refuse("several_faces")
         if faces[0].box_px[2] < self._settings.least_face_px:
             return _refuse("too_small")
         portrait = self._still.portrait(picture, faces[0])
         return _refuse("covered") if portrait is None else self._template(portrait)
+
+    def _could_be_meant(self, picture: Pixels, other: Face, widest: Face) -> bool:
+        """Whether somebody else is as near; what the mesh sees no face in (half a head, a pattern) is nobody."""
+        near = other.box_px[2] >= SECOND_FACE_SHARE * widest.box_px[2]
+        return near and self._still.portrait(picture, other) is not None
 
     def _why_nobody(self, picture: Pixels) -> Reason:
         """A picture in which nobody can be found is often one that nobody could be found in, or its people are far away."""
