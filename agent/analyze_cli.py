@@ -22,7 +22,9 @@ def add_parser(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "analyze", help="what a door would have seen in films", description=ABOUT
     )
-    parser.add_argument("films", nargs="+", type=Path, metavar="VIDEO", help="films of any kind that FFMPEG knows")
+    parser.add_argument("films", nargs="+", metavar="VIDEO", help="films of any kind that FFMPEG knows; or a camera until Ctrl-C: a number, "
+                        "/dev/video…, rtsp:… or picamera2")  # fmt: skip
+    parser.add_argument("--seconds", type=_seconds, metavar="N", help="look at a camera for so long")
     parser.add_argument("--json", action="store_true", help="JSON lines on standard output: one `observation` for each frame that "
                         "was looked at, and for each film one `summary`, or one `error`")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="PATH", help="write what was seen into the pictures: a film (annotated.mp4; .webm for "
@@ -52,19 +54,27 @@ def _analyze(args: argparse.Namespace) -> int:
     if args.out is not None and is_film_name(args.out):
         if len(args.films) > 1:
             raise ConfigError(f"--out {args.out}: {len(args.films)} films do not fit into one; name a folder for their pictures")
-        if args.out.exists() and args.films[0].exists() and args.out.samefile(args.films[0]):
+        if args.out.exists() and Path(args.films[0]).exists() and args.out.samefile(args.films[0]):
             raise ConfigError(f"--out {args.out}: that is the film itself")
     return analyse_films(args, sys.stdout, sys.stderr)
 
 
 def _rate(text: str) -> float:
+    return _number(text, 0.1, 240)
+
+
+def _seconds(text: str) -> float:
+    return _number(text, 0.1, 86400)
+
+
+def _number(text: str, least: float, most: float) -> float:
     try:
-        rate = float(text)
+        number = float(text)
     except ValueError:
-        rate = 0.0
-    if not 0.1 <= rate <= 240:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0.1 to 240")
-    return rate
+        number = -1.0
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {least:g} to {most:g}")
+    return number
 
 
 def _threads(text: str) -> int:

@@ -18,7 +18,7 @@ COMMANDS = {
     "vision": ("agent.programs_cli", "the vision program: camera, models, tracks"),
     "central": ("central.cli", "the site's server: historian, keys, commands"),
     "demo": ("demo.cli", "people walk up to a simulated door; see and read what it decides"),
-    "analyze": ("agent.analyze_cli", "what a door would have seen in films"),
+    "analyze": ("agent.analyze_cli", "what a door would have seen in films, or sees now"),
     "decode": ("agent.decode_cli", "what a reader's bits mean"),
     "eval": ("agent.evaluation.cli", "measure the networks on lists of pictures: verification, identification, detection"),
     "calibrate": ("agent.calibrate_cli", "the threshold for the door's own camera, from the faces that passed"),

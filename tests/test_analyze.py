@@ -170,6 +170,22 @@ def test_a_doors_own_configuration_sets_rate_and_profile(owner, tmp_path, capsys
     assert (summary["frames"], summary["profile"]) == (10, "standard")
 
 
+def test_a_camera_that_is_not_there_is_an_error_like_a_broken_film(still, capsys):
+    assert run("/dev/video99", still, "--json") == 1
+    lines = lines_of(capsys)
+    assert (lines[0]["type"], lines[0]["film"]) == ("error", "/dev/video99")
+    assert lines[-1]["type"] == "summary"
+
+
+def test_a_camera_is_looked_at_for_as_long_as_was_asked(owner, capsys, monkeypatch):
+    """The film of the owner at its own pace stands for a camera: the driver is the one that reads USB cameras."""
+    monkeypatch.setattr("agent.analysis.films.names_camera", lambda source: True)
+    assert run(f"file:{owner}", "--seconds", "1", "--json") == 0
+    [*seen, summary] = lines_of(capsys)
+    assert 0.5 < seen[-1]["taken_s"] < 1.0
+    assert summary["faces"]
+
+
 def test_on_a_terminal_a_bar_shows_how_far_it_is_and_leaves_a_clean_line(owner):
     """The bar goes to standard error, so that what is piped on stays clean."""
     ours, theirs = pty.openpty()

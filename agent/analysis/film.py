@@ -43,10 +43,12 @@ class Film:
 
     def __init__(self, path: Path, most_per_s: float) -> None:
         """Raises FilmError, which says why, for what is no film, is empty, damaged or sound alone."""
-        self.path = path
+        self.path, self.name = path, str(path)
         self._least_interval_s = 1 / most_per_s
         self._capture = _open(path)
         self.info = _info(self._capture)
+        self.rate = min(most_per_s, self.info.frames_per_s or most_per_s)
+        """Frames a second that it will give, where the header tells the truth."""
         self._grabbed = 0
         self._last_s = -1.0
 

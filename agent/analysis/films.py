@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO, cast
 
@@ -12,17 +17,19 @@ import cv2
 import msgspec
 
 from agent.analysis.film import Film
+from agent.analysis.live import Live, names_camera
 from agent.analysis.output import output_for
-from agent.analysis.run import Profile, analyse
+from agent.analysis.run import Profile, Source, analyse
 from agent.analysis.summary import Summary
 from agent.analysis.words import in_words
 from agent.config import Config, Deployment, Vision, load_config
 from agent.core.messages import Observation
-from agent.errors import FilmError
+from agent.errors import CameraError, FilmError, HardwareError
 from agent.progress import Progress
 from agent.vision.build import build_chain_maker
 from agent.vision.chain import Chain
 from agent.vision.engine import open_engine
+from hw.cameras import open_camera
 from models_tflite.manifest import load_manifest
 
 DONE, FINDING = 0, 1
@@ -40,29 +47,49 @@ def analyse_films(args: argparse.Namespace, out: TextIO, err: TextIO) -> int:
     """0 when every film was whole, 1 when one was not. Raises ConfigError and ModelError before the first film."""
     setup = _setup(args)
     teller = Teller(args.json, args.embeddings, out, err)
-    films: list[Path] = args.films
-    whole = [_one(film, name, setup, args.out, teller) for film, name in zip(films, _names(films), strict=True)]
+    whole = [_one(source, name, setup, args, teller) for source, name in zip(args.films, _names(args.films), strict=True)]
     return DONE if all(whole) else FINDING
 
 
-def _one(path: Path, name: str, setup: Setup, out: Path | None, teller: Teller) -> bool:
+def _one(source: str, name: str, setup: Setup, args: argparse.Namespace, teller: Teller) -> bool:
     """Whether a film was whole."""
     try:
-        with Film(path, setup.frames_per_s) as film:
-            teller.sum_up(_seen(film, name, setup, out, teller))
+        with _opened(source, setup, args.seconds) as film:
+            teller.sum_up(_seen(film, name, setup, args.out, teller))
             lacking = film.lacking()
-    except FilmError as error:
-        teller.complain(path, str(error))
+    except (FilmError, CameraError, HardwareError) as error:
+        teller.complain(source, str(error))
         return False
     if lacking:
-        teller.complain(path, lacking)
+        teller.complain(source, lacking)
     return not lacking
 
 
-def _seen(film: Film, name: str, setup: Setup, out: Path | None, teller: Teller) -> Summary:
+@contextmanager
+def _opened(source: str, setup: Setup, seconds: float | None) -> Iterator[Source]:
+    """A film, or a camera until its time is over or Ctrl-C is pressed."""
+    if not names_camera(source) or Path(source).is_file():
+        with Film(Path(source), setup.frames_per_s) as film:
+            yield film
+        return
+    with closing(open_camera(msgspec.structs.replace(setup.config.vision, camera=source))) as camera, _told_to_stop() as stopped:
+        yield Live(camera, setup.frames_per_s, inf if seconds is None else seconds, stopped)
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed: that is how one stops looking at a camera, and what was seen until then is summed up."""
+    stop = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    try:
+        yield stop.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _seen(film: Source, name: str, setup: Setup, out: Path | None, teller: Teller) -> Summary:
     """The summary of a film whose frames have been told and drawn."""
-    rate = min(setup.frames_per_s, film.info.frames_per_s or setup.frames_per_s)
-    output = output_for(out, name, rate)
+    output = output_for(out, name, film.rate)
     try:
         summary = analyse(film, setup.new_chain(), output, teller.begin(film), setup.config.deployment.profile)
     except BaseException:
@@ -92,12 +119,13 @@ def _config(args: argparse.Namespace) -> Config:
     return Config(site="film", door="film", deployment=deployment, vision=Vision(threads=2))
 
 
-def _names(films: list[Path]) -> list[str]:
+def _names(sources: list[str]) -> list[str]:
     """Beginnings for the names of pictures, each once."""
     names: list[str] = []
-    for film in films:
-        number = sum(name.partition("~")[0] == film.stem for name in names)
-        names.append(f"{film.stem}~{number + 1}" if number else film.stem)
+    for source in sources:
+        stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", Path(source).stem) or "film"
+        number = sum(name.partition("~")[0] == stem for name in names)
+        names.append(f"{stem}~{number + 1}" if number else stem)
     return names
 
 
@@ -109,10 +137,10 @@ class Teller:
         self._film = ""
         self._progress: Progress | None = None
 
-    def begin(self, film: Film) -> Callable[[Observation], None]:
+    def begin(self, film: Source) -> Callable[[Observation], None]:
         """What is told each observation of a film."""
-        self._film = str(film.path)
-        self._progress = Progress(film.expected, f"frames of {film.path.name}", self._err, time.monotonic)
+        self._film = film.name
+        self._progress = Progress(film.expected, f"frames of {Path(film.name).name}", self._err, time.monotonic)
         return self._hear
 
     def end(self) -> None:
@@ -126,10 +154,10 @@ class Teller:
         else:
             print(in_words(summary), file=self._out, flush=True)
 
-    def complain(self, film: Path, text: str) -> None:
+    def complain(self, film: str, text: str) -> None:
         self.end()
         if self._json:
-            self._print({"type": "error", "film": str(film), "error": text})
+            self._print({"type": "error", "film": film, "error": text})
         print(f"doorward analyze: {text}", file=self._err)
 
     def _hear(self, observation: Observation) -> None:
