@@ -9,7 +9,7 @@ from agent.vision.build import build_detector
 from agent.vision.detect import Detector
 from agent.vision.engine import open_engine
 from agent.vision.faces import Face, Region, iou
-from agent.vision.find import FaceFinder, FinderSettings
+from agent.vision.find import FaceFinder, FinderSettings, confirmed
 from agent.vision.schedule import Schedule
 from demo.corridor import draw_corridor
 from demo.view import View
@@ -117,3 +117,37 @@ def test_a_camera_that_changes_its_size_begins_anew(finder):
         pixels, box = canvas_with(portrait("owner"), 100, (160, 120), size)
         assert finder.moving(pixels, 0.0, []) == []
         assert frames_until_found(finder, pixels, box, 20)
+
+
+class Sure:
+    """Confirms whatever it is shown, except one box."""
+
+    def __init__(self, refused=()) -> None:
+        self._refused, self.asked = refused, []
+
+    def confirm(self, pixels, suspect):
+        self.asked.append(suspect.box_px)
+        return None if suspect.box_px in self._refused else suspect
+
+
+def suspect(x, y, size, score=0.8):
+    return Face((float(x), float(y), float(size), float(size)), score, np.zeros((6, 2), np.float32))
+
+
+def test_a_mouth_that_looks_more_like_a_face_than_the_face_does_not_stand_in_its_way():
+    mouth, whole = suspect(130, 160, 40, 0.9), suspect(100, 100, 120, 0.6)
+    assert confirmed(Sure(refused=[mouth.box_px]), None, [], [whole, mouth], 3) == [whole]
+
+
+def test_only_one_of_two_suspects_that_are_the_same_is_looked_at_again_the_better_one():
+    better, worse = suspect(100, 100, 50, 0.9), suspect(104, 100, 50, 0.6)
+    sure = Sure()
+    assert confirmed(sure, None, [], [worse, better], 3) == [better]
+    assert sure.asked == [better.box_px]
+
+
+def test_who_is_found_already_is_no_suspect():
+    sure = Sure()
+    known = suspect(100, 100, 50)
+    assert confirmed(sure, None, [known], [suspect(102, 99, 52, 0.99)], 3) == [known]
+    assert sure.asked == []

@@ -32,7 +32,9 @@ NOISE = np.random.default_rng(0).normal(0, 1, (600, 800, 1)).astype(np.float32)
 def noisy(pixels, chance, level=4.0):
     """A sensor's noise of so many levels: another piece of one field for each frame."""
     row, column = chance.integers(0, 100, 2)
-    return np.clip(pixels + level * NOISE[row : row + pixels.shape[0], column : column + pixels.shape[1]], 0, 255).astype(np.uint8)
+    return np.clip(pixels + level * NOISE[row : row + pixels.shape[0], column : column + pixels.shape[1]], 0, 255).astype(
+        np.uint8
+    )
 
 
 def with_somebody(pixels, x, width=90, colour=60):
@@ -149,11 +151,19 @@ def test_who_only_passes_is_seen_moving_all_the_way():
         assert all(any(covered(box, who.face_box_px) > 0.5 for box in found) for who in whole)
 
 
+def test_after_a_gap_of_seconds_nothing_has_moved_because_anything_may_have(entrance):
+    motion = Motion(VGA, MotionSettings())
+    assert motion.boxes(entrance, 0.0) == []
+    assert motion.boxes(with_somebody(entrance, 300), 10.0) == []
+    assert motion.boxes(with_somebody(entrance, 300), 10.0 + FRAME_S) == []
+    assert motion.boxes(with_somebody(entrance, 320), 10.0 + 2 * FRAME_S) != []
+
+
 def test_time_that_stands_still_or_runs_backwards_breaks_nothing(entrance):
     motion = Motion(VGA, MotionSettings())
     for taken_s in (5.0, 5.0, 3.0, 1e9, -1e9):
         motion.boxes(with_somebody(entrance, 200), taken_s)
-    assert motion.boxes(with_somebody(entrance, 300), 1e9 + 1)
+    assert motion.boxes(with_somebody(entrance, 300), 1e9 + 1)  # a second after the latest of them
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1280, 720), (641, 479), (160, 120), (33, 21), (480, 640)])
