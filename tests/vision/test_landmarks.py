@@ -8,7 +8,7 @@ import pytest
 from agent.vision.build import Stages, build_stages
 from agent.vision.engine import open_engine
 from agent.vision.faces import Region
-from agent.vision.landmarks import INPUT_PX, upright_cut
+from agent.vision.landmarks import INPUT_PX, box_cut, upright_cut
 from models_tflite.manifest import load_manifest
 from tests.vision.people import canvas_with, portrait
 
@@ -59,3 +59,13 @@ def test_a_tilted_head_is_cut_upright():
     eyes = six[:2] @ matrix[:, :2].T + matrix[:, 2]
     assert eyes[0, 1] == pytest.approx(eyes[1, 1], abs=1e-3)
     assert eyes[0, 0] < INPUT_PX / 2 < eyes[1, 0]
+
+
+def test_a_cut_around_the_box_is_level_and_its_middle_is_the_boxes():
+    six = np.array([[100, 100], [140, 120], [110, 125], [100, 150], [90, 100], [160, 130]], np.float32)
+    matrix = box_cut(six, (80.0, 70.0, 80.0, 90.0))
+    eyes = six[:2] @ matrix[:, :2].T + matrix[:, 2]
+    assert eyes[0, 1] == pytest.approx(eyes[1, 1], abs=1e-3)
+    assert eyes[0, 0] < eyes[1, 0]
+    assert matrix[:, :2] @ [120, 115] + matrix[:, 2] == pytest.approx([INPUT_PX / 2, INPUT_PX / 2], abs=1e-3)
+    assert np.hypot(*matrix[0, :2]) == pytest.approx(INPUT_PX / (1.5 * 90))
