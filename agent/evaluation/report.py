@@ -61,6 +61,25 @@ class Stated(Struct, frozen=True, kw_only=True):
     fnmr: Rate
 
 
+class AfterDiscard(Struct, frozen=True, kw_only=True):
+    """The false non-matches that are left when this share of the pairs, those of the worst quality, is set aside."""
+
+    share: float
+    fnmr: Rate
+
+
+class QualityCheck(Struct, frozen=True, kw_only=True):
+    """How well the quality of the pictures predicts that they match, at one of the manifest's thresholds."""
+
+    spearman: float | None
+    """Of the lower quality of a pair with its score; null where all are alike."""
+    stated_fmr: float
+    threshold: float
+    discards: tuple[AfterDiscard, ...]
+    mean_fnmr: float
+    """While none to a fifth are set aside. Setting aside at random, it would be the FNMR of all."""
+
+
 class OfGroup(Struct, frozen=True, kw_only=True):
     """Errors within a group of people. A rate is null where there are too few comparisons for it, and `why_not` says so."""
 
@@ -126,6 +145,8 @@ class Verification(Struct, frozen=True, kw_only=True):
     equal_error_threshold: float
     at_fmr: tuple[AtFmr, ...]
     stated: tuple[Stated, ...]
+    quality: QualityCheck | None
+    """Null when the manifest states no threshold."""
     by_group: tuple[ByGroup, ...] | None
     """Null when the list names no groups of people."""
     cannot_say: tuple[str, ...]

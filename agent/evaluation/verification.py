@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.evaluation import metrics
+from agent.evaluation.discard import check_quality
 from agent.evaluation.groups import Labelled
 from agent.evaluation.lists import ListError, Pair, people_named, person_of, pictures_of
 from agent.evaluation.people import LEAST_PEOPLE, AllPairs, Comparisons, Draws, draw
@@ -99,6 +100,7 @@ def evaluate(pairs: Sequence[Pair], gathered: Gathered[Look], provenance: Proven
         area_under_curve=rounded(metrics.area_under_curve(scored.genuine, scored.impostor)),
         equal_error_rate=rounded(crossing.rate), equal_error_threshold=rounded(crossing.threshold),
         at_fmr=at_fmr, stated=tuple(judge.stated(point) for point in points),
+        quality=check_quality(readable, gathered.looks, scored.genuine, points[0]) if points else None,
         by_group=tuple(labelled.at(point) for point in points) if labelled else None,
         cannot_say=_cannot_say(at_fmr, scored, labelled is not None), provenance=provenance,
     )  # fmt: skip
