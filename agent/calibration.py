@@ -5,14 +5,17 @@ Standard library and msgspec only: the door program reads it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from agent.config import Config
 from agent.errors import ConfigError
 from agent.files import write_whole
+from models_tflite.manifest import Manifest
 
 FILE = "calibration.json"
 """In Config.records.folder, as is"""
@@ -52,6 +55,21 @@ def load_calibration(path: Path) -> Calibration | None:
 def save_calibration(path: Path, calibration: Calibration) -> None:
     """Raises OSError."""
     write_whole(path, msgspec.json.format(msgspec.json.encode(calibration), indent=2) + b"\n")
+
+
+def threshold_in_force(config: Config, manifest: Manifest, calibration: Calibration | None) -> float:
+    """The cosine that a door asks for, and below which a track's picture shows somebody else: whatever is highest."""
+    own_camera = calibration.threshold if calibration is not None else -1.0
+    return max(manifest.threshold_at_fmr(config.policy.fmr), config.policy.threshold_floor, own_camera)
+
+
+def calibration_in_force(config: Config, manifest: Manifest, tell: Callable[[str], None]) -> Calibration | None:
+    """What was measured on this camera; one of another camera, embedder or rate is told and left aside. Raises ConfigError when damaged."""
+    found = load_calibration(Path(config.records.folder) / FILE)
+    why_not = why_not_in_force(found, manifest.embedder_id, config.policy.fmr, config.vision.camera) if found is not None else ""
+    if why_not:
+        tell(f"the camera's calibration is not in force: {why_not}")
+    return None if why_not else found
 
 
 def why_not_in_force(calibration: Calibration, embedder_id: str, fmr: float, camera: str) -> str:

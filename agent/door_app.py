@@ -13,7 +13,7 @@ from typing import Any
 
 from gpiozero import OutputDevice
 
-from agent.calibration import FILE, Calibration, load_calibration, why_not_in_force
+from agent.calibration import Calibration, calibration_in_force, threshold_in_force
 from agent.clock import Clock, SystemClock
 from agent.config import Config
 from agent.core import door
@@ -102,7 +102,9 @@ def _guard(config: Config, pins: Any, relay: OutputDevice, clock: Clock, stopped
     folder = Path(config.records.folder)
     inbox: Inbox[Item] = Inbox()
     manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
-    policy = decision_policy(config, manifest, calibration_in_force(config, manifest, inbox))
+    policy = decision_policy(
+        config, manifest, calibration_in_force(config, manifest, lambda text: inbox.put(Fault("door.fault", text)))
+    )
     journal = Journal(folder, clock)
     bundles = BundleStore(config, journal)
     link = Link(config, journal, on_command=inbox.put)
@@ -154,22 +156,10 @@ def door_rules(config: Config) -> door.DoorRules:
     )  # fmt: skip
 
 
-def calibration_in_force(config: Config, manifest: Manifest, inbox: Inbox[Item]) -> Calibration | None:
-    """What was measured on this camera; one of another camera, embedder or rate is told and left aside. Raises ConfigError when damaged."""
-    found = load_calibration(Path(config.records.folder) / FILE)
-    if found is None:
-        return None
-    why_not = why_not_in_force(found, manifest.embedder_id, config.policy.fmr, config.vision.camera)
-    if why_not:
-        inbox.put(Fault("door.fault", f"the camera's calibration is not in force: {why_not}"))
-    return None if why_not else found
-
-
 def decision_policy(config: Config, manifest: Manifest, calibration: Calibration | None = None) -> DecisionPolicy:
     """The policy with the threshold that stands for its false match rate. A calibration in force can only raise it."""
     policy = config.policy
-    own_camera = calibration.threshold if calibration is not None else -1.0
-    threshold = max(manifest.threshold_at_fmr(policy.fmr), policy.threshold_floor, own_camera)
+    threshold = threshold_in_force(config, manifest, calibration)
     face = FaceRules(threshold=threshold, fmr=policy.fmr, embedder_id=manifest.embedder_id, min_face_px=policy.min_face_px,
                      min_quality=policy.min_quality)  # fmt: skip
     return DecisionPolicy(

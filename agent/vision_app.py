@@ -8,7 +8,7 @@ from typing import Protocol
 
 import cv2
 
-from agent.calibration import TALLY_FILE
+from agent.calibration import TALLY_FILE, calibration_in_force
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.local_socket import DOOR_SOCKET, VISION_SOCKET, Receiver, Sender
@@ -49,7 +49,7 @@ def run_vision(config: Config, stop: Stop) -> int:
     run = Path(config.run_folder)
     parts = Parts(
         eyes=Eyes(config.vision.camera, lambda: open_camera(config.vision), clock.mono_s, stop.wait),
-        chain=build_chain(engine, manifest, config), ring=Ring(),
+        chain=build_chain(engine, manifest, config, calibration_in_force(config, manifest, log.warning)), ring=Ring(),
         to_door=Sender(run / DOOR_SOCKET), from_door=Receiver(run / VISION_SOCKET),
         evidence=EvidenceWriter() if config.deployment.keep_evidence else None,
         evidence_folder=Path(config.records.folder) / FOLDER,

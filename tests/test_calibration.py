@@ -11,13 +11,19 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from agent.calibration import FILE, TALLY_FILE, Calibration, load_calibration, save_calibration, why_not_in_force
+from agent.calibration import (
+    FILE,
+    TALLY_FILE,
+    Calibration,
+    calibration_in_force,
+    load_calibration,
+    save_calibration,
+    why_not_in_force,
+)
 from agent.cli import main
 from agent.config import load_config
-from agent.door_app import calibration_in_force, decision_policy
-from agent.door_loop import Fault
+from agent.door_app import decision_policy
 from agent.errors import ConfigError
-from agent.inbox import Inbox
 from agent.vision.own_camera import Tally, counts_of
 from models_tflite.manifest import load_manifest
 
@@ -42,9 +48,11 @@ def count(door: Path, mean: float, pairs: int, camera: str = "0") -> None:
     (door.parent / TALLY_FILE).write_bytes(msgspec.json.encode(tally))
 
 
-def threshold_of(door: Path, inbox: Inbox | None = None) -> float:
+def threshold_of(door: Path, told: list[str] | None = None) -> float:
     config = load_config(door)
-    return decision_policy(config, MANIFEST, calibration_in_force(config, MANIFEST, inbox or Inbox())).face.threshold
+    return decision_policy(
+        config, MANIFEST, calibration_in_force(config, MANIFEST, ([] if told is None else told).append)
+    ).face.threshold
 
 
 def test_a_new_door_has_the_manifests_threshold_and_says_how_many_pairs_are_missing(door, capsys):
@@ -97,11 +105,10 @@ def test_a_calibration_can_only_raise_the_threshold(door):
 @pytest.mark.parametrize("other", [{"embedder_id": "another"}, {"fmr": 1e-4}, {"camera": "/dev/video7"}])
 def test_what_was_measured_with_something_else_is_left_aside_and_told(door, other):
     save_calibration(door.parent / FILE, replace(MADE, **other))
-    inbox = Inbox()
-    assert threshold_of(door, inbox) == FLOOR
-    (fault,) = inbox.drain()
-    assert isinstance(fault, Fault)
-    assert "not in force" in fault.text
+    told = []
+    assert threshold_of(door, told) == FLOOR
+    assert len(told) == 1
+    assert "not in force" in told[0]
 
 
 def test_a_calibration_of_this_door_is_in_force():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from agent.calibration import Calibration, threshold_in_force
 from agent.config import Config
 from agent.errors import ModelError
 from agent.vision.chain import Chain, ChainSettings, Stages
@@ -66,18 +67,20 @@ def open_networks(engine: Engine, manifest: Manifest, config: Config) -> Network
     )
 
 
-def build_chain(engine: Engine, manifest: Manifest, config: Config) -> Chain:
-    """The whole chain of a door."""
-    return build_chain_maker(engine, manifest, config)()
+def build_chain(engine: Engine, manifest: Manifest, config: Config, calibration: Calibration | None = None) -> Chain:
+    """The whole chain of a door, with what was measured on its camera."""
+    return build_chain_maker(engine, manifest, config, calibration)()
 
 
-def build_chain_maker(engine: Engine, manifest: Manifest, config: Config) -> Callable[[], Chain]:
+def build_chain_maker(
+    engine: Engine, manifest: Manifest, config: Config, calibration: Calibration | None = None
+) -> Callable[[], Chain]:
     """Makes chains that remember nothing of each other and share the networks: one at a time may be used.
 
-    `policy.fmr` sets the cosine below which a picture shows somebody else than its track: the door's own threshold.
+    The cosine below which a picture shows somebody else than its track is the door's own threshold.
     """
     networks = open_networks(engine, manifest, config)
-    settings = ChainSettings(track=TrackSettings(same_person=manifest.threshold_at_fmr(config.policy.fmr)))
+    settings = ChainSettings(track=TrackSettings(same_person=threshold_in_force(config, manifest, calibration)))
     return lambda: Chain(networks.stages, manifest.embedder_id, engine.describe, settings, build_looks(networks))
 
 
