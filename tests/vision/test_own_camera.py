@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from agent.core.messages import FaceSeen, Liveness, Observation
 from agent.errors import ConfigError
+from agent.vision.build import build_stages
+from agent.vision.chain import Chain, ChainSettings
+from agent.vision.engine import open_engine
 from agent.vision.own_camera import (
     BINS,
     Estimate,
@@ -24,6 +27,11 @@ from agent.vision.own_camera import (
     shape_of,
 )
 from agent.vision.tally_file import SAVE_EVERY_S, Learner, load_tally
+from demo.scene import Scene
+from demo.walks import Walk, Waypoint
+from hw.interfaces import Frame
+from models_tflite.manifest import load_manifest
+from tests.vision.people import portrait
 
 FLOOR = 0.46
 REFERENCE = Shape(0.018, 0.1165)
@@ -141,6 +149,21 @@ def test_nothing_of_a_face_is_kept():
     watch(camera, 1, 90, face(1, 1.0))
     watch(camera, 90, 95)
     assert (camera._meetings, camera._done, camera._partners) == ({}, {}, {})
+
+
+def test_two_real_people_who_walk_up_together_are_one_low_score():
+    """The whole chain on a drawn scene with two photographed people."""
+    manifest = load_manifest()
+    chain = Chain(build_stages(open_engine("litert", 2), manifest), manifest.embedder_id, lambda: "cpu", ChainSettings())
+    walks = [
+        Walk(portrait=portrait(who), path=(Waypoint(0, x, 1.5), Waypoint(9, x, 1.5)))
+        for who, x in (("owner", -0.4), ("stranger", 0.4))
+    ]
+    scene, camera = Scene(640, 480, 7, tuple(walks)), OwnCamera(EMPTY)
+    for at_s in np.arange(0, 4, FRAME_S):
+        camera.see(chain.process(Frame(scene.frame(float(at_s)), float(at_s)), float(at_s)))
+    (score,) = scores(camera)
+    assert score < 0.4
 
 
 # -- what follows from the count ------------------------------------------------------------------------------------------------------
