@@ -32,9 +32,9 @@ from agent.vision.faces import Face, Floats, centre, iou
 class TrackSettings(Struct, frozen=True, kw_only=True):
     """Limits of the tracker. Distances are in face widths, so that near and far people are treated alike."""
 
-    miss_s: float = 1.3
-    """A track that nobody was seen in for this long is over: a pillar or a passer-by hides somebody for up to a second, and the
-    search needs up to a third of one to find a face anew."""
+    miss_s: float = 1.6
+    """A track that nobody was seen in for this long is over: a pillar or a passer-by hides somebody for up to a second, half a face is
+    seldom found before or after it, and the search needs up to a third of one to find a face anew."""
     coast_s: float = 0.5
     """A velocity is believed for so long while nobody is seen: then people have turned or stopped."""
     bridge_s: float = 0.15
@@ -56,6 +56,9 @@ class TrackSettings(Struct, frozen=True, kw_only=True):
     """A good picture below this cosine with the track's mean shows somebody else."""
     good_quality: float = 0.3
     """Poorer pictures neither join the mean nor accuse it: a blurred owner looks like nobody."""
+    name_s: float = 0.2
+    """While somebody is out of sight, a new face is not reported for so long unless a picture has said whether it is theirs: else
+    whoever comes out from behind a pillar would go by another number for a frame or two."""
     strikes: int = 2
     """Disagreeing good pictures in a row that end a track."""
 
@@ -196,7 +199,12 @@ class Tracker:
 
     def seen(self, now_s: float) -> list[Track]:
         """The tracks whose face is in view now, oldest first."""
-        return [track for track in self._tracks.values() if now_s - track.seen_s <= self._settings.bridge_s]
+        shown = [track for track in self._tracks.values() if now_s - track.seen_s <= self._settings.bridge_s]
+        return [track for track in shown if not self._may_be_renamed(track, now_s)]
+
+    def _may_be_renamed(self, track: Track, now_s: float) -> bool:
+        new = track.reference() is None and now_s - track.first_seen_s < self._settings.name_s
+        return new and any(now_s - other.seen_s > self._settings.gap_s for other, _ in self._others(track))
 
     def live(self) -> list[Track]:
         """All tracks that are not over and have a place, oldest first."""

@@ -66,10 +66,10 @@ def test_a_face_that_was_missed_for_half_a_second_is_the_same_track():
     assert track.voice() is not None
 
 
-def test_a_face_that_was_away_for_a_second_and_a_half_is_a_new_track():
+def test_a_face_that_was_away_for_two_seconds_is_a_new_track():
     tracker = Tracker(SETTINGS)
     stand(tracker, OWNER, 6)
-    look(tracker, [face(100)], 5 * FRAME_S + 1.5)
+    look(tracker, [face(100)], 5 * FRAME_S + 2.0)
     assert [track.id for track in tracker.live()] == [2]
 
 
@@ -209,6 +209,26 @@ def test_who_walks_behind_a_pillar_comes_out_under_the_same_id(hidden_s, px_per_
     assert set(film(Tracker(SETTINGS), frames)[1]) == {1}
 
 
+def test_who_comes_out_from_behind_a_pillar_goes_by_no_other_number_until_a_picture_has_said_who_it_is():
+    tracker = Tracker(SETTINGS)
+    stand(tracker, OWNER, 10)
+    back_s = 9 * FRAME_S + 0.8
+    tracker.update([face(600)], back_s)
+    assert tracker.seen(back_s) == []
+    [_, new] = tracker.live()
+    tracker.judge(new, Picture(back_s, OWNER, 0.9))
+    assert [track.id for track in tracker.seen(back_s)] == [1]
+
+
+def test_a_new_face_that_no_picture_can_be_had_of_is_reported_after_a_fifth_of_a_second_all_the_same():
+    tracker = Tracker(SETTINGS)
+    stand(tracker, OWNER, 10)
+    back_s = 9 * FRAME_S + 0.8
+    for n in range(5):
+        tracker.update([face(600)], back_s + n * FRAME_S)
+    assert [track.id for track in tracker.seen(back_s + 4 * FRAME_S)] == [2]
+
+
 def test_who_turns_round_behind_a_pillar_comes_out_under_the_same_id():
     out, back = [{1: 40.0 * n} for n in range(15)], [{1: 560 - 40.0 * n} for n in range(14)]
     assert set(film(Tracker(SETTINGS), out + [{}] * 13 + back)[1]) == {1}
@@ -270,7 +290,7 @@ def test_who_comes_back_with_the_head_turned_away_is_known_by_their_later_pictur
     for n, seen in enumerate([turned, unit(OWNER + turned), OWNER, OWNER, OWNER]):
         now_s = start_s + n * FRAME_S
         tracker.update([face(600)], now_s)
-        [track] = tracker.seen(now_s)
+        track = next(each for each in tracker.live() if each.seen_s == now_s)
         track = tracker.judge(track, Picture(now_s, seen, 0.9))
     assert track.id == 1
     assert len(track.pictures) == 5
