@@ -15,8 +15,8 @@ from agent.vision.detect import Detector
 from agent.vision.embed import Embedder, EmbedPolicy, due
 from agent.vision.find import FaceFinder, FinderSettings
 from agent.vision.guard import Guard
-from agent.vision.landmarks import Landmarks, Mesh
-from agent.vision.looks import Looks, Meshes, Seen
+from agent.vision.landmarks import Landmarks
+from agent.vision.looks import Looks, Seen
 from agent.vision.quality import QualitySettings, completed, judge
 from agent.vision.timing import StageTimes
 from agent.vision.track import Picture, Track, Tracker, TrackSettings
@@ -52,7 +52,6 @@ class First(NamedTuple):
     """Somebody was embedded in this frame: worth telling at once."""
     frame: Frame
     taken_s: float
-    meshes: Meshes
     began_s: float
 
 
@@ -89,19 +88,16 @@ class Chain:
         self._frames += 1
         taken_s, pixels = min(frame.taken_s, now_s), frame.pixels
         self._find(pixels, taken_s)
-        meshes: list[tuple[Track, Mesh]] = []
-        embedded = [
-            self._embed(pixels, track, taken_s, meshes) for track in due(self._tracker.live(), self._settings.embed, taken_s)
-        ]
+        embedded = [self._embed(pixels, track, taken_s) for track in due(self._tracker.live(), self._settings.embed, taken_s)]
         self._looks.forget(self._tracker.live())
         observation = Observation(frame=self._frames, taken_s=frame.taken_s, frame_px=(pixels.shape[1], pixels.shape[0]), faces=(),
                                   embedder_id=self._embedder_id, engine=self.engine(), chain_ms=0.0)  # fmt: skip
-        return First(self._told(observation, taken_s, began_s), any(embedded), frame, taken_s, meshes, began_s)
+        return First(self._told(observation, taken_s, began_s), any(embedded), frame, taken_s, began_s)
 
     def look(self, first: First) -> Observation:
         """The same with what the other stages see in the frame. Never raises for their sake: `faults` tells of them."""
         in_view = self._tracker.seen(first.taken_s)
-        self._looks.update(Seen(first.frame.pixels, first.taken_s, first.meshes), in_view, self.times)
+        self._looks.update(Seen(first.frame.pixels, first.taken_s), in_view, self.times)
         return self._told(first.observation, first.taken_s, first.began_s)
 
     def _told(self, observation: Observation, taken_s: float, began_s: float) -> Observation:
@@ -120,7 +116,7 @@ class Chain:
         with self.times.stage("track"):
             self._tracker.update(faces, taken_s)
 
-    def _embed(self, pixels: Pixels, track: Track, taken_s: float, meshes: list[tuple[Track, Mesh]]) -> bool:
+    def _embed(self, pixels: Pixels, track: Track, taken_s: float) -> bool:
         """Whether the track has a new picture."""
         track.tried_s, track.quality = taken_s, 0.0
         with self.times.stage("landmarks"):
@@ -128,7 +124,6 @@ class Chain:
         if mesh.score < LEAST_MESH_SCORE:
             self._tracker.doubt(track)
             return False
-        meshes.append((track, mesh))
         with self.times.stage("align"):
             aligned = self._aligner(pixels, mesh.five())
         with self.times.stage("quality"):

@@ -31,17 +31,12 @@ class LookSettings(Struct, frozen=True, kw_only=True):
     """For so long after a face came nothing but its identity is worked on, unless it is embedded sooner."""
 
 
-Meshes = Sequence[tuple[Track, Mesh]]
-"""Of the tracks whose mesh was needed already. By the track itself: its number may have changed since (Tracker.judge)."""
-
-
 class Seen(NamedTuple):
     """A frame that the faces in it have been found in."""
 
     pixels: Pixels
     """Height x width x 3, BGR."""
     taken_s: float
-    meshes: Meshes
 
 
 class Glimpse(NamedTuple):
@@ -51,6 +46,7 @@ class Glimpse(NamedTuple):
     taken_s: float
     track: Track
     mesh: Mesh
+    """Cut around the face's box, in every frame alike: the cut that follows turned heads."""
 
 
 class FaceStage(Protocol):
@@ -183,9 +179,6 @@ class Looks:
         return face if told is None else told
 
     def _mesh(self, seen: Seen, track: Track, times: StageTimes) -> Mesh | None:
-        """The mesh of a face in this frame, computed once."""
-        known = next((mesh for other, mesh in seen.meshes if other is track), None)
-        if known is not None:
-            return known
-        with times.stage("landmarks"):
-            return self._of_mesh.run(lambda: self._landmarks(seen.pixels, track.face.points_px))
+        with times.stage("mesh"):
+            face = track.face
+            return self._of_mesh.run(lambda: self._landmarks(seen.pixels, face.points_px, face.box_px))

@@ -73,7 +73,7 @@ class Meshes:
     def __init__(self) -> None:
         self.made = 0
 
-    def __call__(self, pixels: Any, points_px: Any) -> Mesh:
+    def __call__(self, pixels: Any, points_px: Any, box_px: Any) -> Mesh:
         self.made += 1
         return Mesh(self.made)
 
@@ -90,9 +90,9 @@ def looks_of(*stages: Any, bodies: Any = None, **settings: Any) -> Looks:
     return Looks(Meshes(), stages, bodies, LookSettings(**settings))  # type: ignore[arg-type]
 
 
-def look(looks: Looks, *tracks: Track, at_s: float = 10.0, meshes: Any = ()) -> None:
+def look(looks: Looks, *tracks: Track, at_s: float = 10.0) -> None:
     looks.forget(tracks)
-    looks.update(Seen(PIXELS, at_s, meshes), tracks, StageTimes())
+    looks.update(Seen(PIXELS, at_s), tracks, StageTimes())
 
 
 def counted(looks: Looks, number: int = 1) -> float | None:
@@ -129,13 +129,19 @@ def test_a_face_that_is_not_in_this_frame_or_too_small_is_not_looked_at():
     assert stage.glimpses == []
 
 
-def test_a_mesh_that_is_there_already_is_not_computed_again():
+def test_all_stages_that_look_at_a_face_share_its_mesh():
     stage = Counting("second")
     looks = looks_of(Counting("first"), stage)
-    one, other = track(1), track(2)
-    look(looks, one, other, meshes=[(one, Mesh(99))])
+    look(looks, track(1), track(2))
+    assert looks._landmarks.made == 2
+    assert {glimpse.mesh.of for glimpse in stage.glimpses} == {1, 2}
+
+
+def test_a_face_that_no_stage_is_due_for_gets_no_mesh():
+    looks = looks_of(Counting(every_s=0.2))
+    look(looks, track(1))
+    look(looks, track(1, seen_s=10.1), at_s=10.1)
     assert looks._landmarks.made == 1
-    assert {glimpse.track.id: glimpse.mesh.of for glimpse in stage.glimpses} == {1: 99, 2: 1}
 
 
 # -- whose memory --------------------------------------------------------------------------------------------------------------

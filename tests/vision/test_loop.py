@@ -33,7 +33,7 @@ class Chain:
         seen = Observation(
             frame=1, taken_s=frame.taken_s, frame_px=(64, 48), faces=(), embedder_id="e", engine="cpu", chain_ms=1.0
         )
-        return First(seen, bool(frame.pixels.mean() > 200), frame, frame.taken_s, (), 0.0)
+        return First(seen, bool(frame.pixels.mean() > 200), frame, frame.taken_s, 0.0)
 
     def look(self, first: First) -> Observation:
         self.clock.now_s += self.look_s
