@@ -251,7 +251,9 @@ def _section(standings: Sequence[Standing], tables: Sequence[str], told: str, fa
                f"{100 * wilson(0, faces)[1]:.0f} %. The motion stage is {', '.join(_motion(standings))} of the scheduled search's time.",
                "False finds are counted in frames without any face: corridors, and photographs of a workshop, a table, a launch pad, coins, "
                "brick, grass and gravel. As scheduled, only what the mesh takes for a face as well is a find, as in the chain; the other "
-               "rows are the detectors alone."),
+               "rows are the detectors alone.",
+               "The pictures are composites: heads without bodies, from portraits, sharp and well lit. Motion blur, compression, backlight "
+               "and heads that are turned away are not in them."),
         picture=Picture(file="bench_recall.svg", title="Faces found, by their width in the frame",
                         svg=recall_plot("Faces found, by their width in the frame", SIZES_PX, panels)),
     )  # fmt: skip

@@ -17,8 +17,8 @@ LIMITS = """\
 - The camera is simulated too: exposure, readout and transfer of a real one (often 30 to 100 ms) come on top of 'the face arrives after
   the fob'.
 - No Edge TPU was here. The networks ran on the CPU, where x86 gains least from int8.
-- One person, one portrait, rendered approaches: the frames are fit for timing and say nothing about error rates; those are on the
-  model cards.
+- But for detection: one person, one portrait, rendered approaches. The frames are fit for timing and say nothing about
+  error rates; those are on the model cards.
 - Percentiles of 1,000 reads say little about one read in 100,000.
 """
 

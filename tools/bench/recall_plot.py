@@ -8,8 +8,8 @@ from math import log10
 from agent.evaluation.canvas import Dot, Line, Point, Shape, Words, svg
 
 PANEL = (460, 330)
-LEFT, TOP, GAP, BOTTOM = 66, 64, 46, 58
-KEY_ROW, KEY_COLUMN = 24, 480
+LEFT, TOP, GAP, BOTTOM = 66, 64, 76, 58
+KEY_ROW, KEY_COLUMN = 24, 510
 GRID, INK = "#dddddd", "#222222"
 COLOURS = ("#1b6ca8", "#6db3dd", "#b8341b", "#2e8b57", "#8a6fb0", "#b8860b")
 
@@ -40,7 +40,7 @@ def _panel(name: str, sizes_px: Sequence[int], curves: Curves, left: float) -> l
         x, y = _at(size, 0, sizes_px, left)
         shapes += [Line([(x, TOP), (x, y)], GRID), Words(str(size), (x, y + 20), 14, "middle")]
     shapes.append(Words("width of the face, px", (left + PANEL[0], TOP + PANEL[1] + 40), 14, "end"))
-    for colour, recalls in zip(COLOURS, curves.values(), strict=False):
+    for colour, recalls in reversed(list(zip(COLOURS, curves.values(), strict=False))):  # the first lies on top
         points = [_at(size, recall, sizes_px, left) for size, recall in zip(sizes_px, recalls, strict=True)]
         shapes += [Line(points, colour, 2.5), *(Dot(point, 3.5, colour) for point in points)]
     return [*shapes, Line([(left, TOP), (left, TOP + PANEL[1]), (left + PANEL[0], TOP + PANEL[1])], INK, 1.5)]
