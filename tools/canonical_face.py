@@ -42,7 +42,7 @@ def _mesh(stages: Stages, pixels: Pixels) -> Doubles:
     side = max(height, width)
     faces = stages.detector.detect_in(pixels, Region((width - side) // 2, (height - side) // 2, side))
     face = max(faces, key=lambda found: found.box_px[2])
-    return np.asarray(stages.landmarks(pixels, face.points_px).points, np.float64)
+    return np.asarray(stages.landmarks(pixels, face.points_px, face.box_px).points, np.float64)
 
 
 def mean_of(shapes: list[Doubles]) -> Doubles:
