@@ -255,15 +255,20 @@ class PersonTracker:
         return all(covered(box, place) < self.settings.apart for place in places)
 
     def _give_faces(self, matches: Sequence[_Match]) -> None:
-        """A face belongs to the body that carries it now, and to no other."""
+        """A face belongs to the body that carries it now, and to no other. One that no picture confirms just now, because two
+        cross or somebody is half hidden, takes no face's place and leaves no body it belonged to."""
         for match in matches:
-            if match.face is not None:
-                for body in self._bodies:
-                    if body.face == match.face.id and body is not match.body:
-                        body.face = body.face_at = None
-                match.body.face, match.body.face_at = match.face.id, centre(match.face.face.box_px)
-            else:
-                match.body.face_at = None
+            body, face = match.body, match.face
+            body.face_at = None
+            if face is None or (face.id != body.face and face.id not in self._known and self._would_displace(body, face)):
+                continue
+            for other in self._bodies:
+                if other.face == face.id and other is not body:
+                    other.face = other.face_at = None
+            body.face, body.face_at = face.id, centre(face.face.box_px)
+
+    def _would_displace(self, body: Body, face: Track) -> bool:
+        return body.face is not None or any(other.face == face.id for other in self._bodies)
 
     def _is_double(self, person: Person, matches: Sequence[_Match]) -> bool:
         """Whether a sighting that is left over is a second one of a body that was found."""
