@@ -16,7 +16,16 @@ from tests.vision.heads import SIZE, frontal, head_at, mesh_of, networks
 FRAME_S = 1 / 15
 SETTINGS = AttentionSettings()
 EYE = Eye(
-    iris_px=(0, 0), iris_width_px=5, middle_px=(0, 0), width_px=20, openness=0.3, light=120, shade=0.9, glare=0, contrast=0.3
+    iris_px=(0, 0),
+    iris_width_px=5,
+    middle_px=(0, 0),
+    width_px=20,
+    openness=0.3,
+    light=120,
+    shade=0.9,
+    glare=0,
+    contrast=0.3,
+    sharp=0.2,
 )
 
 

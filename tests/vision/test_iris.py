@@ -78,6 +78,12 @@ def test_a_burnt_reflection_hides_an_eye():
     assert eyes.lids_seen == 0
 
 
+def test_a_smear_is_no_eye():
+    pixels = cv2.GaussianBlur(frontal("visitor", width_px=80), (0, 0), 5)
+    eyes = networks().gazer.measure(pixels, mesh_of(frontal("visitor", width_px=80)))
+    assert eyes.gaze is None
+
+
 def test_lids_that_close_lower_the_openness():
     pixels = frontal("visitor").copy()
     points = mesh_of(pixels).points
