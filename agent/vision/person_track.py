@@ -144,8 +144,10 @@ class PersonTracker:
         for match in matches:
             self._continue(match, taken_s)
         self._give_faces(matches)
+        known = [match.sighting.person for match in matches]
         for index in new:
-            if not self._is_double(sightings[index].person, matches):
+            if not any(same_body(other, sightings[index].person, self.settings.point_score) for other in known):
+                known.append(sightings[index].person)
                 self._begin(sightings[index], own[index], taken_s)
         return self.seen(taken_s)
 
@@ -236,7 +238,7 @@ class PersonTracker:
         """A face that pictures confirm makes it certain; a close call or a gap makes it less so, and nothing else makes it more."""
         if match.face is not None and match.face.id == match.body.face and match.face.id in self._known:
             return 1.0
-        doubt = max(0.0, 1 - match.margin / 0.5) * 0.5 + min(max(elapsed_s - self.settings.shown_s, 0.0), 1.0) * 0.3
+        doubt = (1 - min(max(match.margin / 0.5, 0.0), 1.0)) * 0.5 + min(max(elapsed_s - self.settings.shown_s, 0.0), 1.0) * 0.3
         return match.body.identity * (1 - doubt)
 
     def _velocity(self, body: Body, person: Person, elapsed_s: float, alone: bool) -> tuple[float, float]:
@@ -269,10 +271,6 @@ class PersonTracker:
 
     def _would_displace(self, body: Body, face: Track) -> bool:
         return body.face is not None or any(other.face == face.id for other in self._bodies)
-
-    def _is_double(self, person: Person, matches: Sequence[_Match]) -> bool:
-        """Whether a sighting that is left over is a second one of a body that was found."""
-        return any(same_body(match.sighting.person, person, self.settings.point_score) for match in matches)
 
     def _begin(self, sighting: Sighting, face: Track | None, now_s: float) -> None:
         self._last_id += 1
@@ -339,7 +337,9 @@ def _torso(pixels: Pixels, person: Person, point_score: float) -> Pixels | None:
         left, right = (left + right - narrow) / 2, (left + right + narrow) / 2
     height, width = pixels.shape[:2]
     x0, y0 = max(round(left), 0), max(round(top + 0.1 * person.scale_px), 0)
-    cut = pixels[y0 : min(round(bottom), height), x0 : min(round(right), width)]
+    # A body past the left or upper edge has a negative end, which would count from the other side.
+    y1, x1 = max(min(round(bottom), height), y0), max(min(round(right), width), x0)
+    cut = pixels[y0:y1, x0:x1]
     return cut if cut.shape[0] >= 8 and cut.shape[1] >= 6 else None
 
 
