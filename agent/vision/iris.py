@@ -9,7 +9,8 @@ whether an iris darker than the white beside it is really there.
 
 from __future__ import annotations
 
-from math import atan2, hypot, sqrt
+from math import atan2, hypot, prod, sqrt
+from typing import Any
 
 import cv2
 import numpy as np
@@ -120,7 +121,7 @@ class EyesMeasured(Struct, frozen=True, kw_only=True):
 
 
 class Gazer:
-    """The iris network on both eyes. Two invocations and 0.3 ms a call. Not thread-safe: its buffers are used again by each call."""
+    """The iris network on both eyes: two invocations, and for the rest about as long as one. Not thread-safe: buffers are used again."""
 
     def __init__(self, network: Network, settings: EyeSettings | None = None) -> None:
         self._network, self._settings = network, settings or EyeSettings()
@@ -162,7 +163,12 @@ def skin_grey(pixels: Pixels, points_px: Floats) -> float:
     """Brightness of the face's skin, 0..255."""
     height, width = pixels.shape[:2]
     x, y = np.rint(points_px[list(SKIN), :2]).astype(int).T
-    return float(np.percentile(pixels[y.clip(0, height - 1), x.clip(0, width - 1)].mean(axis=1), SKIN_PERCENTILE))
+    return percentile(pixels[y.clip(0, height - 1), x.clip(0, width - 1)].sum(axis=1) / 3, SKIN_PERCENTILE)
+
+
+def percentile(values: NDArray[Any], share: float) -> float:
+    """The value that `share` per cent of them do not exceed; numpy's own takes ten times as long for a handful."""
+    return float(np.sort(values)[int(share * (len(values) - 1) / 100)])
 
 
 def seen(grey: Pixels, lids: Floats, rim: Floats, matrix: Floats, skin: float) -> Eye:
@@ -194,7 +200,7 @@ def _within(grey: Pixels, lids: Floats, middle: Floats, across: float, skin: flo
     glare = float(np.count_nonzero(whole >= min(BURNT, 1.4 * skin))) / max(whole.size, 1)
     if min(iris.size, white.size) < 8:
         return glare, 0.0
-    return glare, (float(np.percentile(white, 60)) - float(iris.mean())) / skin
+    return glare, (percentile(white, 60) - float(iris.mean())) / skin
 
 
 def _mask() -> Pixels:
@@ -234,7 +240,7 @@ def doubts_of(eye: Eye, settings: EyeSettings) -> list[tuple[float, str]]:
 
 def trust(eye: Eye, settings: EyeSettings) -> float:
     """How far an eye's picture can be believed, open or closed: its size and its light, 0..1."""
-    return float(np.prod([value for value, _ in doubts_of(eye, settings)[:4]]))
+    return prod(value for value, _ in doubts_of(eye, settings)[:4])
 
 
 def iris_trust(eye: Eye, settings: EyeSettings) -> float:
@@ -264,7 +270,7 @@ def _between_deg(a: Doubles, b: Doubles) -> float:
 
 def _gaze(way: Doubles, doubts: list[tuple[float, str]], most: float, least: float) -> tuple[Gaze | None, str]:
     """The gaze along a direction, or the word of the worst doubt where they forbid it."""
-    confidence = most * float(np.prod([value for value, _ in doubts]))
+    confidence = most * prod(value for value, _ in doubts)
     if confidence < least:
         return None, min(doubts, key=lambda doubt: doubt[0])[1]
     yaw, pitch = direction_deg(way / np.linalg.norm(way))
