@@ -42,7 +42,7 @@ def run_live(args: argparse.Namespace) -> int:
     camera = f"file:{args.video.resolve()}" if args.video else str(args.camera)
     say = _say(args.json)
     template = _first_face(_film_frames(args.video), say) if args.video else _from_camera(camera, say)
-    stage = Stage(folder, StageOptions(camera=camera))
+    stage = Stage(folder, StageOptions(camera=camera, liveness="alert"))
     stage.write_access((template,) if template else ())
     teller = Teller(stage.evidence, quiet=args.json, show_pictures=not args.headless)
     with ends_in_order(stage.close):

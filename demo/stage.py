@@ -63,6 +63,8 @@ class StageOptions(Struct, frozen=True, kw_only=True):
     pulse_s: float = 1.5
     face_wait_s: float = 1.5
     mismatch_wait_s: float = 0.8
+    liveness: str = "off"
+    """The people of the scene are photographs, and vision says so: a door that asked would call each of them a picture."""
     keep_evidence: bool = True
     mosquitto: bool = False
     """A real Mosquitto as the broker instead of the embedded one."""
@@ -318,6 +320,7 @@ mismatch_wait_s = {o.mismatch_wait_s}
 vision_wait_s = 0.5
 without_vision = "{o.without_vision}"
 without_template = "{o.without_template}"
+liveness = "{o.liveness}"
 
 [deployment]
 profile = "workplace-eu"
