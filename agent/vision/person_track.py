@@ -172,6 +172,11 @@ class PersonTracker:
             for body in self._bodies if self._is_shown(body, now_s)
         )  # fmt: skip
 
+    def faceless(self, now_s: float) -> list[Box]:
+        """Where bodies should be whose face is not in view: hints for the search for faces."""
+        bodies = [body for body in self._bodies if body.moved is None and self._is_shown(body, now_s)]
+        return [body.expected(now_s, self.settings.coast_s) for body in bodies]
+
     def live(self) -> list[Body]:
         """All tracks that are not over, hidden ones too, oldest first."""
         return list(self._bodies)
@@ -365,3 +370,7 @@ class BodyStage:
     def persons(self, now_s: float) -> tuple[PersonSeen, ...]:
         """The bodies in view."""
         return self._tracker.seen(now_s)
+
+    def faceless(self, now_s: float) -> list[Box]:
+        """Boxes of bodies whose face is not in view, for FaceFinder's hints."""
+        return self._tracker.faceless(now_s)

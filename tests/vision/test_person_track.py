@@ -139,6 +139,18 @@ def test_between_searches_a_body_moves_with_its_face():
     assert after.seen_s == 0.46
 
 
+def test_a_body_without_a_face_in_view_hints_where_to_look_for_one():
+    tracker = PersonTracker()
+    for n in range(3):
+        now_s = n * SEARCH_S
+        tracker.update([wearing(RED, 100), wearing(BLUE, 400)], [face_of(7, 100, now_s)], now_s)
+    tracker.follow([face_of(7, 110, 0.46)], 0.46)
+    [box] = tracker.faceless(0.46)
+    assert box[0] < 400 < box[0] + box[2]
+    tracker.follow([], 0.52)
+    assert len(tracker.faceless(0.52)) == 2
+
+
 def test_a_body_that_the_search_misses_is_reported_as_long_as_its_face_is_in_view():
     tracker = PersonTracker()
     for n in range(3):

@@ -24,6 +24,7 @@ from tools.bench.footprint import footprint
 from tools.bench.latency import fob_alone, fob_and_face, vision_dead
 from tools.bench.machine import cores_now, load_average, machine, others_percent
 from tools.bench.recording import recording
+from tools.bench.tracking import tracking
 
 ROOT = Path(__file__).resolve().parents[2]
 TRIED = Path(__file__).with_name("tried.md")
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[Setting], Section]] = {
     "face_after_fob": face_after_fob,
     "vision_chain": vision_chain,
     "detection": detection,
+    "tracking": tracking,
     "films": films,
     "footprint": footprint,
     "recording": recording,
