@@ -14,7 +14,7 @@ from agent.vision.embed import Embedder
 from agent.vision.engine import Engine
 from agent.vision.enrol import Enroller, EnrolSettings
 from agent.vision.expression import Expressions, load_expressions
-from agent.vision.face_stages import AttentionStage, ExpressionStage
+from agent.vision.face_stages import AttentionStage, ExpressionStage, LivenessStage
 from agent.vision.iris import Gazer
 from agent.vision.landmarks import Landmarks
 from agent.vision.looks import FaceStage, Looks
@@ -52,6 +52,8 @@ class Networks(NamedTuple):
 
     stages: Stages
     gazer: Gazer | None
+    watches_life: bool
+    """Whether liveness is judged; it needs no network of its own."""
     persons: Persons | None
     expressions: Expressions | None
 
@@ -62,6 +64,7 @@ def open_networks(engine: Engine, manifest: Manifest, config: Config) -> Network
     return Networks(
         stages=build_stages(engine, manifest),
         gazer=Gazer(engine.load(manifest.model(IRIS))) if "attention" in wanted else None,
+        watches_life="liveness" in wanted,
         persons=Persons(engine.load(manifest.model(PERSONS))) if "persons" in wanted else None,
         expressions=load_expressions(engine, manifest, config.deployment),
     )
@@ -89,6 +92,8 @@ def build_looks(networks: Networks) -> Looks:
     faces: list[FaceStage] = []
     if networks.gazer is not None:
         faces.append(AttentionStage(networks.gazer))
+    if networks.watches_life:
+        faces.append(LivenessStage())
     if networks.expressions is not None:
         faces.append(ExpressionStage(networks.expressions))
     return Looks(networks.stages.landmarks, faces, None if networks.persons is None else BodyStage(networks.persons))

@@ -7,7 +7,7 @@ clock: the same frames give the same observations on any machine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -47,6 +47,8 @@ class Glimpse(NamedTuple):
     track: Track
     mesh: Mesh
     """Cut around the face's box, in every frame alike: the cut that follows turned heads."""
+    memories: Mapping[str, Any]
+    """Of the stages before this one, by their names, as far as they have looked at this track."""
 
 
 class FaceStage(Protocol):
@@ -164,7 +166,9 @@ class Looks:
         for stage in due:
             known.looked_s[stage.name] = seen.taken_s
             with times.stage(stage.name):
-                self._of[stage.name].run(partial(self._take, stage, known, Glimpse(seen.pixels, seen.taken_s, track, mesh)))
+                self._of[stage.name].run(
+                    partial(self._take, stage, known, Glimpse(seen.pixels, seen.taken_s, track, mesh, known.memories))
+                )
 
     def _is_due(self, stage: FaceStage, known: _Face, now_s: float) -> bool:
         return not self._of[stage.name].off and now_s - known.looked_s.get(stage.name, -1e9) >= stage.every_s

@@ -137,6 +137,13 @@ def test_all_stages_that_look_at_a_face_share_its_mesh():
     assert {glimpse.mesh.of for glimpse in stage.glimpses} == {1, 2}
 
 
+def test_a_stage_may_use_what_those_before_it_remember_of_the_face():
+    first, second = Counting("first"), Counting("second")
+    looks = looks_of(first, second)
+    look(looks, track(1))
+    assert second.glimpses[0].memories["first"] == [10.0]
+
+
 def test_a_face_that_no_stage_is_due_for_gets_no_mesh():
     looks = looks_of(Counting(every_s=0.2))
     look(looks, track(1))

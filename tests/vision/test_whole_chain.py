@@ -77,6 +77,8 @@ def test_behind_identity_everything_is_told(networks, frames):
     assert face.attention is not None
     assert face.attention.head is not None
     assert abs(face.attention.head.yaw_deg) < 25
+    assert face.liveness is not None
+    assert face.liveness.watched_s > 1.5
     assert face.expression is not None
     assert sum(face.expression.probabilities) == pytest.approx(1, abs=1e-3)
     assert chain.faults() == ()
