@@ -26,6 +26,7 @@ Name = Annotated[
     str, Meta(pattern=r"^[a-z0-9_-]{1,40}\Z", description="1 to 40 of a-z, 0-9, _ and -, for it becomes a topic level")
 ]
 Pin = Annotated[int, Meta(ge=0, le=53)]
+Stage = Literal["attention", "liveness", "persons"]
 SensorPin = Pin | Literal["none"]
 """TOML has no null, and a key that is left out has its default: a sensor that a door lacks must be said to be missing."""
 
@@ -154,7 +155,7 @@ class Vision(Section, frozen=True):
     """Folder of the models; empty for those that came with the program."""
     calibrate: bool = False
     """Count how alike different people look to this camera, for `doorward calibrate`; nothing of a face is kept."""
-    stages: tuple[Literal["attention", "liveness", "persons"], ...] = ("attention", "liveness", "persons")
+    stages: tuple[Stage, ...] = ("attention", "liveness", "persons")
     """What is looked at beyond who it is. Networks of other stages are not opened. Expressions are `deployment.expression`."""
 
 

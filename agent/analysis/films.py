@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from math import inf
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, cast
+from typing import Any, NamedTuple, TextIO, cast, get_args
 
 import cv2
 import msgspec
@@ -22,7 +22,7 @@ from agent.analysis.output import output_for
 from agent.analysis.run import Profile, Source, analyse
 from agent.analysis.summary import Summary
 from agent.analysis.words import in_words
-from agent.config import Config, Deployment, Vision, load_config
+from agent.config import Config, Deployment, Stage, Vision, load_config
 from agent.core.messages import Observation
 from agent.errors import CameraError, FilmError, HardwareError
 from agent.progress import Progress
@@ -33,6 +33,7 @@ from hw.cameras import open_camera
 from models_tflite.manifest import load_manifest
 
 DONE, FINDING = 0, 1
+EVERY_STAGE: tuple[Stage, ...] = get_args(Stage)
 
 
 class Setup(NamedTuple):
@@ -116,7 +117,7 @@ def _config(args: argparse.Namespace) -> Config:
         return load_config(args.config)
     profile: Profile = args.profile or "workplace-eu"
     deployment = Deployment(profile=profile, expression=profile == "standard")
-    return Config(site="film", door="film", deployment=deployment, vision=Vision(threads=2))
+    return Config(site="film", door="film", deployment=deployment, vision=Vision(threads=2, stages=EVERY_STAGE))
 
 
 def _names(sources: list[str]) -> list[str]:
