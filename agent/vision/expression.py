@@ -100,7 +100,7 @@ def load_expressions(engine: Engine, manifest: Manifest, deployment: Deployment)
 class Expressions:
     """All three networks. Not thread-safe: buffers are used again by each call.
 
-    A call runs each network six times, 12 ms on one thread of an x86-64 server; a door asks a few times a second.
+    A call runs each network six times, 12 to 14 ms of processor time on an x86-64 server; a door asks a few times a second.
     """
 
     def __init__(self, colour: Network, greys: Sequence[Network], settings: ExpressionSettings | None = None) -> None:
