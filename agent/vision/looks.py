@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from agent.core.messages import FaceSeen, PersonSeen
+from agent.core.messages import Box, FaceSeen, PersonSeen
 from agent.vision.guard import Guard
 from agent.vision.landmarks import Landmarks, Mesh
 from agent.vision.timing import StageTimes
@@ -83,6 +83,10 @@ class FrameStage(Protocol):
 
     def persons(self, now_s: float) -> tuple[PersonSeen, ...]: ...
 
+    def faceless(self, now_s: float) -> list[Box]:
+        """Boxes of bodies whose face is not in view."""
+        ...
+
 
 class _Face:
     """One track's memories, by stage, and when each stage last looked at it."""
@@ -146,6 +150,13 @@ class Looks:
         if bodies is None or self._of_bodies.fault:
             return ()
         return self._telling_bodies.run(lambda: bodies.persons(now_s)) or ()
+
+    def faceless(self, now_s: float) -> list[Box]:
+        """Where bodies are whose face is not in view: there a face may turn up."""
+        bodies = self._bodies
+        if bodies is None or self._of_bodies.fault:
+            return []
+        return self._telling_bodies.run(lambda: bodies.faceless(now_s)) or []
 
     def _is_awaited(self, track: Track, now_s: float) -> bool:
         """Whether a door may be waiting for this face's embedding."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from agent.core.messages import FaceSeen, Liveness, PersonSeen
+from agent.core.messages import Box, FaceSeen, Liveness, PersonSeen
 from agent.vision.faces import Face
 from agent.vision.guard import MOST_IN_ROW
 from agent.vision.looks import Glimpse, Looks, LookSettings, Seen
@@ -65,6 +65,9 @@ class Bodies:
 
     def persons(self, now_s: float) -> tuple[PersonSeen, ...]:
         return (PersonSeen(track=1, box_px=(0, 0, 9, 9), score=0.9, first_seen_s=0.0),)
+
+    def faceless(self, now_s: float) -> list[Box]:
+        return [(0, 0, 9, 9)]
 
 
 class Meshes:
@@ -239,8 +242,10 @@ def test_bodies_that_cannot_be_found_cost_no_face():
             raise OSError("gone")
 
     looks = looks_of(Counting(), bodies=Gone())
+    assert looks.faceless(10.0) == [(0, 0, 9, 9)]
     look(looks, track(1))
     assert looks.persons(10.0) == ()
+    assert looks.faceless(10.0) == []
     assert counted(looks) == 1
 
 
