@@ -92,6 +92,8 @@ class ModelEntry(Struct, frozen=True, forbid_unknown_fields=True):
     typical_length: float | None = None
     """Of an embedder: the median length of its output, both mirror images added, over the list that its thresholds were measured on. A
     shorter one is a less clear face (agent/vision/quality.py); null when it was not measured."""
+    length_deviation: float | None = None
+    """Half of the range that the middle 68.3 % of those lengths lie in."""
     impostor_shape: tuple[float, float] | None = None
     """Of an embedder: mean and deviation of the scores of different people on that list, as agent/vision/own_camera.py describes them."""
     folder: str = ""

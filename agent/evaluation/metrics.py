@@ -17,6 +17,8 @@ Scores = NDArray[np.float64]
 STEP = 1e-4
 """Thresholds are stated to four places."""
 MISSED = float("-inf")
+ONE_SIGMA = 34.134
+"""Per cent of a normal distribution between its middle and one standard deviation."""
 Z_95 = 1.959964
 """Standard normal quantile of 97.5 %."""
 

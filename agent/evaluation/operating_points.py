@@ -47,6 +47,7 @@ def write_points(folder: Path, points: tuple[OperatingPoint, ...], report: Verif
 def with_points(manifest: Manifest, points: tuple[OperatingPoint, ...], report: Verification) -> Manifest:
     """The manifest with other operating points of the embedder, and what else was measured with them."""
     embedder = msgspec.structs.replace(manifest.model(EMBEDDER), operating_points=points, typical_length=report.median_length,
+                                       length_deviation=report.length_deviation,
                                        impostor_shape=report.impostor_shape)  # fmt: skip
     models = tuple(embedder if entry.role == EMBEDDER else entry for entry in manifest.models)
     return msgspec.structs.replace(manifest, models=models)
@@ -57,7 +58,7 @@ def manifest_text(manifest: Manifest) -> bytes:
     fields = msgspec.to_builtins(manifest)
     for entry in fields["models"]:
         entry.pop("folder", None)
-        for name in ("typical_length", "impostor_shape"):
+        for name in ("typical_length", "length_deviation", "impostor_shape"):
             if entry[name] is None:
                 del entry[name]
     return msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n"

@@ -130,6 +130,8 @@ class Verification(Struct, frozen=True, kw_only=True):
     """Pictures in which detector or mesh found no face."""
     median_length: float | None
     """Of the embeddings before they were brought to unit length: the measure of a clear face. Null when nobody was compared."""
+    length_deviation: float | None
+    """Half of the range that the middle 68.3 % of those lengths lie in."""
     impostor_shape: tuple[float, float] | None
     """Mean and deviation of the scores of different people, as agent/vision/own_camera.py takes them; null of fewer than twenty."""
     genuine_pairs_missed: int

@@ -85,6 +85,7 @@ def evaluate(pairs: Sequence[Pair], gathered: Gathered[Look], provenance: Proven
     fitted = metrics.accuracy_by_folds(scored.genuine, scored.listed_impostor, folds)
     crossing = metrics.equal_error(scored.genuine, scored.impostor)
     at_fmr = tuple(judge.at_fmr(target) for target in TARGETS)
+    lengths = _lengths(gathered.looks[path] for path in pictures_of(readable))
     labelled = Labelled(readable, gathered.looks, groups, judge.draws, all_pairs=all_pairs) if groups else None
     report = Verification(
         pairs=len(readable), genuine_pairs=len(scored.genuine), impostor_pairs=len(scored.impostor),
@@ -92,7 +93,7 @@ def evaluate(pairs: Sequence[Pair], gathered: Gathered[Look], provenance: Proven
         pictures=len(pictures_of(readable)), people=scored.people,
         unreadable_pictures=len(gathered.unreadable), unreadable_pairs=len(pairs) - len(readable),
         failures_to_acquire=sum(not gathered.looks[path].acquired for path in pictures_of(readable)),
-        median_length=_median_length(gathered.looks[path] for path in pictures_of(readable)),
+        median_length=lengths[0] if lengths else None, length_deviation=lengths[1] if lengths else None,
         impostor_shape=_impostor_shape(scored.impostor),
         genuine_pairs_missed=int(np.count_nonzero(scored.genuine == metrics.MISSED)),
         accuracy=rounded(fitted.mean), accuracy_standard_error=rounded(fitted.standard_error), folds=folds,
@@ -189,9 +190,13 @@ def _matrix(looks: Sequence[Look]) -> NDArray[np.float32]:
     return np.stack([np.frombuffer(look.embedding, "<f4") for look in looks])
 
 
-def _median_length(looks: Iterable[Look]) -> float | None:
+def _lengths(looks: Iterable[Look]) -> tuple[float, float] | None:
+    """Median of the embeddings' lengths, and their deviation as quantiles show it: those of the unclearest faces lie far out."""
     lengths = [look.length for look in looks if look.length > 0]
-    return rounded(float(np.median(lengths))) if lengths else None
+    if not lengths:
+        return None
+    low, middle, high = np.percentile(lengths, (50 - metrics.ONE_SIGMA, 50, 50 + metrics.ONE_SIGMA))
+    return (rounded(middle), rounded((high - low) / 2)) if high > low else None
 
 
 def _impostor_shape(scores: metrics.Scores) -> tuple[float, float] | None:

@@ -38,7 +38,7 @@ def build_detector(engine: Engine, manifest: Manifest) -> Detector:
 def build_embedder(engine: Engine, manifest: Manifest) -> Embedder:
     """The embedder; raises ModelError for a file that is not the manifest's."""
     entry = manifest.model(EMBEDDER)
-    return Embedder(engine.load(entry), entry.typical_length)
+    return Embedder(engine.load(entry), entry.typical_length, entry.length_deviation)
 
 
 def build_stages(engine: Engine, manifest: Manifest) -> Stages:

@@ -42,14 +42,14 @@ class Embedded(NamedTuple):
     length: float
     """Before it was brought to unit length: the clearer a face, the longer (agent/vision/quality.py)."""
     relative: float | None
-    """The same in typical lengths of this network; None when the manifest states none."""
+    """How many deviations of this network's lengths it is above the typical one; None when the manifest states neither."""
 
 
 class Embedder:
     """MobileFaceNet on a picture and its mirror image. Not thread-safe: its buffers are used again by each call."""
 
-    def __init__(self, network: Network, typical_length: float | None = None) -> None:
-        self._network, self._typical = network, typical_length
+    def __init__(self, network: Network, typical_length: float | None = None, length_deviation: float | None = None) -> None:
+        self._network, self._typical, self._deviation = network, typical_length, length_deviation
         self._input, self._mirrored = input_buffer(SIDE_PX), input_buffer(SIDE_PX)
         self._output = network.outputs[0]
 
@@ -69,7 +69,9 @@ class Embedder:
         if embedding is None:
             raise ModelError("face_embedder: gave an embedding without direction; run `doorward models verify`")
         length = float(np.linalg.norm(both))
-        return Embedded(embedding, length, None if self._typical is None else length / self._typical)
+        if self._typical is None or self._deviation is None:
+            return Embedded(embedding, length, None)
+        return Embedded(embedding, length, (length - self._typical) / self._deviation)
 
     def _real(self, picture: Int8s) -> Floats:
         return dequantise(self._network.run(picture)[0].reshape(-1), self._output)

@@ -68,7 +68,8 @@ class Enroller:
 
     def _why_nobody(self, picture: Pixels) -> Reason:
         """A picture in which nobody can be found is often one that nobody could be found in, or its people are far away."""
-        return cause_of_nothing(picture) or ("too_small" if self._closely.faces(picture) else "no_face")
+        far = any(face.box_px[2] < self._settings.least_face_px for face in self._closely.faces(picture))
+        return "too_small" if far else cause_of_nothing(picture) or "no_face"
 
     def _template(self, portrait: Portrait) -> Template | TemplateRefused:
         settings, face = self._settings, portrait.face

@@ -37,9 +37,9 @@ class QualitySettings(Struct, frozen=True, kw_only=True):
     """Standard deviation of grey in the face's middle."""
     turn: tuple[float, float] = (1.8, 1.0)
     """How far the nose is from the middle between the eyes, in half eye distances: 0 frontal, about 1 at 45 degrees."""
-    half_clear: float = 0.84
-    """The length of an embedding, in typical lengths of its network, at which clearness is one half,"""
-    clear_step: float = 0.084
+    half_clear: float = -1.42
+    """How far an embedding's length is above the typical one of its network, in deviations of such lengths, where clearness is one half,"""
+    clear_step: float = 0.75
     """and by how much more the odds of being clear grow e-fold."""
 
 
@@ -77,7 +77,7 @@ def ramp(value: float, useless: float, harmless: float) -> float:
 
 
 def clearness(relative_length: float | None, settings: QualitySettings) -> float:
-    """How clear the embedder found a face, 0..1, from the length of its answer in typical lengths; 1 when that is not known."""
+    """How clear the embedder found a face, 0..1, from the length of its answer (`Embedded.relative`); 1 when that is not known."""
     if relative_length is None:
         return 1.0
     return 1 / (1 + exp(min(50.0, (settings.half_clear - relative_length) / settings.clear_step)))

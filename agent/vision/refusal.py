@@ -78,9 +78,12 @@ def cause(signs: Signs) -> Reason:
 def cause_of_nothing(picture: Pixels) -> Reason | None:
     """Why nobody could be found in a picture (BGR) if the whole of it is to blame; None when it is not."""
     grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-    if float(np.percentile(grey, 90)) < 40:
+    dark, low, high, bright = (float(value) for value in np.percentile(grey, (5, 25, 90, 95)))
+    if high < 40:
         return "too_dark"
-    return "too_bright" if float(np.percentile(grey, 25)) >= BURNT else None
+    if low >= BURNT:
+        return "too_bright"
+    return "flat_light" if bright - dark < 25 else None
 
 
 def _suspicions(signs: Signs) -> tuple[_Suspicion, ...]:

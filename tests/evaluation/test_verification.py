@@ -126,7 +126,8 @@ def test_operating_points_carry_threshold_interval_and_what_was_measured(large, 
     manifest = load_manifest(tmp_path)
     assert [point.fmr for point in points] == [1e-3, 1e-4]
     assert manifest.model(EMBEDDER).operating_points == points
-    assert manifest.model(EMBEDDER).typical_length == large.median_length == 50.0
+    assert manifest.model(EMBEDDER).typical_length == large.median_length == 50.5
+    assert manifest.model(EMBEDDER).length_deviation == large.length_deviation == 0.5
     assert manifest.model(EMBEDDER).impostor_shape == large.impostor_shape
     assert manifest.threshold_at_fmr(1e-4) == large.at_fmr[2].threshold
     assert points[0].measured_on.startswith("Crowd 7 (made up): 800 listed pairs of 800 pictures of 400 people; whole chain")
@@ -138,7 +139,9 @@ def test_writing_operating_points_changes_nothing_else_of_the_manifest(large):
     written = msgspec.json.decode(manifest_text(with_points(shipped, (POINT,), large)), type=Manifest)
     own = shipped.model(EMBEDDER)
     assert written.model(EMBEDDER).operating_points == (POINT,)
-    as_shipped = msgspec.structs.replace(large, median_length=own.typical_length, impostor_shape=own.impostor_shape)
+    as_shipped = msgspec.structs.replace(
+        large, median_length=own.typical_length, length_deviation=own.length_deviation, impostor_shape=own.impostor_shape
+    )
     restored = manifest_text(with_points(written, own.operating_points, as_shipped))
     assert msgspec.json.decode(restored, type=Manifest) == shipped
     assert b'"folder"' not in restored

@@ -99,7 +99,9 @@ def test_every_interval_holds_its_rate() -> None:
 
 
 def test_the_embedder_says_how_long_its_answer_to_a_usual_portrait_is() -> None:
-    assert (MANIFEST.model("face_embedder").typical_length or 0) > 0
+    embedder = MANIFEST.model("face_embedder")
+    assert (embedder.typical_length or 0) > (embedder.length_deviation or 0) > 0
+    assert embedder.impostor_shape is not None
 
 
 def test_the_embedders_name_is_the_beginning_of_its_hash() -> None:

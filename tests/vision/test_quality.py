@@ -63,7 +63,7 @@ def score(still: StillFaces, picture) -> float:
 
 
 def falls(marks: list[float]) -> bool:
-    return all(worse <= better + 0.03 for better, worse in pairwise(marks)) and marks[-1] < 0.3 < 0.8 < marks[0]
+    return all(worse <= better + 0.06 for better, worse in pairwise(marks)) and marks[-1] < 0.3 < 0.8 < marks[0]
 
 
 def test_a_near_sharp_frontal_face_is_good(good, still, near):
@@ -98,7 +98,7 @@ def test_what_does_no_harm_costs_nothing(good):
     assert picture_score(good, width_px=30, nose_aside=0.5) == picture_score(good)
 
 
-@given(st.floats(0, 3), st.floats(0, 3))
+@given(st.floats(-9, 9), st.floats(-9, 9))
 def test_the_longer_the_embedding_the_clearer_the_face(one, other):
     shorter, longer = sorted((one, other))
     assert 0 < clearness(shorter, SETTINGS) <= clearness(longer, SETTINGS) <= 1
@@ -107,7 +107,7 @@ def test_the_longer_the_embedding_the_clearer_the_face(one, other):
 def test_a_network_of_which_no_typical_length_is_known_is_judged_by_the_picture_alone(good):
     said = judge(good, 100.0, points(), SETTINGS)
     assert completed(said, None, SETTINGS).score == said.score
-    assert completed(said, 0.5, SETTINGS).score < 0.1 * said.score
+    assert completed(said, -4.0, SETTINGS).score < 0.1 * said.score
 
 
 @given(st.floats(0, 1.4), st.floats(-3, 3), st.floats(0.3, 4))

@@ -51,4 +51,5 @@ def test_dark_eyes_are_measured_against_the_persons_own_cheeks():
 def test_a_picture_of_nothing_but_dark_or_glare_says_so():
     assert cause_of_nothing(np.full((480, 640, 3), 12, np.uint8)) == "too_dark"
     assert cause_of_nothing(np.full((480, 640, 3), 254, np.uint8)) == "too_bright"
-    assert cause_of_nothing(np.full((480, 640, 3), 120, np.uint8)) is None
+    assert cause_of_nothing(np.full((480, 640, 3), 120, np.uint8)) == "flat_light"
+    assert cause_of_nothing(np.random.default_rng(1).integers(0, 255, (480, 640, 3), np.uint8)) is None
