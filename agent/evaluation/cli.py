@@ -1,4 +1,4 @@
-"""`doorward eval verification | identification | detection | expression`: the shipped networks measured on lists of pictures."""
+"""`doorward eval verification | identification | detection | expression | liveness`: the shipped networks measured on lists of pictures."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ ENGINES = ("auto", "litert", "tflite-runtime", "edgetpu")
 def add_parser(subparsers: Any) -> None:
     """Adds `eval` to the program's subcommands (the object that `ArgumentParser.add_subparsers` gave)."""
     parser: argparse.ArgumentParser = subparsers.add_parser("eval", help="measure the networks on lists of pictures")
-    kinds = parser.add_subparsers(dest="kind", required=True, metavar="verification|identification|detection|expression")
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="verification|identification|detection|expression|liveness")
     for name, run, words in (
         ("verification", verification, "one to one: CSV path_a,path_b,same"),
         ("identification", identification, "one to many: CSV path,person,use (gallery or probe)"),
         ("detection", detection, "faces found: CSV path,x,y,w,h"),
         ("expression", expression, "expressions of faces: CSV path,label"),
+        ("liveness", liveness, "attacks and people: CSV pattern,label,subject,session[,kind]"),
     ):
         kind = kinds.add_parser(
             name, help=words, description=f"{words}. One JSON line on standard output; docs/EVALUATION.md explains it."
@@ -41,6 +42,8 @@ def add_parser(subparsers: Any) -> None:
             _add_verification(kind)
         if name == "expression":
             _add_expression(kind)
+        if name == "liveness":
+            _add_liveness(kind)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +76,16 @@ def _add_expression(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cropped", choices=("auto", "yes", "no"), default="auto", help="whether the pictures are faces already cut; auto: "
                         "those of 64 px or less, and small ones in which no face is found (default: %(default)s)")  # fmt: skip
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write the confusion matrix, .svg or .png")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the bootstrap (default: %(default)s)")
+    parser.add_argument("--name", help="what the list is, in words; goes into the figure")
+
+
+def _add_liveness(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fps", type=_positive, default=15, metavar="N", help="pictures a second; of a film at most so many are looked at"
+                        " (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--seconds", type=_positive, default=2, metavar="N", help="length of an attempt: longer sequences are cut"
+                        " (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write APCER against BPCER, .svg or .png")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the bootstrap (default: %(default)s)")
     parser.add_argument("--name", help="what the list is, in words; goes into the figure")
 
@@ -168,6 +181,36 @@ def expression(args: argparse.Namespace) -> int:
     if args.plot:
         title = args.name or args.list.name
         canvas.write(args.plot, expression_plot.SIZE, expression_plot.figure(report, title), f"Confusion matrix, {title}")
+    _print(report)
+    return DONE
+
+
+def liveness(args: argparse.Namespace) -> int:
+    """0 when measured; 2 for a list that is none."""
+    import numpy as np
+
+    from agent.evaluation import canvas, det, liveness_plot
+    from agent.evaluation import liveness as measuring
+    from agent.evaluation.lists import read_sequences
+    from agent.evaluation.resume import Memory, ResumeFile
+    from agent.progress import Progress
+
+    if args.plot:
+        canvas.require_plot_name(args.plot)
+    rows = read_sequences(args.list)
+    setup = _setup(args)
+    watcher = measuring.Watcher(measuring.chain_maker(setup.engine, setup.manifest, setup.stages), args.fps, args.seconds)
+    chain = measuring.chain_name(setup.chain, setup.manifest, args.fps, args.seconds)
+    memory: ResumeFile[Any] | Memory[Any] = ResumeFile(args.resume, chain, measuring.Watched) if args.resume else Memory()
+    with closing(memory):
+        progress = Progress(len(rows), "sequences", sys.stderr, time.monotonic)
+        seen, unreadable = measuring.watch(rows, args.root, watcher, memory, progress)
+    report = measuring.evaluate(
+        seen, unreadable, setup.provenance, attempt_s=args.seconds, random=np.random.default_rng(args.seed)
+    )
+    if args.plot:
+        title = args.name or args.list.name
+        canvas.write(args.plot, det.SIZE, liveness_plot.figure(report, title), f"APCER against BPCER, {title}")
     _print(report)
     return DONE
 

@@ -17,6 +17,8 @@ GROUP_COLUMNS = ("path", "group")
 SEARCH_COLUMNS = ("path", "person", "use")
 BOX_COLUMNS = ("path", "x", "y", "w", "h")
 LABEL_COLUMNS = ("path", "label")
+SEQUENCE_COLUMNS = ("pattern", "label", "subject", "session")
+LIVENESS_LABELS = ("live", "attack")
 USES = ("gallery", "probe")
 OTHER_WORDS = {
     "happy": "happiness",
@@ -47,6 +49,17 @@ class Search(NamedTuple):
     path: str
     person: str
     use: str
+
+
+class Attempted(NamedTuple):
+    """Pictures taken one after the other (or a film) of somebody before a camera, or of a picture held before it."""
+
+    pattern: str
+    label: str
+    subject: str
+    session: str
+    kind: str
+    """Of the attack; the label where the list names none."""
 
 
 def read_pairs(path: Path) -> list[Pair]:
@@ -114,6 +127,17 @@ def read_labels(path: Path) -> dict[str, str]:
     return labels
 
 
+def read_sequences(path: Path) -> list[Attempted]:
+    """`pattern,label,subject,session[,kind]`: sequences of pictures or films, label live or attack. Raises ListError."""
+    found = [_attempted(path, line, row) for line, row in _rows(path, SEQUENCE_COLUMNS, (*SEQUENCE_COLUMNS, "kind"))]
+    for label in LIVENESS_LABELS:
+        if not any(row.label == label for row in found):
+            raise ListError(
+                f"{path}: holds no sequence with the label {label!r}; both {' and '.join(LIVENESS_LABELS)} are needed"
+            )
+    return found
+
+
 def pictures_of(pairs: Sequence[Pair]) -> list[str]:
     """Each picture once, in the list's order."""
     return list(dict.fromkeys(path for pair in pairs for path in (pair.a, pair.b)))
@@ -151,6 +175,15 @@ def _search(path: Path, line: int, row: list[str]) -> Search:
     if row[2] not in USES:
         raise ListError(f"{path}, line {line}: use is {row[2]!r}; allowed are {' and '.join(USES)}")
     return Search(_path(path, line, row, 0, SEARCH_COLUMNS), _path(path, line, row, 1, SEARCH_COLUMNS), row[2])
+
+
+def _attempted(path: Path, line: int, row: list[str]) -> Attempted:
+    pattern, label, subject, session, kind = (*row, "")[:5]
+    if label not in LIVENESS_LABELS:
+        raise ListError(f"{path}, line {line}: label is {label!r}; allowed are {' and '.join(LIVENESS_LABELS)}")
+    if not pattern:
+        raise ListError(f"{path}, line {line}: pattern is empty; a line needs {','.join(SEQUENCE_COLUMNS)}")
+    return Attempted(pattern, label, subject, session, kind or label)
 
 
 def _label(path: Path, line: int, word: str) -> str:

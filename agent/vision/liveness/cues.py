@@ -44,6 +44,9 @@ class Cues(Struct, frozen=True, kw_only=True):
     """Root mean square sine of the turns that the picture's own points prove, their noise taken out."""
     gain: float | None
     """Relief for each turn of the mesh, by least squares: about 1 for a head, 0 for a picture of one."""
+    flat: float
+    flat_gain: float | None
+    flat_sigma: float
     relief_sigma: float
     """Relief over its noise, the mean over the comparisons."""
     residual: float
@@ -64,9 +67,11 @@ def summarise(moments: Iterable[Moment]) -> Cues:
     if not moments:
         raise ValueError("no moment to sum up")
     pairs = [moment.parallax for moment in moments if moment.parallax is not None]
-    relief = np.array([[pair.relief_x, pair.relief_y] for pair in pairs]).reshape(-1, 2)
-    turned = np.array([[pair.turned_x, pair.turned_y] for pair in pairs]).reshape(-1, 2)
+    relief = np.array([pair.relief for pair in pairs]).reshape(-1, 2)
+    turned = np.array([pair.turned for pair in pairs]).reshape(-1, 2)
     noise = np.array([pair.noise for pair in pairs])
+    flat = np.array([pair.flat for pair in pairs]).reshape(-1, 2)
+    flat_noise = np.array([pair.flat_noise for pair in pairs])
     power = float((turned * turned).sum())
     squared = (relief * relief).sum(axis=1)
     return Cues(
@@ -74,6 +79,9 @@ def summarise(moments: Iterable[Moment]) -> Cues:
         brightness=float(np.median([m.brightness for m in moments])), turned=_root(power / max(1, len(pairs))),
         relief=_root(float(np.mean(np.maximum(squared - 2 * noise**2, 0)))) if pairs else 0.0,
         gain=float((relief * turned).sum()) / power if power > 1e-6 else None,
+        flat=_root(float(np.mean(np.maximum((flat * flat).sum(axis=1) - 2 * flat_noise**2, 0)))) if pairs else 0.0,
+        flat_gain=float((flat * turned).sum()) / power if power > 1e-6 else None,
+        flat_sigma=float(np.mean(np.hypot(*flat.T) / np.maximum(flat_noise, 1e-4))) if pairs else 0.0,
         relief_sigma=float(np.mean(np.sqrt(squared) / np.maximum(noise, 1e-4))) if pairs else 0.0,
         residual=float(np.median([pair.residual for pair in pairs])) if pairs else 0.0, comparisons=len(pairs),
         eyes=_lasting([m.change.eyes for m in moments if m.change]), mouth=_lasting([m.change.mouth for m in moments if m.change]),

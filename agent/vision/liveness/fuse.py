@@ -27,15 +27,28 @@ class Limits(Struct, frozen=True, kw_only=True):
     least_brightness: float = 22.0
     """Mean grey level of the face."""
     least_comparisons: int = 5
-    turned: tuple[float, float] = (0.02, 0.07)
-    """How far the mesh says that the head turned (root mean square sine): from where its word counts, and counts fully."""
-    gain: tuple[float, float] = (0.04, 0.14)
-    """Relief for each turn."""
-    sigma: tuple[float, float] = (2.0, 4.0)
-    """Relief over noise: what does not stand out of the noise proves no head."""
+    turned: tuple[float, float] = (0.02, 0.045)
+    """How far the mesh says that the head turned (root mean square sine): from where stillness of the relief counts, and counts fully."""
+    flat: tuple[float, float] = (0.003, 0.007)
+    """Depth beyond a flat sheet, as the sine of a turn: flat prints stay below, whatever lives moves more."""
+    turned_far: tuple[float, float] = (0.08, 0.15)
+    gain_far: tuple[float, float] = (0.03, 0.10)
+    """The same for each turn of the mesh, where it turned far."""
+    gain: tuple[float, float] = (0.06, 0.16)
+    """Depth beyond a flat sheet for each turn of the mesh that speaks for more than a flat sheet,"""
+    sigma: tuple[float, float] = (1.5, 3.0)
+    """where it stands out of its noise."""
+    more_than_bent: tuple[float, float] = (0.30, 0.40)
+    """So much of it no bent sheet had,"""
+    relief: tuple[float, float] = (0.05, 0.14)
+    """or so much depth for each turn is left when a bent sheet's has been taken out"""
+    relief_sigma: tuple[float, float] = (1.3, 2.5)
+    """and stands out of its noise."""
+    mouth: tuple[float, float] = (2.6, 3.8)
+    """Change of the lips over that of still skin."""
     hangs: tuple[float, float] = (0.03, 0.10)
     """Face widths that the surroundings moved as one piece."""
-    border: tuple[float, float] = (0.55, 0.75)
+    border: tuple[float, float] = (0.64, 0.80)
     attack: float = 0.35
     """A score up to this is an attack,"""
     live: float = 0.65
@@ -64,7 +77,8 @@ def judge(cues: Cues, limits: Limits, watched_s: float) -> Liveness:
 
 def evidence(cues: Cues, limits: Limits) -> tuple[Part, ...]:
     """Each cue's part."""
-    return (*_movement(cues, limits), Part(-3.0 * ramp(cues.border, *limits.border), "border_around_face"),
+    return (*_movement(cues, limits), Part(-4.0 * ramp(cues.border, *limits.border), "border_around_face"),
+            Part(1.2 * ramp(cues.mouth, *limits.mouth), "lips_moved"), Part(1.0 if cues.blinked else 0.0, "blinked"),
             Part(-2.0 * ramp(cues.hangs, *limits.hangs), "surroundings_move_along"))  # fmt: skip
 
 
@@ -79,18 +93,28 @@ def _lacking(cues: Cues, limits: Limits) -> str:
 
 
 def _movement(cues: Cues, limits: Limits) -> tuple[Part, ...]:
-    """How it moves: as a head (relief that stands out of the noise) or, where it turned enough to tell, as a sheet."""
-    if cues.gain is None:
+    """How it moves: as a sheet, where it turned enough to tell; as a head, where more depth is seen than any sheet has."""
+    if cues.gain is None or cues.flat_gain is None:
         return ()
-    enough = ramp(cues.turned, *limits.turned)
-    like_head = ramp(cues.gain, *limits.gain)
-    if like_head >= 0.5:
-        return (Part(4.0 * (2 * like_head - 1) * enough * ramp(cues.relief_sigma, *limits.sigma), "moves_as_a_head"),)
-    return (Part(4.0 * (2 * like_head - 1) * enough, "moves_as_a_plane"),)
+    near = (1 - ramp(cues.flat, *limits.flat)) * ramp(cues.turned, *limits.turned)
+    far = (1 - ramp(cues.flat_gain, *limits.gain_far)) * ramp(cues.turned, *limits.turned_far)
+    return (Part(-3.0 * max(near, far), "moves_as_a_plane"), Part(3.0 * _like_a_head(cues, limits), "moves_as_a_head"))
+
+
+def _like_a_head(cues: Cues, limits: Limits) -> float:
+    """0..1: not flat, and not merely bent."""
+    gain, flat_gain = cues.gain or 0.0, cues.flat_gain or 0.0
+    not_flat = ramp(flat_gain, *limits.gain) * ramp(cues.flat_sigma, *limits.sigma)
+    not_bent = max(
+        ramp(flat_gain, *limits.more_than_bent), ramp(gain, *limits.relief) * ramp(cues.relief_sigma, *limits.relief_sigma)
+    )
+    return not_flat * not_bent * ramp(cues.turned, *limits.turned)
 
 
 def _reason(verdict: str, parts: tuple[Part, ...], cues: Cues, limits: Limits) -> str:
     if verdict == "unsure":
-        return "not_enough_motion" if ramp(cues.turned, *limits.turned) < 0.5 else "contradictory"
+        if ramp(cues.turned, *limits.turned) < 1:
+            return "not_enough_motion"
+        return "bent_or_alive" if cues.flat > limits.flat[1] else "contradictory"
     wanted = 1.0 if verdict == "live" else -1.0
     return max(parts, key=lambda part: wanted * part.odds).word

@@ -11,35 +11,38 @@ on paper as well.
 from __future__ import annotations
 
 from math import hypot, radians
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from msgspec import Struct
 
 from agent.vision.faces import Floats
+from agent.vision.head_pose import Doubles
 from agent.vision.liveness.patch import DEPTH, EYES_PX, Patch
 
 WINDOW_PX = 13
 LEAST_POINTS = 36
+ROUNDS = 4
 MOST_STEP_PX = 14.0
 """Farther from the mesh's guess a point is not believed: it slid along an edge."""
 _CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 12, 0.02)
 
 
 class Parallax(Struct, frozen=True, kw_only=True):
-    """What two views of a face say. Angles as sines; lengths in distances of the outer eye corners."""
+    """What two views of a face say: sines of angles, to the right and down."""
 
-    relief_x: float
-    relief_y: float
+    relief: tuple[float, float]
+    """Turn that only depth beyond any bent sheet explains."""
+    flat: tuple[float, float]
+    """Turn that only depth beyond a flat sheet explains: a bent sheet has it as well."""
     noise: float
-    """Standard deviation of each relief."""
-    turned_x: float
-    """What the mesh says that the head turned: sines of yaw and (downwards) pitch."""
-    turned_y: float
+    """Standard deviation of each part of `relief`, and of `flat`."""
+    flat_noise: float
+    turned: tuple[float, float]
+    """What the mesh says that the head turned."""
     residual: float
-    """Root mean square of what neither sheet nor relief explains."""
-    flatness: float
-    """Root mean square of what the sheet leaves."""
+    """Root mean square of what remains, in distances of the outer eye corners."""
     points: int
 
 
@@ -51,7 +54,7 @@ def compare(before: Patch, now: Patch) -> Parallax | None:
     weight = np.where(good, np.minimum(1.0, before.detail / 400.0), 0.0)
     shift = (moved - before.points) / EYES_PX
     place = (before.points - before.points[good].mean(axis=0)) / EYES_PX
-    return _explain(place, shift, weight, DEPTH, (sine(before.yaw_deg, now.yaw_deg), -sine(before.pitch_deg, now.pitch_deg)))
+    return _explain(place, shift, weight, (sine(before.yaw_deg, now.yaw_deg), -sine(before.pitch_deg, now.pitch_deg)))
 
 
 def sine(before_deg: float, now_deg: float) -> float:
@@ -72,42 +75,61 @@ def _follow(before: Patch, now: Patch) -> tuple[Floats, np.ndarray[tuple[int, ..
     return after, np.asarray(good, np.bool_)
 
 
-def _sheet(place: Floats) -> Floats:
-    """What a flat or bent sheet's points can move by, n x 8, for each direction alike."""
-    x, y = place.T
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y, x**3, y**3], axis=1)
+def _explain(place: Floats, shift: Floats, weight: Floats, turned: tuple[float, float]) -> Parallax | None:
+    """Both models fitted, each with the points that it suits."""
+    own = weight.astype(np.float64)
+    bent = _relief(_bent_sheet(place), shift, own)
+    flat = _relief(_flat_sheet(place), shift, own)
+    if bent is None or flat is None:
+        return None
+    return Parallax(relief=bent.relief, flat=flat.relief, noise=bent.noise, flat_noise=flat.noise, turned=turned, residual=bent.residual,
+                    points=bent.points)  # fmt: skip
 
 
-def _explain(place: Floats, shift: Floats, weight: Floats, depth: Floats, turned: tuple[float, float]) -> Parallax | None:
-    """Least squares twice; points that fit neither model lose their weight and it is done again (Tukey's biweight, two rounds)."""
-    basis = _sheet(place).astype(np.float64)
-    target = np.column_stack([shift, depth]).astype(np.float64)
-    weight = weight.astype(np.float64)
-    relief = np.zeros(2)
-    for _ in range(3):
-        normal = (basis * weight[:, None]).T @ basis + 1e-9 * np.eye(basis.shape[1])
-        left = target - basis @ np.linalg.solve(normal, (basis * weight[:, None]).T @ target)
-        bump = left[:, 2]
-        power = float((weight * bump * bump).sum())
-        if power < 1e-6:
-            return None
-        relief = (weight * bump) @ left[:, :2] / power
-        rest = left[:, :2] - bump[:, None] * relief
-        size = np.hypot(rest[:, 0], rest[:, 1])
-        spread = 3.5 * max(float(np.median(size[weight > 0.05])), 0.002)
-        kept = np.clip(1 - (size / spread) ** 2, 0, None) ** 2
-        weight = np.where(
-            weight > 0, np.maximum(weight.astype(bool) * kept * np.minimum(1, weight / max(weight.max(), 1e-9)), 0), 0
-        )
-    total = float(weight.sum())
-    count = int(np.count_nonzero(weight > 0.05))
+class _Relief(NamedTuple):
+    relief: tuple[float, float]
+    noise: float
+    residual: float
+    points: int
+
+
+def _flat_sheet(place: Floats) -> Doubles:
+    """2 n x 10: what a flat sheet's points can move by (a homography to second order), then depth in either direction."""
+    x, y = place.T.astype(np.float64)
+    one, none = np.ones_like(x), np.zeros_like(x)
+    across = [one, x, y, none, none, none, x * x, x * y, DEPTH, none]
+    down = [none, none, none, one, x, y, x * y, y * y, none, DEPTH]
+    return np.concatenate([np.stack(across, axis=1), np.stack(down, axis=1)])
+
+
+def _bent_sheet(place: Floats) -> Doubles:
+    """2 n x 18: the same for a sheet that is bent as well."""
+    x, y = place.T.astype(np.float64)
+    sheet = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y, x**3, y**3, DEPTH], axis=1)
+    none = np.zeros_like(sheet)
+    both = np.concatenate([np.hstack([sheet, none]), np.hstack([none, sheet])])
+    return both[:, [*range(8), *range(9, 17), 8, 17]]
+
+
+def _relief(basis: Doubles, shift: Floats, weight: Doubles) -> _Relief | None:
+    """The last two columns' share by least squares; points that do not fit lose their weight and it is done again (Tukey's biweight)."""
+    target = shift.T.reshape(-1).astype(np.float64)
+    own = weight.copy()
+    for _ in range(ROUNDS):
+        doubled = np.concatenate([own, own])
+        weighted = basis * doubled[:, None]
+        normal = weighted.T @ basis + 1e-8 * np.eye(basis.shape[1])
+        found = np.linalg.solve(normal, weighted.T @ target)
+        rest = (target - basis @ found).reshape(2, -1)
+        size = np.hypot(rest[0], rest[1])
+        spread = 4.0 * max(float(np.median(size[weight > 0.05])), 0.002)
+        own = weight * np.clip(1 - (size / spread) ** 2, 0, None) ** 2
+    count = int(np.count_nonzero(own > 0.05))
     if count < LEAST_POINTS // 2:
         return None
-    residual = float(np.sqrt((weight * size * size).sum() / total / 2))
-    flat = float(np.sqrt((weight[:, None] * left[:, :2] ** 2).sum() / total / 2))
-    power = float((weight * bump * bump).sum())
-    return Parallax(relief_x=float(relief[0]), relief_y=float(relief[1]), noise=residual / max(power, 1e-9) ** 0.5, turned_x=turned[0],
-                    turned_y=turned[1], residual=residual, flatness=flat, points=count)  # fmt: skip
+    residual = float(np.sqrt((own * size * size).sum() / own.sum() / 2))
+    variance = float(np.linalg.inv(normal)[-2, -2])
+    return _Relief((float(found[-2]), float(found[-1])), residual * max(variance, 0.0) ** 0.5, residual, count)
 
 
 def turn_between(before: Patch, now: Patch) -> float:

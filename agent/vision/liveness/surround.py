@@ -14,10 +14,12 @@ from agent.core.messages import Box
 from agent.vision.faces import Floats
 from hw.interfaces import Pixels
 
-SIDE_PX = 160
-FACES = 3.4
+SIDE_PX = 208
+FACES = 4.4
 """Side of the square that is looked at, in widths of the face's box."""
 LEAST_POINTS = 6
+HAND = 0.2
+"""Share of the lower border that a holding hand may hide."""
 
 
 class Around(Struct, frozen=True, kw_only=True):
@@ -25,7 +27,7 @@ class Around(Struct, frozen=True, kw_only=True):
 
     taken_s: float
     grey: Pixels
-    """160 x 160."""
+    """208 x 208."""
     place: tuple[float, float, float]
     """Left, top and pixels of the square for each pixel of the frame."""
     inside: tuple[float, float, float, float]
@@ -121,24 +123,28 @@ def border(square: Around) -> float:
     """How much of a rectangle's four sides is to be seen about the face, 0..1: paper, a telephone, a tablet.
 
     For each side the straight line (up to 12 degrees off) is sought along which the picture changes most steadily. A person before a
-    door frame hides its lower end, so the weakest side counts.
+    door frame hides its lower end, so the weakest side counts; the lower one may be hidden by a hand for a
+    part.
     """
     grey = cv2.GaussianBlur(square.grey, (0, 0), 1.0)
     across, down = cv2.Sobel(grey, cv2.CV_16S, 1, 0), cv2.Sobel(grey, cv2.CV_16S, 0, 1)
     steep = np.maximum(cv2.magnitude(across.astype(np.float32), down.astype(np.float32)), 1.0)
     upright = ((np.abs(across) > 24) & (np.abs(across) > 0.9 * steep)).astype(np.uint8)
     level = ((np.abs(down) > 24) & (np.abs(down) > 0.9 * steep)).astype(np.uint8)
-    return min(_best(upright, square.inside, 0), _best(upright, square.inside, 1), _best(np.ascontiguousarray(level.T), square.inside, 2),
-               _best(np.ascontiguousarray(level.T), square.inside, 3))  # fmt: skip
+    beside, crosswise = upright, np.ascontiguousarray(level.T)
+    left, right, above, below = (
+        _best(edges, square.inside, side) for side, edges in enumerate((beside, beside, crosswise, crosswise))
+    )
+    return min(left, right, above, below + HAND)
 
 
 def _best(edges: Pixels, inside: tuple[float, float, float, float], side: int) -> float:
     """The share of the best line of one side (0 left, 1 right, 2 above, 3 below; `edges` are turned for the last two) that is edge."""
     face_px, middle = SIDE_PX / FACES, SIDE_PX / 2
-    reach = {0: (-1.55, -0.5), 1: (0.5, 1.55), 2: (-1.55, -0.55), 3: (0.6, 1.6)}[side]
+    reach = {0: (-2.1, -0.5), 1: (0.5, 2.1), 2: (-1.6, -0.55), 3: (0.6, 1.7)}[side]
     low, high = (round(middle + share * face_px) for share in reach)
-    across_low, across_high = (inside[0], inside[2]) if side < 2 else (inside[1], inside[3])
-    low, high = max(low, round(across_low) + 3), min(high, round(across_high) - 3)
+    crosswiselow, crosswisehigh = (inside[0], inside[2]) if side < 2 else (inside[1], inside[3])
+    low, high = max(low, round(crosswiselow) + 3), min(high, round(crosswisehigh) - 3)
     if high - low < 4:
         return 0.0
     along = slice(round(middle - 0.55 * face_px), round(middle + 0.55 * face_px))
