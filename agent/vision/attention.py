@@ -27,6 +27,8 @@ Angles = tuple[float, float]
 
 UNSEEN = ("too_small", "too_dark", "glasses", "one_eye")
 """Doubts about the eyes under which nothing is said of where somebody looks, however clear the head is."""
+LASTING_S = 0.5
+"""Doubts that are older than this will last: the eyes are looked at less often."""
 
 
 class AttentionSettings(Struct, frozen=True, kw_only=True):
@@ -80,6 +82,8 @@ class AttentionTrack:
         self._head, self._gaze = Neutral(self._settings), Neutral(self._settings)
         self._away, self._lids = Away(self._settings), Lids(self._settings)
         self._looked_s = float("-inf")
+        self._seen_eyes_s: float | None = None
+        """When the eyes could last be seen, or were first looked for."""
         self._seen_s = float("-inf")
         self._fault = ""
         """What was wrong with the eyes when they were last measured."""
@@ -87,8 +91,8 @@ class AttentionTrack:
 
     def due(self, taken_s: float) -> bool:
         """Whether the eyes of a frame are worth the iris network's two invocations."""
-        wait_s = self._settings.due_unseen_s if self._fault in UNSEEN else self._settings.due_s
-        return taken_s - self._looked_s >= wait_s
+        lasting = self._seen_eyes_s is not None and self._looked_s - self._seen_eyes_s > LASTING_S
+        return taken_s - self._looked_s >= (self._settings.due_unseen_s if lasting else self._settings.due_s)
 
     def update(self, mesh: Mesh, eyes: EyesMeasured | None, frame_px: tuple[int, int], taken_s: float) -> Attention:
         """What is known after a frame. `eyes` is None when they were not measured in it; a frame that is not newer changes nothing."""
@@ -101,6 +105,8 @@ class AttentionTrack:
         self._seen_s = taken_s
         if eyes is not None:
             self._looked_s, self._fault = taken_s, eyes.fault
+            if eyes.fault not in UNSEEN or self._seen_eyes_s is None:
+                self._seen_eyes_s = taken_s
         clear = head.confidence >= self._settings.least_head
         gaze = _believed(eyes, self._settings) if clear else None
         self._lids.take(eyes if clear else None, taken_s)
@@ -130,7 +136,7 @@ class AttentionTrack:
             return None, self._fault or "learning"
         turned_deg = _apart((head.yaw_deg, head.pitch_deg), self._head.value)
         looked_deg = _apart((gaze.yaw_deg, gaze.pitch_deg), self._gaze.value) if gaze is not None else 0.0
-        if gaze is None and turned_deg < self._settings.enter_deg:
+        if gaze is None and (self._fault == "closed" or turned_deg < self._settings.enter_deg):
             return self._away.unclear(taken_s), self._fault or "unsure"
         return self._away.take(max(turned_deg, looked_deg), taken_s), ""
 

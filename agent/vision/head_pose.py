@@ -26,7 +26,6 @@ from agent.vision.quality import ramp
 Doubles = NDArray[np.float64]
 
 MEAN_FACE_FILE = Path(__file__).with_name("mean_face.npy")
-POINTS = 468
 
 YAW_RESPONSE, PITCH_RESPONSE = 0.81, 0.86
 """The mesh follows a turning head only so far: degrees of the mesh for each degree of heads rendered between -40 and 40."""

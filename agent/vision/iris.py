@@ -220,7 +220,7 @@ def judged(right: Eye, left: Eye, head: Fit, settings: EyeSettings) -> EyesMeasu
     turn = ramp(abs(yaw), *settings.turn_deg)
     lids, irises = (min(how(eye, settings) for eye in eyes) for how in (trust, iris_trust))
     doubts = [*(doubt for eye in eyes for doubt in doubts_of(eye, settings)), (turn, "turned_away")]
-    ways = [direction(eye, head, outwards) for eye, outwards in ((right, -1.0), (left, 1.0)) if eye in eyes]
+    ways = [direction(eye, head, -1.0 if eye is right else 1.0) for eye in eyes]
     if not alone:
         doubts.append((ramp(_between_deg(ways[0], ways[1]), *settings.disagree_deg), "disagree"))
     gaze, fault = _gaze(np.mean(ways, axis=0), doubts, settings.one_eye if alone else 1.0, settings.least_gaze)
@@ -231,10 +231,11 @@ def judged(right: Eye, left: Eye, head: Fit, settings: EyeSettings) -> EyesMeasu
 
 
 def doubts_of(eye: Eye, settings: EyeSettings) -> list[tuple[float, str]]:
-    """How far each measurement lets the eye be believed (0..1), with the word for it."""
+    """How far each measurement lets the eye be believed (0..1), with the word for it. Half closed lids hide an iris as dark glass does."""
+    no_iris = "closed" if eye.openness < settings.openness[1] else "glasses"
     return [(ramp(eye.width_px, *settings.width_px), "too_small"), (ramp(eye.light, *settings.light), "too_dark"),
             (ramp(eye.shade, *settings.shade), "glasses"), (ramp(eye.glare, *settings.glare), "glasses"),
-            (ramp(eye.openness, *settings.openness), "closed"), (iris_trust(eye, settings), "glasses"),
+            (ramp(eye.openness, *settings.openness), "closed"), (iris_trust(eye, settings), no_iris),
             (ramp(eye.sharp, *settings.sharp), "blurred")]  # fmt: skip
 
 

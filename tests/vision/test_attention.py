@@ -207,9 +207,22 @@ def test_eyes_that_cannot_be_seen_are_looked_for_less_often():
     film = Film()
     film.show(head(), eyes())
     assert film.track.due(film.now_s + FRAME_S)
-    film.show(head(), eyes(fault="glasses"))
+    film.show(head(), eyes(fault="glasses"), 12)
     assert not film.track.due(film.now_s + FRAME_S)
     assert film.track.due(film.now_s + 0.4)
+    film.show(head(), eyes())
+    assert film.track.due(film.now_s + FRAME_S)
+
+
+def test_a_doubt_of_a_moment_costs_no_blink(film):
+    film.show(head(), eyes(fault="glasses"), 3)
+    assert film.track.due(film.now_s + FRAME_S)
+
+
+def test_behind_closed_lids_a_turned_head_is_no_look_away(film):
+    film.show(head(50), eyes(openness=0.04, fault="closed"), 30)
+    assert True not in {told.away for told in film.told}
+    assert film.told[-1].away is None
 
 
 FRAMES = st.lists(st.tuples(
