@@ -34,8 +34,8 @@ class EnrolSettings(Struct, frozen=True, kw_only=True):
     """A template is compared with for years: it must be better than what a passing face may be."""
 
     least_face_px: float = 40.0
-    least_score: float = 0.3
-    """Of 2,320 portraits of the press it refuses 1 in 42; pairs with a refused one failed seven times as often as the others."""
+    least_score: float = 0.6
+    """Of 2,320 portraits of the press this and the next refuse 1 in 37; pairs with a refused one failed eleven times as often as the others."""
     least_eyes: float = 0.4
     """Eyes darker than this share of the cheeks are behind dark glasses: the template would be of the glasses."""
     quality: QualitySettings = QualitySettings()

@@ -25,19 +25,19 @@ BURNT = 250
 class QualitySettings(Struct, frozen=True, kw_only=True):
     """(useless, harmless) for each measurement of the picture, and the curve of clearness."""
 
-    size_px: tuple[float, float] = (10.0, 26.0)
-    """Face width. The embedder's 112 px are then four times enlarged, and still hold most of what it uses."""
-    sharpness: tuple[float, float] = (0.03, 0.09)
+    size_px: tuple[float, float] = (8.0, 18.0)
+    """Face width. The embedder's 112 px are then six times enlarged, and still hold most of what it uses."""
+    sharpness: tuple[float, float] = (0.02, 0.06)
     """Of the aligned face, see `sharpness`: good portraits have 0.11 to 0.35."""
-    darkness: tuple[float, float] = (6.0, 30.0)
+    darkness: tuple[float, float] = (4.0, 18.0)
     """Mean grey of the face's middle."""
-    glare: tuple[float, float] = (0.95, 0.5)
+    glare: tuple[float, float] = (0.97, 0.75)
     """Share of the face's middle that is burnt out (grey 250 and more): nothing is to be seen there."""
-    contrast: tuple[float, float] = (3.0, 12.0)
+    contrast: tuple[float, float] = (2.0, 7.0)
     """Standard deviation of grey in the face's middle."""
     turn: tuple[float, float] = (1.8, 1.0)
     """How far the nose is from the middle between the eyes, in half eye distances: 0 frontal, about 1 at 45 degrees."""
-    half_clear: float = -1.42
+    half_clear: float = -2.4
     """How far an embedding's length is above the typical one of its network, in deviations of such lengths, where clearness is one half,"""
     clear_step: float = 0.75
     """and by how much more the odds of being clear grow e-fold."""
