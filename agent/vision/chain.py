@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from agent.core.messages import FaceSeen, Observation
 from agent.vision.align import Aligner
 from agent.vision.detect import Detector
-from agent.vision.embed import Embedder, EmbedPolicy, due
+from agent.vision.embed import Embedder, EmbedPolicy, due, of_track
 from agent.vision.find import FaceFinder, FinderSettings
 from agent.vision.guard import Guard
 from agent.vision.landmarks import Landmarks
@@ -111,8 +111,7 @@ class Chain:
         with self.times.stage("motion"):
             moving = self._motion.run(lambda: self._finder.moving(pixels, taken_s, expected)) or []
         with self.times.stage("detect"):
-            faceless = [person.box_px for person in self._looks.persons(taken_s) if person.face is None]
-            faces = self._finder.find(pixels, expected, [*moving, *faceless])
+            faces = self._finder.find(pixels, expected, [*moving, *self._looks.faceless(taken_s)])
         with self.times.stage("track"):
             self._tracker.update(faces, taken_s)
 
@@ -132,7 +131,7 @@ class Chain:
         if quality.score < self._settings.embed.least_quality:
             return False
         with self.times.stage("embed"):
-            embedded = self._stages.embedder.measured(aligned)
+            embedded = of_track(self._stages.embedder, aligned, track)
         quality = completed(quality, embedded.relative, self._settings.quality)
         self._tracker.judge(track, Picture(taken_s, embedded.vector, quality.score))
         return True

@@ -1,4 +1,4 @@
-"""An aligned face to a unit-length embedding of 192 numbers, and when a face is worth that."""
+"""An aligned face to a unit-length embedding of 128 numbers, and when a face is worth that."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hw.interfaces import Pixels
 
 
 class EmbedPolicy(Struct, frozen=True, kw_only=True):
-    """When a face is embedded: two invocations of the largest network are most of a frame's cost."""
+    """When a face is embedded: the largest network is most of a frame's cost."""
 
     eager_pictures: int = 5
     """In each frame until the mean holds so many: the noise of a mean falls with the root of their number, so five take more than half
@@ -38,7 +38,7 @@ class Embedded(NamedTuple):
     """What the network said of a face."""
 
     vector: Floats
-    """Unit length, float32 of 192."""
+    """Unit length, float32 of 128."""
     length: float
     """Before it was brought to unit length: the clearer a face, the longer (agent/vision/quality.py)."""
     relative: float | None
@@ -46,7 +46,7 @@ class Embedded(NamedTuple):
 
 
 class Embedder:
-    """MobileFaceNet on a picture and its mirror image. Not thread-safe: its buffers are used again by each call."""
+    """SFace on a picture, on its mirror image or on both. Not thread-safe: its buffers are used again by each call."""
 
     def __init__(self, network: Network, typical_length: float | None = None, length_deviation: float | None = None) -> None:
         self._network, self._typical, self._deviation = network, typical_length, length_deviation
@@ -54,17 +54,27 @@ class Embedder:
         self._output = network.outputs[0]
 
     def __call__(self, aligned: Pixels) -> Floats:
-        """Unit-length float32 of 192 from an aligned face (112 x 112 BGR); raises as `measured` does."""
+        """Unit-length float32 of 128 from an aligned face (112 x 112 BGR); raises as `measured` does."""
         return self.measured(aligned).vector
 
     def measured(self, aligned: Pixels) -> Embedded:
         """The embedding of an aligned face (112 x 112 BGR) with its length. Raises ModelError when the network gives no direction.
 
-        The sum over both mirror images cancels what the network learned about left and right: it takes a third off the misses.
+        The sum over both mirror images cancels what the network learned about left and right: a third of the misses of a single picture.
         """
+        self._look(aligned)
+        return self._embedded(self._real(self._input) + self._real(self._mirrored))
+
+    def one_side(self, aligned: Pixels, mirrored: bool) -> Embedded:
+        """The same from the picture or its mirror image alone, at half the cost: for a track, whose mean takes them in turns."""
+        self._look(aligned)
+        return self._embedded(2 * self._real(self._mirrored if mirrored else self._input))
+
+    def _look(self, aligned: Pixels) -> None:
         into_input(aligned, self._input)
         cv2.flip(self._input[0], 1, dst=self._mirrored[0])
-        both = self._real(self._input) + self._real(self._mirrored)
+
+    def _embedded(self, both: Floats) -> Embedded:
         embedding = unit(both)
         if embedding is None:
             raise ModelError("face_embedder: gave an embedding without direction; run `doorward models verify`")
@@ -75,6 +85,12 @@ class Embedder:
 
     def _real(self, picture: Int8s) -> Floats:
         return dequantise(self._network.run(picture)[0].reshape(-1), self._output)
+
+
+def of_track(embedder: Embedder, aligned: Pixels, track: Track) -> Embedded:
+    """What a track takes next: both mirror images while its mean is empty, since a door may have to decide on that alone; then one of them in
+    turns, so that the mean holds both."""
+    return embedder.one_side(aligned, mirrored=track.taken % 2 == 1) if track.pictures else embedder.measured(aligned)
 
 
 def due(tracks: list[Track], policy: EmbedPolicy, now_s: float) -> list[Track]:

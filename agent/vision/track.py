@@ -97,6 +97,8 @@ class Track:
     coast_s: float = 0.25
     pictures: deque[Picture] = field(default_factory=deque)
     """Taken since the last doubt: what the track speaks with."""
+    taken: int = 0
+    """Pictures that were taken in all."""
     past: Floats | None = None
     """The mean of earlier pictures, unit length: what a picture after a doubt is compared with. Never spoken with."""
     _mean: Floats | None = None
@@ -120,6 +122,7 @@ class Track:
     def take(self, picture: Picture, most: int) -> None:
         """Add a picture to the mean; the oldest beyond `most` leave it."""
         self.pictures.append(picture)
+        self.taken += 1
         while len(self.pictures) > most:
             self.pictures.popleft()
         self._mean = None

@@ -25,10 +25,13 @@ def build(recipe: Recipe, out: Path, cache: Path) -> ModelEntry:
     """Writes `out/ROLE.tflite` and gives its manifest entry, without operating points: those are measured."""
     names = [output.node for output in recipe.outputs]
     pictures = list(_pictures(recipe, cache))
-    graph = equalise(repaired(recipe, fetched(recipe.source, cache)), pictures)
+    graph = repaired(recipe, fetched(recipe.source, cache))
+    for slim in recipe.slimming:
+        graph = slim(graph)
+    graph = equalise(graph, pictures)
     for rewrite in recipe.rewrites:
         graph = rewrite(graph)
-    data = quantise(as_function(graph, recipe.framing.size_px, names), pictures, recipe.held_ranges)
+    data = quantise(as_function(graph, recipe.framing.size_px, names), pictures, recipe.held_ranges, recipe.range_share)
     path = out / f"{recipe.role}.tflite"
     path.write_bytes(data)
     return _entry(recipe, path)

