@@ -55,7 +55,7 @@ class OwnCameraSettings(Struct, frozen=True, kw_only=True):
     """Pairs that one track may be in: who stays, a poster for instance, is compared with everybody who comes."""
     pairs_an_hour: int = 20
     """So that no single meeting or prank is what a camera is judged by."""
-    alike: float = 0.75
+    alike: float = 0.65
     """From here on a pair is likelier one person twice (a mirror, a screen) than two who look so alike; told, not left out."""
 
 
