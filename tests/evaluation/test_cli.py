@@ -166,7 +166,7 @@ def test_what_cannot_be_measured_is_said_without_a_traceback(root, pairs, capsys
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("kind", ["liveness", "moods", ""])
+@pytest.mark.parametrize("kind", ["moods", ""])
 def test_only_what_is_there_is_offered(capsys, kind):
     assert run("eval", kind) == 2
     assert "verification" in capsys.readouterr().err

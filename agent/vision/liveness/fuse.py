@@ -28,7 +28,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Mean grey level of the face."""
     least_comparisons: int = 5
     turned: tuple[float, float] = (0.02, 0.045)
-    """How far the mesh says that the head turned (root mean square sine): from where stillness of the relief counts, and counts fully."""
+    """How far the mesh says that the head turned (root mean square sine): from where depth counts, and counts fully."""
+    turned_flat: tuple[float, float] = (0.045, 0.075)
+    """The same for a lack of depth: who hardly moves shows none either."""
     flat: tuple[float, float] = (0.003, 0.007)
     """Depth beyond a flat sheet, as the sine of a turn: flat prints stay below, whatever lives moves more."""
     turned_far: tuple[float, float] = (0.08, 0.15)
@@ -48,7 +50,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Change of the lips over that of still skin."""
     hangs: tuple[float, float] = (0.03, 0.10)
     """Face widths that the surroundings moved as one piece."""
-    border: tuple[float, float] = (0.64, 0.80)
+    border: tuple[float, float] = (0.62, 0.74)
     attack: float = 0.35
     """A score up to this is an attack,"""
     live: float = 0.65
@@ -77,7 +79,7 @@ def judge(cues: Cues, limits: Limits, watched_s: float) -> Liveness:
 
 def evidence(cues: Cues, limits: Limits) -> tuple[Part, ...]:
     """Each cue's part."""
-    return (*_movement(cues, limits), Part(-4.0 * ramp(cues.border, *limits.border), "border_around_face"),
+    return (*_movement(cues, limits), Part(-5.0 * ramp(cues.border, *limits.border), "border_around_face"),
             Part(1.2 * ramp(cues.mouth, *limits.mouth), "lips_moved"), Part(1.0 if cues.blinked else 0.0, "blinked"),
             Part(-2.0 * ramp(cues.hangs, *limits.hangs), "surroundings_move_along"))  # fmt: skip
 
@@ -96,7 +98,7 @@ def _movement(cues: Cues, limits: Limits) -> tuple[Part, ...]:
     """How it moves: as a sheet, where it turned enough to tell; as a head, where more depth is seen than any sheet has."""
     if cues.gain is None or cues.flat_gain is None:
         return ()
-    near = (1 - ramp(cues.flat, *limits.flat)) * ramp(cues.turned, *limits.turned)
+    near = (1 - ramp(cues.flat, *limits.flat)) * ramp(cues.turned, *limits.turned_flat)
     far = (1 - ramp(cues.flat_gain, *limits.gain_far)) * ramp(cues.turned, *limits.turned_far)
     return (Part(-3.0 * max(near, far), "moves_as_a_plane"), Part(3.0 * _like_a_head(cues, limits), "moves_as_a_head"))
 
@@ -113,8 +115,9 @@ def _like_a_head(cues: Cues, limits: Limits) -> float:
 
 def _reason(verdict: str, parts: tuple[Part, ...], cues: Cues, limits: Limits) -> str:
     if verdict == "unsure":
-        if ramp(cues.turned, *limits.turned) < 1:
-            return "not_enough_motion"
-        return "bent_or_alive" if cues.flat > limits.flat[1] else "contradictory"
+        if cues.border > limits.border[0] or cues.hangs > limits.hangs[0]:
+            return "contradictory"
+        enough = limits.turned[1] if cues.flat > limits.flat[1] else limits.turned_flat[1]
+        return "not_enough_motion" if cues.turned < enough else "bent_or_alive"
     wanted = 1.0 if verdict == "live" else -1.0
     return max(parts, key=lambda part: wanted * part.odds).word

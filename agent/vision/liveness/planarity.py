@@ -115,6 +115,8 @@ def _relief(basis: Doubles, shift: Floats, weight: Doubles) -> _Relief | None:
     """The last two columns' share by least squares; points that do not fit lose their weight and it is done again (Tukey's biweight)."""
     target = shift.T.reshape(-1).astype(np.float64)
     own = weight.copy()
+    if np.count_nonzero(weight > 0.05) < LEAST_POINTS // 2:
+        return None
     for _ in range(ROUNDS):
         doubled = np.concatenate([own, own])
         weighted = basis * doubled[:, None]
