@@ -81,7 +81,8 @@ def test_the_door_reads_its_thresholds_without_opening_any_network(without_expre
     assert without_expression.embedder_id == load_manifest().embedder_id
 
 
-def test_what_a_door_loads_fits_the_accelerator_with_the_rest_of_what_it_may_load() -> None:
+def test_what_a_door_loads_fits_the_accelerators_memory_and_everything_together_a_doors() -> None:
+    """8 MB on the accelerator, with every stage that is on unless a configuration says otherwise; 16 MB for all that is shipped."""
     manifest = load_manifest()
     assert sum(manifest.model(role).path.stat().st_size for role in SEEN_AT_A_DOOR) < 8_000_000
-    assert sum(entry.path.stat().st_size for entry in manifest.models) < 8_000_000
+    assert sum(entry.path.stat().st_size for entry in manifest.models) < 16_000_000
