@@ -92,7 +92,7 @@ class Rig(NamedTuple):
 def tracking(setting: Setting) -> Section:
     """Every play (quick: at the smaller size only), through the chain that decides at the door, with faces and bodies."""
     people = [find(cast(setting), name) for name in ("owner", "stranger", "visitor")]
-    rig = _rig(people)
+    rig = rig_of(people)
     results: list[tuple[str, Result]] = []
     for play in plays(*people):
         total = Result()
@@ -151,7 +151,7 @@ def _waiting(who: Portrait) -> tuple[Walk, ...]:
     return (Walk(portrait=who, path=(Waypoint(0, 0.1, 1.5), Waypoint(6, 0.1, 1.5))),)
 
 
-def _rig(people: Sequence[Portrait]) -> Rig:
+def rig_of(people: Sequence[Portrait]) -> Rig:
     engine, manifest = open_engine("litert", 2), load_manifest()
     stages, persons = build_stages(engine, manifest), Persons(engine.load(manifest.model(PERSONS)))
     enroller = build_enroller(engine, manifest)
