@@ -56,7 +56,7 @@ def test_two_people_are_told_apart_in_one_line_and_a_figure(root, pairs, tmp_pat
     assert report["provenance"]["embedder_id"] == report["provenance"]["models"]["face_embedder"]
     if suffix == "svg":
         texts = [element.text for element in ElementTree.parse(figure).iter() if element.text]
-        assert any(text.startswith("0.54") and text.endswith("at 0 of 6") for text in texts)
+        assert any(text.startswith("0.45") and text.endswith("at 0 of 6") for text in texts)
     else:
         assert cv2.imread(str(figure)).shape == (1280, 1120, 3)
 
