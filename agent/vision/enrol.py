@@ -35,7 +35,7 @@ class EnrolSettings(Struct, frozen=True, kw_only=True):
 
     least_face_px: float = 40.0
     least_score: float = 0.6
-    """Of 2,320 portraits of the press this and the next refuse 1 in 37; pairs with one of these failed eleven times as often."""
+    """Of 2,320 portraits of the press this and the next refuse 1 in 39; pairs with one of these failed seven times as often."""
     least_eyes: float = 0.4
     """Eyes darker than this share of the cheeks are behind dark glasses: the template would be of the glasses."""
     quality: QualitySettings = QualitySettings()
