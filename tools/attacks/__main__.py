@@ -124,7 +124,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.attacks", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
     parser.add_argument(
-        "--people", choices=tuple(PEOPLE), default="test", help="which of the demo's people; none: only those of films (default: %(default)s)"
+        "--people",
+        choices=tuple(PEOPLE),
+        default="test",
+        help="which of the demo's people; none: only those of films (default: %(default)s)",
     )
     parser.add_argument(
         "--rounds", type=int, default=1, metavar="N", help="each kind so often for each person (default: %(default)s)"

@@ -16,6 +16,9 @@ from agent.core.messages import Liveness
 from agent.vision.liveness.cues import Cues
 from agent.vision.quality import ramp
 
+CONTRADICTS, HARDLY = 2.4, -0.5
+"""A depth as sure as this (log odds) contradicts a border: a door frame and a collar make one too. Then nothing is said, neither way."""
+
 
 class Limits(Struct, frozen=True, kw_only=True):
     """(speaks for a picture, speaks for a head) or (nothing, all) for each measurement."""
@@ -70,7 +73,10 @@ def judge(cues: Cues, limits: Limits, watched_s: float) -> Liveness:
     if lacking:
         return Liveness(verdict="unsure", score=0.5, reason=lacking, watched_s=watched_s)
     parts = evidence(cues, limits)
-    score = 1 / (1 + exp(-sum(part.odds for part in parts)))
+    odds = sum(part.odds for part in parts)
+    if 3.0 * _like_a_head(cues, limits) >= CONTRADICTS:
+        odds = max(odds, HARDLY)
+    score = 1 / (1 + exp(-odds))
     verdict: Literal["live", "attack", "unsure"] = (
         "attack" if score <= limits.attack else "live" if score >= limits.live else "unsure"
     )
