@@ -212,7 +212,11 @@ def test_a_run_folder_too_deep_for_a_socket_is_refused_before_the_start():
         ({"board": {"pins": "sim"}}, "board.rig", "given with board.pins = 'sim'"),
         ({"board": {"rig": "/tmp/rig.sock"}}, "board.rig", "and only then"),
         ({"deployment": {"expression": True}}, "deployment.expression", "workplace-eu"),
-        ({"policy": {"liveness": "require_live"}, "vision": {"stages": ["persons"]}}, "policy.liveness", "must include 'liveness'"),
+        (
+            {"policy": {"liveness": "require_live"}, "vision": {"stages": ["persons"]}},
+            "policy.liveness",
+            "must include 'liveness'",
+        ),
         ({"policy": {"mismatch_wait_s": 2.0}}, "policy.mismatch_wait_s", "at most policy.face_wait_s (1.5)"),
     ],
 )

@@ -27,7 +27,11 @@ def test_every_recording_shows_what_its_story_says():
     """A recording that was made while something was broken must not become the measure."""
     seen = {episode.name: recorded(episode) for episode in EPISODES}
     decided = {name: lines[-1]["decisions"] for name, lines in seen.items()}
-    assert decided["owner"]["off"] == {"granted": True, "reasons": ["face_match"], "waited_s": decided["owner"]["off"]["waited_s"]}
+    assert decided["owner"]["off"] == {
+        "granted": True,
+        "reasons": ["face_match"],
+        "waited_s": decided["owner"]["off"]["waited_s"],
+    }
     assert decided["owner"]["off"]["waited_s"] < 0.1
     assert decided["held_print"]["alert"]["reasons"] == ["face_match", "presentation_attack"]
     assert decided["held_print"]["deny_attack"]["reasons"] == ["presentation_attack"]

@@ -12,7 +12,9 @@ from agent.vision.assign import assign
 INF = float("inf")
 costs_of = st.integers(1, 4).flatmap(
     lambda columns: st.lists(
-        st.lists(st.one_of(st.floats(-1, 3), st.just(INF), st.just(0.5)), min_size=columns, max_size=columns), min_size=1, max_size=4
+        st.lists(st.one_of(st.floats(-1, 3), st.just(INF), st.just(0.5)), min_size=columns, max_size=columns),
+        min_size=1,
+        max_size=4,
     )
 )
 
