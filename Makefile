@@ -55,7 +55,7 @@ check: .venv/.dev ## linter, types, import rules
 		--target .venv-bench/opencv4 opencv-python-headless==4.14.0.94
 	@touch $@
 
-bench: .venv-bench/.bench ## measure, beside what people use today; writes docs/BENCHMARKS.md (about twelve minutes; BENCH=--quick: two)
+bench: .venv-bench/.bench ## measure, beside what people use today; writes docs/BENCHMARKS.md (about a quarter of an hour; BENCH=--quick: three)
 	.venv-bench/bin/python -m tools.bench $(BENCH)
 
 models: .venv/.dev ## rebuild the model files from their sources (a heavy environment of its own)

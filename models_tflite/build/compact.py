@@ -1,7 +1,7 @@
 """The same .tflite file without what it says many times: a fifth smaller where channels are many and weights few.
 
 Every channel of every constant has a zero point of eight bytes, and all of them are 0; constants of one length repeat whole. A FlatBuffer
-may point to one vector from many places (flatbuffers.dev, internals: offsets), so equal vectors are written once. Every vector of bytes begins
+may point to one vector from many places (flatbuffers.dev, internals: offsets), so equal vectors are written once. Vectors of bytes begin
 at a multiple of 16, as the schema asks of a buffer's data.
 """
 

@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.bench", description="Measures Doorward on this machine; about twelve minutes."
+        prog="python -m tools.bench", description="Measures Doorward on this machine; about a quarter of an hour."
     )
     parser.add_argument("--only", action="append", choices=list(BENCHMARKS), metavar="NAME",
                         help="this one (may be given several times): " + ", ".join(BENCHMARKS))  # fmt: skip
