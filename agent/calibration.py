@@ -35,6 +35,10 @@ class Calibration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     made_at: datetime
 
 
+MOST_RISE = 0.15
+"""No file may ask for more than this above the stated threshold: it would deny everybody."""
+
+
 def load_calibration(path: Path) -> Calibration | None:
     """None when there is none. Raises ConfigError for a file that is damaged: nobody may guess a threshold."""
     try:
@@ -59,13 +63,21 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
 
 def threshold_in_force(config: Config, manifest: Manifest, calibration: Calibration | None) -> float:
     """The cosine that a door asks for, and below which a track's picture shows somebody else: whatever is highest."""
-    own_camera = calibration.threshold if calibration is not None else -1.0
-    return max(manifest.threshold_at_fmr(config.policy.fmr), config.policy.threshold_floor, own_camera)
+    stated = manifest.threshold_at_fmr(config.policy.fmr)
+    own_camera = min(calibration.threshold, stated + MOST_RISE) if calibration is not None else -1.0
+    return max(stated, config.policy.threshold_floor, own_camera)
 
 
 def calibration_in_force(config: Config, manifest: Manifest, tell: Callable[[str], None]) -> Calibration | None:
-    """What was measured on this camera; one of another camera, embedder or rate is told and left aside. Raises ConfigError when damaged."""
-    found = load_calibration(Path(config.records.folder) / FILE)
+    """What was measured on this camera; one that is damaged, or of another camera, embedder or rate, is told and left aside.
+
+    Never an error: a door that did not start for it would watch neither its exits nor its fire input.
+    """
+    try:
+        found = load_calibration(Path(config.records.folder) / FILE)
+    except ConfigError as error:
+        tell(f"the camera's calibration is not in force: {error}")
+        return None
     why_not = why_not_in_force(found, manifest.embedder_id, config.policy.fmr, config.vision.camera) if found is not None else ""
     if why_not:
         tell(f"the camera's calibration is not in force: {why_not}")

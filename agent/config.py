@@ -300,10 +300,18 @@ def _check_policy(config: Config) -> None:
         _refuse("policy.mismatch_wait_s", policy.mismatch_wait_s, f"at most policy.face_wait_s ({policy.face_wait_s})")
 
 
+LEAST_WAIT_FOR_LIFE_S = 1.0
+"""No face is found alive in less."""
+
+
 def _check_liveness(config: Config) -> None:
     if config.policy.liveness in ("deny_attack", "require_live") and "liveness" not in config.vision.stages:
         _refuse(
             "policy.liveness", config.policy.liveness, "`vision.stages` must include 'liveness', or nobody is ever found alive"
+        )
+    if config.policy.liveness == "require_live" and config.policy.face_wait_s < LEAST_WAIT_FOR_LIFE_S:
+        _refuse(
+            "policy.face_wait_s", config.policy.face_wait_s, f"at least {LEAST_WAIT_FOR_LIFE_S} with liveness = 'require_live'"
         )
 
 

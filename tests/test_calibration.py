@@ -122,5 +122,18 @@ def test_a_damaged_calibration_is_an_error_that_says_what_to_do(tmp_path, raw):
         load_calibration(tmp_path / FILE)
 
 
+def test_a_door_with_a_damaged_calibration_starts_and_says_so(door):
+    """Otherwise neither its exits nor its fire input would be watched."""
+    (door.parent / FILE).write_bytes(b"{")
+    told = []
+    assert threshold_of(door, told) == FLOOR
+    assert "not in force" in told[0]
+
+
+def test_no_file_can_deny_everybody(door):
+    (door.parent / FILE).write_bytes(msgspec.json.encode(replace(MADE, threshold=1.0)))
+    assert threshold_of(door) == pytest.approx(FLOOR + 0.15)
+
+
 def test_no_file_is_no_calibration(tmp_path):
     assert load_calibration(tmp_path / FILE) is None

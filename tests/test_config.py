@@ -217,6 +217,7 @@ def test_a_run_folder_too_deep_for_a_socket_is_refused_before_the_start():
             "policy.liveness",
             "must include 'liveness'",
         ),
+        ({"policy": {"liveness": "require_live", "face_wait_s": 0.5}}, "policy.face_wait_s", "at least 1.0 with liveness"),
         ({"policy": {"mismatch_wait_s": 2.0}}, "policy.mismatch_wait_s", "at most policy.face_wait_s (1.5)"),
     ],
 )

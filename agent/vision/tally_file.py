@@ -35,13 +35,18 @@ class Learner:
     """Lets a camera be learned while the program runs. A disk that refuses is a fault to be told, and no reason to stop seeing."""
 
     def __init__(self, path: Path, embedder_id: str, camera: str) -> None:
-        """Goes on with the count of the same embedder and camera; begins anew for others. Raises ConfigError for a damaged file."""
+        """Goes on with the count of the same embedder and camera; begins anew for others, and where the file is damaged: nobody is denied
+        for want of a statistic."""
         self._path = path
-        known = load_tally(path)
+        self.fault = ""
+        try:
+            known = load_tally(path)
+        except ConfigError as error:
+            known, self.fault = None, f"own camera: counting begins anew: {error}"
+            log.error("own camera tally damaged path=%s why=%r", path, str(error))
         goes_on = known is not None and (known.embedder_id, known.camera) == (embedder_id, camera)
         self._own = OwnCamera(known if known is not None and goes_on else Tally(embedder_id=embedder_id, camera=camera))
         self._saved, self._saved_s = self._own.tally, float("-inf")
-        self.fault = ""
 
     @property
     def tally(self) -> Tally:

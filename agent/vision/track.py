@@ -52,6 +52,9 @@ class TrackSettings(Struct, frozen=True, kw_only=True):
     """Two faces nearer than this cannot be told apart by their boxes: heads that touch are 1.2 face widths apart."""
     gap_s: float = 0.25
     """After a longer gap anybody may have stepped in: the track is confirmed by a picture before it speaks again."""
+    unknown_s: float = 0.7
+    """After a longer spell without a good picture, what was seen of a face (its life, its looks) may be another's and is forgotten: two
+    embeddings may fail in between."""
     same_person: float = 0.35
     """A good picture below this cosine with the track's mean shows somebody else."""
     good_quality: float = 0.3
@@ -236,6 +239,8 @@ class Tracker:
         return float(a @ b) >= self._settings.same_person
 
     def _merge(self, track: Track, picture: Picture) -> Track:
+        if picture.taken_s - track.known_s > self._settings.unknown_s:
+            track.unbroken_s = picture.taken_s  # who stood there meanwhile was not seen well enough to be anybody
         track.take(picture, self._settings.most_pictures)
         track.confirmed, track.strikes, track.known_s = True, 0, picture.taken_s
         self._rejoin(track)

@@ -270,7 +270,10 @@ def test_a_disk_that_refuses_is_told_and_nothing_stops(tmp_path):
 @pytest.mark.parametrize(
     "raw", [b"{", b"[]", b'{"embedder_id":"e","camera":"0","counts":[1,2]}', b'{"embedder_id":"e","camera":"0","counts":["a"]}']
 )
-def test_a_damaged_count_is_said_not_guessed(tmp_path, raw):
+def test_a_damaged_count_begins_anew_is_told_and_keeps_nobody_from_being_seen(tmp_path, raw):
     (tmp_path / "tally.json").write_bytes(raw)
+    learner = Learner(tmp_path / "tally.json", "e", "0")
+    assert learner.tally.pairs == 0
+    assert "counting begins anew" in learner.fault
     with pytest.raises(ConfigError, match=r"tally\.json: .*delete it"):
-        Learner(tmp_path / "tally.json", "e", "0")
+        load_tally(tmp_path / "tally.json")

@@ -112,6 +112,22 @@ def test_a_blurred_picture_neither_joins_the_mean_nor_accuses_it():
     assert float(track.voice() @ OWNER) > 0.9
 
 
+def test_what_was_seen_of_a_face_that_no_picture_knew_is_not_lent_to_the_next():
+    """A thief whose pictures are too poor to be anybody's may have blinked and turned; the picture of the owner held up then did not."""
+    tracker = Tracker(SETTINGS)
+    for n in range(30):
+        show(tracker, person(1), n * FRAME_S, quality=0.2, seed=n)
+    assert tracker.seen(29 * FRAME_S)[0].unbroken_s == 0.0
+    assert show(tracker, person(2), 30 * FRAME_S).unbroken_s == 30 * FRAME_S
+
+
+def test_a_track_that_is_known_every_third_of_a_second_keeps_what_was_seen_of_it():
+    tracker = Tracker(SETTINGS)
+    for n in range(30):
+        track = show(tracker, person(1), n * FRAME_S, quality=0.2 if n % 5 else 0.9, seed=n)
+    assert track.unbroken_s == 0.0
+
+
 def test_the_mean_forgets_what_is_older_than_two_seconds():
     tracker = Tracker(SETTINGS)
     stand(tracker, OWNER, 5)
