@@ -36,6 +36,8 @@ class Killer:
         self._stage = stage
         self._random = random.Random(seed)
         self._left = dict.fromkeys(PROGRAMS, kills_each)
+        self._killed: dict[str, int] = {}
+        """The process of each program that was killed last: one that takes its time to die must not be counted twice."""
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
@@ -48,7 +50,9 @@ class Killer:
     def _run(self) -> None:
         while any(self._left.values()):
             name = self._random.choice([name for name, left in self._left.items() if left])
-            if self._stage.programs[name].kill(signal.SIGKILL):
+            pid = self._stage.programs[name].pid
+            if pid is not None and pid != self._killed.get(name) and self._stage.programs[name].kill(signal.SIGKILL):
+                self._killed[name] = pid
                 self._left[name] -= 1
             time.sleep(self._random.uniform(0.02, 1.1))
 
