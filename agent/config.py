@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,10 +25,20 @@ CAMERAS = '"picamera2", a number in quotes ("0"), "/dev/video…", "rtsp:…" or
 Name = Annotated[
     str, Meta(pattern=r"^[a-z0-9_-]{1,40}\Z", description="1 to 40 of a-z, 0-9, _ and -, for it becomes a topic level")
 ]
-Pin = Annotated[int, Meta(ge=0, le=53)]
-Stage = Literal["attention", "liveness", "persons"]
-SensorPin = Pin | Literal["none"]
+PIN_WORDS = 'a BCM number from 0 to 53, a name of the board like "GPIO17", "BOARD11" or "PAC.06", or a line like "gpiochip0:12"'
+Pin = (
+    Annotated[int, Meta(ge=0, le=53)]
+    | Annotated[
+        str, Meta(pattern=r"^(GPIO\d{1,2}|BOARD\d{1,2}|P[A-Z]{1,2}\.\d{2}|gpiochip\d{1,2}:\d{1,3})\Z", description=PIN_WORDS)
+    ]
+)
+SensorPin = (
+    Annotated[int, Meta(ge=0, le=53)]
+    | Annotated[str, Meta(pattern=r"^(none|GPIO\d{1,2}|BOARD\d{1,2}|P[A-Z]{1,2}\.\d{2}|gpiochip\d{1,2}:\d{1,3})\Z",
+                          description=f'{PIN_WORDS}, or "none" where there is none')]
+)  # fmt: skip
 """TOML has no null, and a key that is left out has its default: a sensor that a door lacks must be said to be missing."""
+Stage = Literal["attention", "liveness", "persons"]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -45,13 +55,50 @@ class Board(Section, frozen=True):
     rig: str = ""
 
 
-class Reader(Section, frozen=True):
+WiegandFormatName = Literal["H10301", "W34", "C1000-35", "W36", "W36-odd-even", "H10302", "H10304", "W32", "raw"]
+Leads = Literal["in", "out"]
+Device = Annotated[
+    str, Meta(pattern=r"^/dev/.+\Z", description='a serial device, best "/dev/serial/by-id/…", which keeps its name')
+]
+
+
+class WiegandReader(Section, frozen=True, tag_field="kind", tag="wiegand"):
     """A Wiegand reader on two pins. `formats` is also the list of lengths it may send."""
 
     name: Name = "front"
+    leads: Leads = "in"
     d0_pin: Pin = 17
     d1_pin: Pin = 27
-    formats: Annotated[tuple[Literal["H10301"], ...], Meta(min_length=1)] = ("H10301",)
+    formats: Annotated[tuple[WiegandFormatName, ...], Meta(min_length=1)] = ("H10301",)
+    keypad: Literal["none", "4-bit", "8-bit"] = "none"
+
+
+class SerialReader(Section, frozen=True, tag_field="kind", tag="serial"):
+    """A reader on a serial line. A UID (`pn532`) can be copied: it names a fob and proves nothing."""
+
+    name: Name
+    device: Device
+    leads: Leads = "in"
+    protocol: Literal["rdm6300", "pn532", "lines"] = "rdm6300"
+    baud: Literal[9600, 19200, 38400, 57600, 115200] | None = None
+    """None: the protocol's own."""
+
+
+class OsdpReader(Section, frozen=True, tag_field="kind", tag="osdp"):
+    """An OSDP peripheral on an RS-485 line. Secure Channel is not optional."""
+
+    name: Name
+    device: Device
+    leads: Leads = "in"
+    baud: Literal[9600, 19200, 38400, 57600, 115200, 230400] = 115200
+    address: Annotated[int, Meta(ge=0, le=126)] = 0
+    key_file: str = ""
+    """Its Secure Channel key, encrypted for this door; empty: `/etc/doorward/osdp-NAME.key`. Made by `doorward osdp set-key`."""
+    formats: Annotated[tuple[WiegandFormatName, ...], Meta(min_length=1)] = ("H10301",)
+    """Formats of the bits it passes on."""
+
+
+AnyReader = WiegandReader | SerialReader | OsdpReader
 
 
 class LockSection(Section, frozen=True):
@@ -77,7 +124,7 @@ class Inputs(Section, frozen=True):
     tamper_pin: SensorPin = "none"
     debounce_s: Annotated[float, Meta(ge=0.001, le=0.5)] = 0.03
 
-    def wired(self) -> dict[str, int]:
+    def wired(self) -> dict[str, Pin]:
         """Name of each input that there is -> its pin."""
         pins = {"contact": self.contact_pin, "rex": self.rex_pin, "fire": self.fire_pin, "tamper": self.tamper_pin}
         return {name: pin for name, pin in pins.items() if pin != "none"}
@@ -167,7 +214,7 @@ class Config(Section, frozen=True):
     run_folder: str = "/run/doorward"
     """Where door and vision find each other's sockets."""
     board: Board = Board()
-    reader: Reader = Reader()
+    readers: Annotated[tuple[AnyReader, ...], Meta(min_length=1, max_length=4)] = (WiegandReader(),)
     lock: LockSection = LockSection()
     inputs: Inputs = Inputs()
     timing: DoorTiming = DoorTiming()
@@ -267,14 +314,28 @@ def _check_sockets(config: Config) -> None:
         _refuse("run_folder", config.run_folder, f"at most {most} bytes, which leaves room for the name of a Unix socket")
 
 
+def _named_pins(config: Config) -> Iterator[tuple[str, Pin]]:
+    """Every pin that is in use, with its key."""
+    for number, reader in enumerate(config.readers):
+        if isinstance(reader, WiegandReader):
+            yield f"readers[{number}].d0_pin", reader.d0_pin
+            yield f"readers[{number}].d1_pin", reader.d1_pin
+    yield "lock.relay_pin", config.lock.relay_pin
+    for name, pin in config.inputs.wired().items():
+        yield f"inputs.{name}_pin", pin
+
+
+def _check_readers(config: Config) -> None:
+    names: set[str] = set()
+    for number, reader in enumerate(config.readers):
+        if reader.name in names:
+            _refuse(f"readers[{number}].name", reader.name, "each reader has a name of its own")
+        names.add(reader.name)
+
+
 def _check_pins(config: Config) -> None:
-    taken: dict[int, str] = {}
-    named = {
-        "reader.d0_pin": config.reader.d0_pin,
-        "reader.d1_pin": config.reader.d1_pin,
-        "lock.relay_pin": config.lock.relay_pin,
-    }
-    for key, pin in (named | {f"inputs.{name}_pin": pin for name, pin in config.inputs.wired().items()}).items():
+    taken: dict[Pin, str] = {}
+    for key, pin in _named_pins(config):
         if pin in taken:
             _refuse(key, pin, f"this pin is already {taken[pin]}")
         taken[pin] = key
@@ -315,4 +376,4 @@ def _check_liveness(config: Config) -> None:
         )
 
 
-_CHECKS = (_check_liveness, _check_lock, _check_sockets, _check_pins, _check_deployment, _check_policy)
+_CHECKS = (_check_readers, _check_liveness, _check_lock, _check_sockets, _check_pins, _check_deployment, _check_policy)

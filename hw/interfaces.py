@@ -8,6 +8,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.core.feedback import Signal
+from agent.core.messages import ReaderNews
+
 Pixels = NDArray[np.uint8]
 
 
@@ -53,8 +56,40 @@ class Lock(Protocol):
 class WiegandLines(Protocol):
     """The two data lines of a reader."""
 
-    def start(self, on_edge: Callable[[int, float], None]) -> None:
-        """Call `on_edge(bit, at_s)` for each falling edge: bit 0 for D0, 1 for D1. May be called from another thread."""
+    def start(self, on_edge: Callable[[int, float], None], on_lost: Callable[[float], None]) -> None:
+        """Call `on_edge(bit, at_s)` for each falling edge: bit 0 for D0, 1 for D1. May be called from another thread.
+
+        `on_lost(at_s)`, in its place among the edges, says that edges were lost before `at_s`: neither the frame around it nor
+        the next may be believed. A driver that cannot notice never calls it.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class Reader(Protocol):
+    """A reader that frames for itself: serial or OSDP. It looks after its own wire and comes back by itself after being unplugged."""
+
+    @property
+    def name(self) -> str: ...
+
+    def start(self, tell: Callable[[ReaderNews], None]) -> None:
+        """Begin to listen; `tell` is called from a thread of the reader. Does not raise for a device that is not there yet: that is
+        a ReaderStatus."""
+        ...
+
+    def show(self, signal: Signal) -> None:
+        """Light and sound on the reader itself, where it has them. Never waits, never raises."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Signaller(Protocol):
+    """Light, sound or text for the person at the door."""
+
+    def show(self, signal: Signal) -> None:
+        """Show this from now on. Never waits, never raises."""
         ...
 
     def close(self) -> None: ...

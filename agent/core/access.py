@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from agent.core.people import Cardholder, Credential, Directory, Roll
 from agent.core.reasons import Reason
-
-Moment = Annotated[datetime, Meta(tz=True)]
-"""A point in time. Without a zone it could not be compared with now, so rules that hold such a one are not read at all."""
 
 
 class Interval(Struct, frozen=True, kw_only=True, gc=False):
@@ -46,44 +43,20 @@ class AccessProfile(Struct, frozen=True, kw_only=True):
     schedule: str
 
 
-class Cardholder(Struct, frozen=True, kw_only=True):
-    """A person to whom credentials are issued. Names stay at the centre: a door needs none."""
-
-    id: str
-    profiles: tuple[str, ...]
-    templates: tuple[bytes, ...] = ()
-    """Unit-length float32 little-endian embeddings; opened from their seal in memory only."""
-    embedder_id: str = ""
-    """Which network made the templates; those of another network cannot be compared."""
-    extended_opening: bool = False
-    suspended: bool = False
-
-
-class Credential(Struct, frozen=True, kw_only=True):
-    """A fob, card or number issued to one cardholder."""
-
-    key: str
-    cardholder: str
-    state: Literal["active", "lost", "stolen", "revoked"] = "active"
-    valid_from: Moment | None = None
-    valid_until: Moment | None = None
-
-
 class AccessRules(Struct, frozen=True, kw_only=True):
     """Everything one door knows about people: one version, applied whole."""
 
     version: int
     site: str
     door: str
-    cardholders: dict[str, Cardholder]
-    credentials: dict[str, Credential]
+    people: Directory
     profiles: dict[str, AccessProfile]
     schedules: dict[str, Schedule]
 
 
 def no_rules(site: str, door: str) -> AccessRules:
     """What a door knows before its first bundle: nobody may enter, everybody may leave."""
-    return AccessRules(version=0, site=site, door=door, cardholders={}, credentials={}, profiles={}, schedules={})
+    return AccessRules(version=0, site=site, door=door, people=Roll(), profiles={}, schedules={})
 
 
 class Access(Struct, frozen=True, kw_only=True):
@@ -97,12 +70,10 @@ class Access(Struct, frozen=True, kw_only=True):
 
 def may_pass(rules: AccessRules, key: str, now: datetime) -> Access:
     """Look a credential up; `now` is timezone-aware. The first reason to refuse is the answer."""
-    credential = rules.credentials.get(key)
-    if credential is None:
+    known = rules.people.find(key)
+    if known is None:
         return Access(refused=Reason.UNKNOWN_CREDENTIAL)
-    holder = rules.cardholders.get(credential.cardholder)
-    if holder is None:
-        return Access(refused=Reason.UNKNOWN_CREDENTIAL)
+    credential, holder = known.credential, known.cardholder
     refused = _credential_refusal(credential, now)
     if refused is None and holder.suspended:
         refused = Reason.CARDHOLDER_SUSPENDED
@@ -156,8 +127,6 @@ def faults_of(rules: AccessRules) -> list[str]:
     """What is inconsistent in a set of rules, in words; an empty list means that it may be applied."""
     faults = [f"profile {p.id!r} follows schedule {p.schedule!r}, which is not in the bundle"
               for p in rules.profiles.values() if p.schedule not in rules.schedules]  # fmt: skip
-    faults += [f"credential {c.key!r} belongs to cardholder {c.cardholder!r}, who is not in the bundle"
-               for c in rules.credentials.values() if c.cardholder not in rules.cardholders]  # fmt: skip
     return [*faults, *(fault for schedule in rules.schedules.values() for fault in _schedule_faults(schedule))]
 
 

@@ -10,9 +10,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from agent.core.access import Access, Cardholder
+from agent.core.access import Access
 from agent.core.identity import FaceRules, Match, compare, faces_at_door
 from agent.core.messages import CLOCK_SLACK_S, TABLE, CredentialRead, DoorMode, Observation
+from agent.core.people import Cardholder
 from agent.core.presentation import LivenessPolicy, alert_about, choose, objection_to
 from agent.core.reasons import Reason
 

@@ -203,6 +203,32 @@ class ReadFault(Struct, frozen=True, kw_only=True):
     at_s: float
 
 
+class KeyPressed(Struct, frozen=True, kw_only=True):
+    """A key of a reader's keypad."""
+
+    reader: str
+    key: Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#"]
+    at_s: float
+
+
+class ReaderStatus(Struct, frozen=True, kw_only=True):
+    """How a reader is, told when it changes. A reader that cannot say something says None."""
+
+    reader: str
+    online: bool
+    """Whether it answers; a Wiegand reader cannot be asked and is never known to be away."""
+    at_s: float
+    tamper: bool | None = None
+    secure: bool | None = None
+    """Whether the wire to it is encrypted with a key of our own."""
+    detail: str = ""
+    """For the installer: what is wrong and the likely wire."""
+
+
+ReaderNews = CredentialRead | KeyPressed | ReadFault | ReaderStatus
+"""Everything a reader says."""
+
+
 class DoorMode(enum.Enum):
     """ONVIF Door Control, DoorMode: the states this door takes."""
 
