@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -10,31 +11,35 @@ from nacl.public import PublicKey, SealedBox
 from nacl.signing import SigningKey
 
 from agent.core.access import AccessRules, faults_of
+from agent.core.people import Issued
 from agent.errors import BundleError
 from agent.files import write_whole
 from agent.records.bundle import SIGNED_PREFIX, Body, Signed
 
 
-def seal_bundle(rules: AccessRules, centre_key: SigningKey, door_key: PublicKey, made: datetime) -> bytes:
+def seal_bundle(rules: AccessRules, people: Iterable[Issued], centre_key: SigningKey, door_key: PublicKey, made: datetime) -> bytes:
     """The bytes of a bundle. Raises BundleError when the rules contradict themselves."""
     faults = faults_of(rules)
     if faults:
         raise BundleError(f"rules of {rules.site}/{rules.door}: {'; '.join(faults)}")
-    faces = {key: holder.templates for key, holder in rules.cardholders.items() if holder.templates}
-    faceless = {key: msgspec.structs.replace(holder, templates=()) for key, holder in rules.cardholders.items()}
+    known = tuple(people)
+    faces = {issued.cardholder.id: issued.cardholder.templates for issued in known if issued.cardholder.templates}
     body = msgspec.msgpack.encode(
         Body(
             made=made,
-            rules=msgspec.structs.replace(rules, cardholders=faceless),
+            rules={name: getattr(rules, name) for name in AccessRules.__struct_fields__ if name != "people"},
+            people=tuple(Issued(msgspec.structs.replace(i.cardholder, templates=()), i.credentials) for i in known),
             sealed=SealedBox(door_key).encrypt(msgspec.msgpack.encode(faces)),
         )
     )
     return msgspec.msgpack.encode(Signed(body, centre_key.sign(SIGNED_PREFIX + body).signature))
 
 
-def write_bundle(path: Path, rules: AccessRules, centre_key: SigningKey, door_key: PublicKey, made: datetime) -> None:
+def write_bundle(
+    path: Path, rules: AccessRules, people: Iterable[Issued], centre_key: SigningKey, door_key: PublicKey, made: datetime
+) -> None:
     """Write a bundle where a door will find it. Raises BundleError."""
     try:
-        write_whole(path, seal_bundle(rules, centre_key, door_key, made))
+        write_whole(path, seal_bundle(rules, people, centre_key, door_key, made))
     except OSError as error:
         raise BundleError(f"{path}: cannot be written: {error}") from error

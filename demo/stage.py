@@ -23,8 +23,9 @@ import cv2
 import msgspec
 from msgspec import Struct
 
-from agent.core.access import AccessProfile, AccessRules, Cardholder, Credential, Interval, Schedule
+from agent.core.access import AccessProfile, AccessRules, Interval, Schedule
 from agent.core.credentials import FRAME_GAP_S
+from agent.core.people import Cardholder, Credential, Roll
 from agent.errors import DoorwardError
 from agent.link.cloudevents import to_cloudevent
 from agent.records.journal_db import JournalDb
@@ -120,12 +121,11 @@ class Stage:
 
     def write_access(self, templates: tuple[Template, ...]) -> None:
         """Make keys for centre and door, and write the door's bundle: signed, templates sealed."""
-        rules = demo_rules(tuple(t.embedding for t in templates), load_manifest().embedder_id)
+        people = demo_people(tuple(t.embedding for t in templates), load_manifest().embedder_id)
         centre_key, _ = make_centre_keys(self.folder)
         _, door_pub = make_door_keys(self.folder)
-        write_bundle(
-            self.records / "access.bundle", rules, centre_private(centre_key), door_public(door_pub), datetime.now(timezone.utc)
-        )
+        write_bundle(self.records / "access.bundle", demo_rules(people), people, centre_private(centre_key),
+                     door_public(door_pub), datetime.now(timezone.utc))  # fmt: skip
 
     def events(self) -> list[dict[str, Any]]:
         """Everything the historian has committed, as CloudEvents; nothing before it has made its database."""
@@ -357,15 +357,19 @@ ALWAYS = Schedule(
 )
 
 
-def demo_rules(templates: tuple[bytes, ...], embedder_id: str, holidays: tuple[date, ...] = ()) -> AccessRules:
-    """One cardholder with one fob, allowed at all hours."""
+def demo_people(templates: tuple[bytes, ...], embedder_id: str) -> Roll:
+    """One cardholder with one fob."""
     owner = Cardholder(id="cardholder-1", profiles=("staff",), templates=templates, embedder_id=embedder_id)
+    return Roll([owner], [Credential(key="H10301:1:5283", cardholder=owner.id)])
+
+
+def demo_rules(people: Roll, holidays: tuple[date, ...] = ()) -> AccessRules:
+    """Staff are allowed at all hours."""
     return AccessRules(
         version=1,
         site=SITE,
         door=DOOR,
-        cardholders={owner.id: owner},
-        credentials={"H10301:1:5283": Credential(key="H10301:1:5283", cardholder=owner.id)},
+        people=people,
         profiles={"staff": AccessProfile(id="staff", doors=(DOOR,), schedule="always")},
         schedules={"always": msgspec.structs.replace(ALWAYS, holidays=holidays)},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
@@ -55,6 +55,13 @@ class Known(Struct, frozen=True):
     cardholder: Cardholder
 
 
+class Issued(Struct, frozen=True):
+    """A cardholder with everything that was issued to them: what bundles are made of, one after the other."""
+
+    cardholder: Cardholder
+    credentials: tuple[Credential, ...]
+
+
 class Directory(Protocol):
     """Where a door looks credentials up; from a handful to a quarter of a million of them."""
 
@@ -68,20 +75,41 @@ class Directory(Protocol):
 
 
 class Roll:
-    """A directory in memory, for few people. Raises ValueError for a credential whose cardholder is not on it."""
+    """A directory in memory, for few people; goes through them cardholder by cardholder.
+
+    Raises ValueError for a credential whose cardholder is not on it, and for a credential or a cardholder that is on it twice.
+    """
 
     def __init__(self, cardholders: Iterable[Cardholder] = (), credentials: Iterable[Credential] = ()) -> None:
-        holders = {holder.id: holder for holder in cardholders}
+        self._holders: dict[str, Cardholder] = {}
         self._known: dict[str, Known] = {}
+        for holder in cardholders:
+            if self._holders.setdefault(holder.id, holder) is not holder:
+                raise ValueError(f"cardholder {holder.id!r} is here twice")
         for credential in credentials:
-            if credential.cardholder not in holders:
-                raise ValueError(
-                    f"credential {credential.key!r} belongs to cardholder {credential.cardholder!r}, who is not here"
-                )
-            self._known[credential.key] = Known(credential, holders[credential.cardholder])
+            self._add(credential)
+
+    def _add(self, credential: Credential) -> None:
+        holder = self._holders.get(credential.cardholder)
+        if holder is None:
+            raise ValueError(f"credential {credential.key!r} belongs to cardholder {credential.cardholder!r}, who is not here")
+        if credential.key in self._known:
+            raise ValueError(f"credential {credential.key!r} is here twice")
+        self._known[credential.key] = Known(credential, holder)
 
     def find(self, key: str) -> Known | None:
         return self._known.get(key)
 
     def __len__(self) -> int:
         return len(self._known)
+
+    def __iter__(self) -> Iterator[Issued]:
+        issued: dict[str, list[Credential]] = {holder: [] for holder in self._holders}
+        for known in self._known.values():
+            issued[known.cardholder.id].append(known.credential)
+        return (Issued(self._holders[holder], tuple(credentials)) for holder, credentials in issued.items())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Roll) and (self._holders, self._known) == (other._holders, other._known)
+
+    __hash__ = None  # type: ignore[assignment]

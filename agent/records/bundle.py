@@ -23,6 +23,7 @@ from nacl.signing import VerifyKey
 from agent.clock import Clock, SystemClock
 from agent.config import Config
 from agent.core.access import AccessRules, faults_of, no_rules
+from agent.core.people import Issued, Roll
 from agent.errors import BundleError, DoorwardError
 from agent.files import write_whole
 from agent.records.journal import Journal
@@ -35,6 +36,12 @@ SIGNED_PREFIX = b"doorward access bundle 1\0"
 MAX_BYTES = 64 << 20
 
 
+_FIELDS = [field for field in msgspec.structs.fields(AccessRules) if field.name != "people"]
+RulesOnly = msgspec.defstruct("RulesOnly", [(f.name, f.type) if f.required else (f.name, f.type, f.default) for f in _FIELDS],
+                              kw_only=True, forbid_unknown_fields=True)  # fmt: skip
+"""AccessRules without its people, whatever else it holds."""
+
+
 class Signed(Struct, frozen=True, array_like=True):
     body: bytes
     signature: bytes
@@ -44,7 +51,9 @@ class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is signed. `site`, `door` and `version` are those of the rules."""
 
     made: datetime
-    rules: AccessRules
+    rules: dict[str, Any]
+    """The fields of AccessRules but for people."""
+    people: tuple[Issued, ...]
     """Without templates."""
     sealed: bytes
     """Sealed msgpack of {cardholder: [template, ...]}."""
@@ -63,7 +72,7 @@ def load_bundle(
 ) -> AccessRules:
     """The rules in a file. Raises BundleError when it is missing, forged, damaged, for another door, or not newer than `newer_than`."""
     body = _verified(path, _read(path), centre_key)
-    rules = body.rules
+    rules = _rules(path, body, door_key)
     if (rules.site, rules.door) != (site, door):
         raise BundleError(f"{path}: made for {rules.site}/{rules.door}, this is {site}/{door}")
     if newer_than is not None and rules.version <= newer_than:
@@ -71,7 +80,7 @@ def load_bundle(
     faults = faults_of(rules)
     if faults:
         raise BundleError(f"{path}: {'; '.join(faults[:5])}")
-    return _with_templates(path, rules, body.sealed, door_key)
+    return rules
 
 
 def take_bundle(path: Path, centre_key: VerifyKey, door_key: PrivateKey, site: str, door: str, wall: datetime) -> Taken:
@@ -123,7 +132,7 @@ class BundleStore:
         wall = self._clock.wall()
         taken = self._look(lambda: take_bundle(self._path, self._centre_key, self._door_key, self._site, self._door, wall))
         rules = taken.rules or no_rules(self._site, self._door)
-        self._tell("bundle.loaded", {"version": rules.version, "credentials": len(rules.credentials)})
+        self._tell("bundle.loaded", {"version": rules.version, "credentials": len(rules.people)})
         return rules
 
     def newer(self, in_force: AccessRules) -> AccessRules | None:
@@ -206,13 +215,15 @@ def _verified(path: Path, raw: bytes, centre_key: VerifyKey) -> Body:
         raise BundleError(f"{path}: damaged, or not signed by this site's centre: {error}") from error
 
 
-def _with_templates(path: Path, rules: AccessRules, sealed: bytes, door_key: PrivateKey) -> AccessRules:
+def _rules(path: Path, body: Body, door_key: PrivateKey) -> AccessRules:
     try:
-        faces = msgspec.msgpack.decode(SealedBox(door_key).decrypt(sealed), type=dict[str, tuple[bytes, ...]])
+        faces = msgspec.msgpack.decode(SealedBox(door_key).decrypt(body.sealed), type=dict[str, tuple[bytes, ...]])
+        holders = [msgspec.structs.replace(i.cardholder, templates=faces.get(i.cardholder.id, ())) for i in body.people]
+        roll = Roll(holders, (credential for issued in body.people for credential in issued.credentials))
+        parts = msgspec.structs.asdict(msgspec.convert(body.rules, RulesOnly))
     except (msgspec.DecodeError, CryptoError, ValueError, TypeError) as error:
         raise BundleError(f"{path}: templates are not sealed for this door's key: {error}") from error
-    holders = {key: msgspec.structs.replace(holder, templates=faces.get(key, ())) for key, holder in rules.cardholders.items()}
-    return msgspec.structs.replace(rules, cardholders=holders)
+    return AccessRules(people=roll, **parts)
 
 
 def _keep(path: Path, good: Path) -> str:

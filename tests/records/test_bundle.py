@@ -17,8 +17,9 @@ from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
 from agent.config import Config, parse_config
-from agent.core.access import AccessProfile, AccessRules, Cardholder, Credential, Interval, Schedule, no_rules
+from agent.core.access import AccessProfile, AccessRules, Interval, Schedule, no_rules
 from agent.core.messages import Event
+from agent.core.people import Cardholder, Credential, Roll
 from agent.errors import BundleError, ConfigError
 from agent.records.bundle import BundleStore, BundleWatch, last_good, load_bundle, take_bundle
 from agent.records.journal import Journal
@@ -31,13 +32,18 @@ DOOR = PrivateKey(b"d" * 32)
 FACE = np.full(192, 192**-0.5, np.float32).tobytes()
 
 
+PEOPLE = Roll(
+    [Cardholder(id="p1", profiles=("staff",), templates=(FACE, FACE[::-1]), embedder_id="m")],
+    [Credential(key="H10301:1:5283", cardholder="p1", valid_until=NOW)],
+)
+
+
 def rules(version: int = 1, **changes: Any) -> AccessRules:
     whole: dict[str, Any] = {
         "version": version,
         "site": "hq",
         "door": "front",
-        "cardholders": {"p1": Cardholder(id="p1", profiles=("staff",), templates=(FACE, FACE[::-1]), embedder_id="m")},
-        "credentials": {"H10301:1:5283": Credential(key="H10301:1:5283", cardholder="p1", valid_until=NOW)},
+        "people": PEOPLE,
         "profiles": {"staff": AccessProfile(id="staff", doors=("front",), schedule="office")},
         "schedules": {
             "office": Schedule(id="office", zone="Europe/Berlin", intervals=(Interval(days=(0, 1), from_min=0, until_min=1440),))
@@ -55,7 +61,7 @@ def take(path: Path) -> Any:
 
 
 def write(path: Path, made: AccessRules) -> None:
-    write_bundle(path, made, CENTRE, DOOR.public_key, NOW)
+    write_bundle(path, made, PEOPLE, CENTRE, DOOR.public_key, NOW)
 
 
 def test_a_door_gets_exactly_the_rules_that_the_centre_wrote(tmp_path: Path) -> None:
@@ -72,7 +78,7 @@ def test_no_face_can_be_found_in_the_file(tmp_path: Path) -> None:
 
 
 def test_a_bundle_signed_by_another_key_is_refused(tmp_path: Path) -> None:
-    write_bundle(tmp_path / "b", rules(), SigningKey(b"x" * 32), DOOR.public_key, NOW)
+    write_bundle(tmp_path / "b", rules(), PEOPLE, SigningKey(b"x" * 32), DOOR.public_key, NOW)
     with pytest.raises(BundleError, match="not signed by this site's centre"):
         load(tmp_path / "b")
 
@@ -84,7 +90,7 @@ def test_a_bundle_for_another_door_is_refused(tmp_path: Path) -> None:
 
 
 def test_templates_sealed_for_another_doors_key_are_refused(tmp_path: Path) -> None:
-    write_bundle(tmp_path / "b", rules(), CENTRE, PrivateKey(b"e" * 32).public_key, NOW)
+    write_bundle(tmp_path / "b", rules(), PEOPLE, CENTRE, PrivateKey(b"e" * 32).public_key, NOW)
     with pytest.raises(BundleError, match="not sealed for this door"):
         load(tmp_path / "b")
 
@@ -107,7 +113,7 @@ def test_a_missing_file_is_a_refusal_that_names_it(tmp_path: Path) -> None:
         load(tmp_path / "nothing-here")
 
 
-WHOLE = seal_bundle(rules(), CENTRE, DOOR.public_key, NOW)
+WHOLE = seal_bundle(rules(), PEOPLE, CENTRE, DOOR.public_key, NOW)
 
 
 @given(at=st.integers(0, len(WHOLE) - 1), change=st.integers(1, 255))
@@ -185,11 +191,11 @@ def test_a_door_tells_what_it_loaded_and_what_it_refused(tmp_path: Path) -> None
     store = BundleStore(door_config(tmp_path), journal, FixedClock())
     assert store.load() == no_rules("hq", "front")
     centre, door = centre_private(tmp_path / "centre.key"), door_public(tmp_path / "door.pub")
-    write_bundle(tmp_path / "access.bundle", rules(version=2), centre, door, NOW)
+    write_bundle(tmp_path / "access.bundle", rules(version=2), PEOPLE, centre, door, NOW)
     assert store.load() == rules(version=2)
-    write_bundle(tmp_path / "access.bundle", rules(version=2), centre, door, NOW)
+    write_bundle(tmp_path / "access.bundle", rules(version=2), PEOPLE, centre, door, NOW)
     assert store.newer(rules(version=2)) is None
-    write_bundle(tmp_path / "access.bundle", rules(version=3), centre, door, NOW)
+    write_bundle(tmp_path / "access.bundle", rules(version=3), PEOPLE, centre, door, NOW)
     assert store.newer(rules(version=2)) == rules(version=3)
     told = [(event.kind, event.data.get("version")) for event in events_of(journal)]
     assert told == [("bundle.refused", None), ("bundle.loaded", 0), ("bundle.loaded", 2), ("bundle.refused", None)]
@@ -202,9 +208,9 @@ def test_rules_that_come_while_the_door_starts_are_not_overlooked_and_bad_ones_a
     journal, path = Journal(tmp_path, FixedClock()), tmp_path / "access.bundle"
     store = BundleStore(door_config(tmp_path), journal, FixedClock())
     centre, door = centre_private(tmp_path / "centre.key"), door_public(tmp_path / "door.pub")
-    write_bundle(path, rules(version=1), centre, door, NOW)
+    write_bundle(path, rules(version=1), PEOPLE, centre, door, NOW)
     in_force = store.load()
-    write_bundle(path, rules(version=2), centre, door, NOW)  # between reading and watching
+    write_bundle(path, rules(version=2), PEOPLE, centre, door, NOW)  # between reading and watching
     newer: queue.Queue[AccessRules] = queue.Queue()
     watch = BundleWatch(store, in_force, newer.put, every_s=0.01)
     watch.start()
@@ -212,7 +218,7 @@ def test_rules_that_come_while_the_door_starts_are_not_overlooked_and_bad_ones_a
     path.write_bytes(b"no bundle")
     while path.exists():
         time.sleep(0.005)
-    write_bundle(path, rules(version=3), centre, door, NOW)
+    write_bundle(path, rules(version=3), PEOPLE, centre, door, NOW)
     assert newer.get(timeout=10) == rules(version=3)
     watch.stop()
     assert [event.kind for event in events_of(journal)].count("bundle.refused") == 1
@@ -249,7 +255,7 @@ def test_a_file_that_holds_no_key_is_named(tmp_path: Path, text: str) -> None:
 def test_unknown_fields_in_the_signed_body_are_refused(tmp_path: Path) -> None:
     from agent.records.bundle import SIGNED_PREFIX, Signed
 
-    body = msgspec.msgpack.encode({"made": NOW, "rules": rules(), "sealed": b"", "surprise": 1})
+    body = msgspec.msgpack.encode({"made": NOW, "rules": {}, "people": [], "sealed": b"", "surprise": 1})
     (tmp_path / "b").write_bytes(msgspec.msgpack.encode(Signed(body, CENTRE.sign(SIGNED_PREFIX + body).signature)))
     with pytest.raises(BundleError, match="surprise"):
         load(tmp_path / "b")
