@@ -9,20 +9,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gpiozero import OutputDevice
 
 from agent.calibration import Calibration, calibration_in_force, threshold_in_force
 from agent.clock import Clock, SystemClock
-from agent.config import Config
+from agent.config import Config, WiegandReader
 from agent.core import door
 from agent.core.credentials import FORMATS, WiegandFramer
 from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy
 from agent.core.identity import FaceRules
 from agent.dead_man import DeadMan
-from agent.door_loop import DoorLoop, Edge, Fault, InputEdge, Item, NewRules, Parts, run_turns
+from agent.door_loop import DoorLoop, Edge, EdgesLost, Fault, InputEdge, Item, NewRules, Parts, run_turns
 from agent.errors import ConfigError, HardwareError
 from agent.inbox import Inbox
 from agent.link.mqtt import Link
@@ -38,6 +38,9 @@ from hw.inputs_gpio import GpioInputs
 from hw.lock_gpio import RelayLock
 from hw.reader_wiegand import GpioWiegandLines
 from models_tflite.manifest import Manifest, load_manifest
+
+if TYPE_CHECKING:
+    from hw.interfaces import WiegandLines
 
 log = logging.getLogger(__name__)
 
@@ -110,13 +113,15 @@ def _guard(config: Config, pins: Any, relay: OutputDevice, clock: Clock, stopped
     link = Link(config, journal, on_command=inbox.put)
     run = Path(config.run_folder)
     names = config.inputs.wired()
-    reader, inputs = GpioWiegandLines(config.reader.d0_pin, config.reader.d1_pin, pins), GpioInputs(names, pins)
+    wiegand = [reader for reader in config.readers if isinstance(reader, WiegandReader)]
+    lines = {reader.name: GpioWiegandLines(reader.d0_pin, reader.d1_pin, pins) for reader in wiegand}
+    inputs = GpioInputs(names, pins)
     rules = bundles.load()
     mode = ModeKeeper(folder / "mode", lambda text: inbox.put(Fault("door.fault", text)))
     # From here on a fail-safe lock holds. Not before: a start that takes long, or fails, leaves its door free
     lock = RelayLock(relay, config.lock.fail, lambda text: inbox.put(Fault("lock.fault", text)))
     parts = Parts(
-        inbox=inbox, framer=WiegandFramer(config.reader.name, tuple(FORMATS[f] for f in config.reader.formats)),
+        inbox=inbox, framers={reader.name: WiegandFramer(reader.name, tuple(FORMATS[f] for f in reader.formats)) for reader in wiegand},
         debounced={name: Debounce(config.inputs.debounce_s) for name in names}, lock=lock, rules=door_rules(config),
         policy=policy, journal=journal, link=link,
         from_vision=Receiver(run / DOOR_SOCKET), to_vision=Sender(run / VISION_SOCKET),
@@ -124,8 +129,8 @@ def _guard(config: Config, pins: Any, relay: OutputDevice, clock: Clock, stopped
     )  # fmt: skip
     loop = DoorLoop(parts, clock, rules, load_mode(folder / "mode"))
     watch = BundleWatch(bundles, rules, lambda rules: inbox.put(NewRules(rules)))
-    reader.start(lambda bit, at_s: inbox.put(Edge(bit, at_s)))
-    parts.framer.listening_since(clock.mono_s())
+    for name, pair in lines.items():
+        _listen(pair, name, parts, clock)
     inputs.start(lambda name, active, at_s: inbox.put(InputEdge(name, active, at_s)))
     link.start()
     watch.start()
@@ -138,13 +143,20 @@ def _guard(config: Config, pins: Any, relay: OutputDevice, clock: Clock, stopped
         lock.close()
         notify("STOPPING=1")
         loop.announce("door.stopped", {"mode": loop.state.mode.value})
-        reader.close()
+        for pair in lines.values():
+            pair.close()
         inputs.close()
         watch.stop()
         link.close()
         journal.close()
         parts.from_vision.close()
         parts.to_vision.close()
+
+
+def _listen(lines: WiegandLines, reader: str, parts: Parts, clock: Clock) -> None:
+    put = parts.inbox.put
+    lines.start(lambda bit, at_s: put(Edge(reader, bit, at_s)), lambda at_s: put(EdgesLost(reader, at_s)))
+    parts.framers[reader].listening_since(clock.mono_s())
 
 
 def door_rules(config: Config) -> door.DoorRules:

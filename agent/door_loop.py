@@ -22,7 +22,9 @@ from agent.core.commands import Command, Refusal
 from agent.core.credentials import WiegandFramer
 from agent.core.debounce import Debounce
 from agent.core.decide import Case, Decision, DecisionPolicy, View, decide, view_at
-from agent.core.messages import CLOCK_SLACK_S, CredentialRead, DoorMode, EvidenceRequest, Observation, ReadFault, VisionHealth
+from agent.core.messages import (
+    CLOCK_SLACK_S, CredentialRead, DoorMode, EvidenceRequest, KeyPressed, Observation, ReaderNews, ReaderStatus, ReadFault, VisionHealth,
+)  # fmt: skip
 from agent.core.reasons import SENTENCES
 from agent.errors import DoorwardError, HardwareError, WireError
 from agent.inbox import Inbox
@@ -49,9 +51,17 @@ MAX_FAILED_TURNS = 5
 
 
 class Edge(Struct, frozen=True, gc=False):
-    """A bit from the reader."""
+    """A bit from a Wiegand reader."""
 
+    reader: str
     bit: int
+    at_s: float
+
+
+class EdgesLost(Struct, frozen=True, gc=False):
+    """Bits of a Wiegand reader were lost before this moment."""
+
+    reader: str
     at_s: float
 
 
@@ -83,7 +93,7 @@ class _Waiting(Struct, frozen=True):
     until_s: float
 
 
-Item = Edge | InputEdge | Command | Refusal | NewRules | Fault
+Item = Edge | EdgesLost | ReaderNews | InputEdge | Command | Refusal | NewRules | Fault
 
 
 class Uplink(Protocol):
@@ -100,7 +110,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     """Everything the loop works with, put together by door_app."""
 
     inbox: Inbox[Item]
-    framer: WiegandFramer
+    framers: dict[str, WiegandFramer]
+    """One for each Wiegand reader; the others frame for themselves."""
     debounced: dict[str, Debounce]
     lock: Lock
     rules: door.DoorRules
@@ -133,7 +144,8 @@ class DoorLoop:
         """The state that was published, and whether the lock had really let go: a relay that fails is behind its state."""
         self._last_grant_s = float("-inf")
         self._handlers: dict[type, Callable[[Any], None]] = {
-            Edge: self._take_edge, InputEdge: self._take_input, Command: self._take_command, Refusal: self._take_refusal,
+            Edge: self._take_edge, EdgesLost: self._take_loss, CredentialRead: self._take_read, ReadFault: self._take_read_fault,
+            KeyPressed: self._take_key, ReaderStatus: self._take_reader_status, InputEdge: self._take_input, Command: self._take_command, Refusal: self._take_refusal,
             NewRules: self._take_rules, Fault: self._take_fault,
         }  # fmt: skip
 
@@ -168,14 +180,16 @@ class DoorLoop:
 
     def _patience_s(self) -> float:
         now_s = self._clock.mono_s()
-        due = [self._parts.framer.due_s, door.next_deadline_s(self._state, self._parts.rules), self._health_due_s]
+        due = [framer.due_s for framer in self._parts.framers.values()]
+        due += [door.next_deadline_s(self._state, self._parts.rules), self._health_due_s]
         due += [debounce.due_s for debounce in self._parts.debounced.values()]
         due += [waiting.until_s for waiting in self._cases]
         return max(0.0, min(1.0, *(t - now_s for t in due if t is not None)))
 
     def _keep_time(self) -> None:
         now_s = self._clock.mono_s()
-        self._take_frame(self._parts.framer.flush(now_s))
+        for framer in self._parts.framers.values():
+            self._take_frame(framer.flush(now_s))
         for name in self._parts.debounced:
             self._settle(name, now_s)
         self._ask_cases()
@@ -193,8 +207,14 @@ class DoorLoop:
 
     def _take_edge(self, edge: Edge) -> None:
         # Edges come in order, so silence before this one ended the frame before it, however late the loop is
-        self._take_frame(self._parts.framer.before(edge.at_s))
-        self._take_frame(self._parts.framer.edge(edge.bit, edge.at_s))
+        framer = self._parts.framers[edge.reader]
+        self._take_frame(framer.before(edge.at_s))
+        self._take_frame(framer.edge(edge.bit, edge.at_s))
+
+    def _take_loss(self, loss: EdgesLost) -> None:
+        framer = self._parts.framers[loss.reader]
+        self._take_frame(framer.before(loss.at_s))
+        self._take_frame(framer.lost(loss.at_s))
 
     def _take_frame(self, frame: CredentialRead | ReadFault | None) -> None:
         if isinstance(frame, CredentialRead):
@@ -386,7 +406,7 @@ class DoorLoop:
         # Whoever waits for a second look is asked by the new rules too: theirs may be the fob that was just reported stolen
         self._cases = [_Waiting(replace(asked.case, access=may_pass(new.rules, asked.case.read.key, now)), asked.until_s)
                        for asked in self._cases]  # fmt: skip
-        self.announce("bundle.applied", {"version": new.rules.version, "credentials": len(new.rules.credentials)})
+        self.announce("bundle.applied", {"version": new.rules.version, "credentials": len(new.rules.people)})
 
     def _take_fault(self, fault: Fault) -> None:
         self.announce(fault.what, {"error": fault.text})

@@ -11,11 +11,12 @@ from gpiozero import OutputDevice
 from gpiozero.pins.mock import MockFactory
 
 from agent.core import door
-from agent.core.access import AccessProfile, AccessRules, Cardholder, Credential, Interval, Schedule
+from agent.core.access import AccessProfile, AccessRules, Interval, Schedule
 from agent.core.credentials import H10301, WiegandFramer
 from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy
 from agent.core.messages import DoorMode, FromVision
+from agent.core.people import Cardholder, Credential, Roll
 from agent.door_loop import DoorLoop, Edge, InputEdge, Item, Parts
 from agent.inbox import Inbox
 from agent.local_socket import Receiver, Sender, encode
@@ -72,15 +73,15 @@ class Told:
         return {}
 
 
-def rules(template: bytes = OWNER) -> AccessRules:
+def rules(template: bytes = OWNER, **changes: Any) -> AccessRules:
+    """One cardholder with one fob; `changes` are fields of the credential."""
     holder = Cardholder(id="cardholder-1", profiles=("staff",), templates=(template,), embedder_id=MODEL)
     always = Schedule(id="always", zone="UTC", intervals=(Interval(days=tuple(range(7)), from_min=0, until_min=1440),))
     return AccessRules(
         version=1,
         site="hq",
         door="front",
-        cardholders={holder.id: holder},
-        credentials={"H10301:1:5283": Credential(key="H10301:1:5283", cardholder=holder.id)},
+        people=Roll([holder], [Credential(key="H10301:1:5283", cardholder=holder.id, **changes)]),
         profiles={"staff": AccessProfile(id="staff", doors=("front",), schedule="always")},
         schedules={"always": always},
     )
@@ -99,7 +100,7 @@ class DoorUnderTest:
         self._eyes, self._hand = Receiver(folder / "door.sock"), Sender(folder / "door.sock")
         parts = Parts(
             inbox=self.inbox,
-            framer=WiegandFramer("front", (H10301,)),
+            framers={"front": WiegandFramer("front", (H10301,))},
             debounced={name: Debounce(0.03) for name in ("contact", "rex", "fire", "tamper")},
             lock=self.lock,
             rules=door.DoorRules(held_open_s=30.0, rex_pulse_s=5.0, relock_on_open=True, fire_releases=False),
@@ -117,7 +118,7 @@ class DoorUnderTest:
         """A fob is read; the loop turns when its silence is over."""
         for bit in bits:
             self.clock.now_s += 0.001
-            self.inbox.put(Edge(int(bit), self.clock.now_s))
+            self.inbox.put(Edge("front", int(bit), self.clock.now_s))
         self.turn()
         self.after(0.004)
 

@@ -158,7 +158,7 @@ def test_no_bytes_on_visions_socket_get_out_of_the_loop(door, raw):
 def test_no_noise_on_the_readers_lines_opens_the_door_or_gets_out_of_the_loop(door, edges):
     for bit, pause_s in edges:
         door.clock.now_s += pause_s
-        door.inbox.put(Edge(bit, door.clock.now_s))
+        door.inbox.put(Edge("front", bit, door.clock.now_s))
     door.turn()
     door.after(1.0)
     assert not door.lock.released
@@ -168,7 +168,7 @@ def test_bits_that_follow_a_frame_take_back_the_opening_it_caused(door):
     owner_in_view(door)
     door.read(OWNER_FOB)
     assert door.lock.released
-    door.send(Edge(1, door.clock.now_s + 0.005))
+    door.send(Edge("front", 1, door.clock.now_s + 0.005))
     assert not door.lock.released
     door.after(0.2)
     assert [data["fault"] for kind, data in door.events if kind == "reader.fault"] == ["overrun"]
@@ -404,9 +404,7 @@ def test_a_relay_that_cannot_be_driven_is_an_answer_and_an_event(door, stuck_rel
 def test_a_fob_that_is_reported_stolen_while_its_holder_waits_for_a_second_look_opens_nothing(door):
     stranger_in_view(door)
     door.read(OWNER_FOB)
-    known = rules()
-    stolen = {key: replace(fob, state="stolen") for key, fob in known.credentials.items()}
-    door.send(NewRules(replace(known, version=2, credentials=stolen)))
+    door.send(NewRules(replace(rules(state="stolen"), version=2)))
     owner_in_view(door)
     assert door.decisions() == [(False, ["credential_stolen"])]
     assert not door.lock.released

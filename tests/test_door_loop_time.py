@@ -37,8 +37,8 @@ def test_a_fob_stamped_with_a_later_hour_gets_its_answer_within_the_policys_wait
     """Else such reads would wait for that hour, and eight of them would fill the door."""
     start_s = door.clock.now_s + 3600.0
     for n, bit in enumerate(OWNER_FOB):
-        door.send(Edge(int(bit), start_s + n / 1000))
+        door.send(Edge("front", int(bit), start_s + n / 1000))
     for n, bit in enumerate(UNKNOWN_FOB):  # silence is measured by the edges' own times
-        door.send(Edge(int(bit), start_s + 1.0 + n / 1000))
+        door.send(Edge("front", int(bit), start_s + 1.0 + n / 1000))
     door.after(0.6)
     assert door.decisions() == [(False, ["vision_missing"])]
