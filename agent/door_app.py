@@ -22,7 +22,8 @@ from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy
 from agent.core.identity import FaceRules
 from agent.dead_man import DeadMan
-from agent.door_loop import DoorLoop, Edge, EdgesLost, Fault, InputEdge, Item, NewRules, Parts, run_turns
+from agent.door_items import Edge, EdgesLost, Fault, InputEdge, Item, NewRules
+from agent.door_loop import DoorLoop, Parts, run_turns
 from agent.errors import ConfigError, HardwareError
 from agent.inbox import Inbox
 from agent.link.mqtt import Link

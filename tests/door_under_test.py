@@ -17,7 +17,8 @@ from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy
 from agent.core.messages import DoorMode, FromVision
 from agent.core.people import Cardholder, Credential, Roll
-from agent.door_loop import DoorLoop, Edge, InputEdge, Item, Parts
+from agent.door_items import Edge, InputEdge, Item
+from agent.door_loop import DoorLoop, Parts
 from agent.inbox import Inbox
 from agent.local_socket import Receiver, Sender, encode
 from agent.records.journal import Journal

@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from agent.cases import MAX_CASES
 from agent.core.commands import Command, Refusal
 from agent.core.messages import DoorMode, Liveness, VisionHealth
-from agent.door_loop import MAX_CASES, MAX_FAILED_TURNS, Edge, Fault, InputEdge, NewRules, run_turns
+from agent.door_items import Edge, Fault, InputEdge, NewRules
+from agent.door_loop import MAX_FAILED_TURNS, run_turns
 from agent.errors import JournalError
 from tests.core.people import STRANGER, face, view_of
 from tests.door_under_test import OWNER_FOB, START, UNKNOWN_FOB, DoorUnderTest, policy_with, rules
@@ -236,9 +238,7 @@ def test_a_lock_down_that_cannot_be_saved_is_done_and_says_so(door):
     def full(mode):
         raise JournalError("disk full")
 
-    door.loop._parts = type(door.loop._parts)(
-        **{f: getattr(door.loop._parts, f) for f in door.loop._parts.__struct_fields__} | {"save_mode": full}
-    )
+    door.loop._orders._save_mode = full
     door.send(command("lockdown", door))
     _, ok, reason = door.told.results[-1]
     assert ok

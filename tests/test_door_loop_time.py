@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.door_loop import Edge
+from agent.door_items import Edge
 from tests.core.people import face, view_of
 from tests.door_under_test import OWNER_FOB, UNKNOWN_FOB, DoorUnderTest
 

@@ -14,7 +14,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-NAMES = ("unlock", "lock", "lockdown", "release")
+NAMES = ("unlock", "lock", "hold_unlocked", "block", "lock_open", "lockdown", "release")
+"""unlock lets somebody in once; hold_unlocked, block, lock_open and lockdown are ONVIF's lasting modes, lock and release end them."""
 
 SENTENCES = {
     "malformed": "the command cannot be read",

@@ -1,0 +1,48 @@
+"""What other threads put into the door loop's inbox."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from agent.core.access import AccessRules
+from agent.core.commands import Command, Refusal
+from agent.core.messages import ReaderNews
+
+
+class Edge(Struct, frozen=True, gc=False):
+    """A bit from a Wiegand reader."""
+
+    reader: str
+    bit: int
+    at_s: float
+
+
+class EdgesLost(Struct, frozen=True, gc=False):
+    """Bits of a Wiegand reader were lost before this moment."""
+
+    reader: str
+    at_s: float
+
+
+class InputEdge(Struct, frozen=True, gc=False):
+    """A raw edge of a named input."""
+
+    name: str
+    active: bool
+    at_s: float
+
+
+class NewRules(Struct, frozen=True):
+    """A bundle was accepted."""
+
+    rules: AccessRules
+
+
+class Fault(Struct, frozen=True):
+    """Another thread met something that people must know."""
+
+    what: str
+    text: str
+
+
+Item = Edge | EdgesLost | ReaderNews | InputEdge | Command | Refusal | NewRules | Fault

@@ -1,0 +1,49 @@
+"""What the vision program last said, and whether it may still be believed."""
+
+from __future__ import annotations
+
+import logging
+
+from agent.core.decide import View, view_at
+from agent.core.messages import CLOCK_SLACK_S, Observation, VisionHealth
+from agent.errors import WireError
+from agent.local_socket import Receiver, decode_from_vision
+
+log = logging.getLogger(__name__)
+
+
+class Eyes:
+    """The door's end of the socket from vision; newest wins."""
+
+    def __init__(self, from_vision: Receiver) -> None:
+        self._from_vision = from_vision
+        self.seen: Observation | None = None
+        self.health: VisionHealth | None = None
+        self.garbage = 0
+        """Packets that could not be read or believed."""
+
+    def fileno(self) -> int:
+        return self._from_vision.fileno()
+
+    def view(self, now_s: float) -> View:
+        return view_at(self.seen, now_s)
+
+    def look(self, now_s: float) -> None:
+        """Take what has come."""
+        for raw in self._from_vision.drain():
+            try:
+                message = decode_from_vision(raw)
+            except WireError as error:
+                self.garbage += 1
+                log.warning("door vision-socket unreadable bytes=%d error=%s", len(raw), error)
+                continue
+            self._take(message, now_s)
+
+    def _take(self, message: Observation | VisionHealth, now_s: float) -> None:
+        if isinstance(message, VisionHealth):
+            self.health = message
+        elif not message.taken_s <= now_s + CLOCK_SLACK_S:  # so put, it refuses NaN too
+            self.garbage += 1
+            log.warning("door observation from the future taken_s=%s", message.taken_s)
+        elif self.seen is None or message.taken_s >= self.seen.taken_s:
+            self.seen = message
