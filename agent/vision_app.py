@@ -20,7 +20,7 @@ from agent.vision.eyes import Eyes
 from agent.vision.loop import Parts, VisionBroken, VisionLoop
 from agent.vision.ring import Ring
 from agent.vision.tally_file import Learner
-from hw.cameras import open_camera
+from hw.cameras import edition, open_camera
 from models_tflite.manifest import Manifest, load_manifest
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def run_vision(config: Config, stop: Stop) -> int:
     engine = open_engine(config.vision.engine, config.vision.threads)
     run = Path(config.run_folder)
     parts = Parts(
-        eyes=Eyes(config.vision.camera, lambda: open_camera(config.vision), clock.mono_s, stop.wait),
+        eyes=Eyes(config.vision.camera, lambda: open_camera(config.vision), clock.mono_s, stop.wait, lambda: edition(config.vision)),
         chain=build_chain(engine, manifest, config, calibration_in_force(config, manifest, log.warning)), ring=Ring(),
         to_door=Sender(run / DOOR_SOCKET), from_door=Receiver(run / VISION_SOCKET),
         evidence=EvidenceWriter() if config.deployment.keep_evidence else None,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Protocol
 
+from agent.errors import CameraError
 from hw.interfaces import Camera
 
 
@@ -24,9 +27,12 @@ class CameraSettings(Protocol):
 def open_camera(settings: CameraSettings) -> Camera:
     """The camera that `settings.camera` names; raises CameraError (HardwareError when its driver is not installed).
 
-    `picamera2`, `sim:PATH`, or what OpenCV opens: a number, /dev/videoN, rtsp:URL, file:PATH.
+    `picamera2`, `csi:N` and `gst:ELEMENTS` (both through gst-launch), `sim:PATH`, or what OpenCV opens: a number, /dev/videoN, rtsp:URL,
+    file:PATH.
     """
     name = settings.camera
+    if name.startswith(("csi:", "gst:")):
+        return _through_gstreamer(name, settings)
     if name == "picamera2":
         from hw.camera_picamera2 import PiCamera
 
@@ -38,3 +44,23 @@ def open_camera(settings: CameraSettings) -> Camera:
     from hw.camera_opencv import OpenCvCamera
 
     return OpenCvCamera(name, settings.width_px, settings.height_px, settings.frames_per_s)
+
+
+def _through_gstreamer(name: str, settings: CameraSettings) -> Camera:
+    from hw.camera_gst import GstCamera, any_source, csi
+
+    kind, _, rest = name.partition(":")
+    if kind == "csi" and not rest.isdigit():
+        raise CameraError(f"camera {name}: `csi:` is followed by the number of the sensor, like csi:0")
+    pipeline = csi(int(rest)) if kind == "csi" else any_source(rest)
+    return GstCamera(pipeline, settings.width_px, settings.height_px, settings.frames_per_s)
+
+
+def edition(settings: CameraSettings) -> Hashable:
+    """What tells a film from another one that was put in its place; None of a camera, and of a film that is not there."""
+    kind, _, path = settings.camera.partition(":")
+    try:
+        found = os.stat(path) if kind == "file" else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_ino, found.st_mtime_ns, found.st_size)

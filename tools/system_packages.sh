@@ -2,7 +2,9 @@
 # Installs the Debian packages that the system tests use, or says how. Nothing is skipped silently: a test that
 # misses its package fails with the same command.
 set -eu
-wanted="mosquitto"
+# Cameras: gst-launch and its elements (H.264 is in "ugly", for its patents), and GStreamer's RTSP server for the system's Python.
+cameras="gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gir1.2-gst-rtsp-server-1.0 python3-gi"
+wanted="mosquitto $cameras"
 missing=""
 for package in $wanted; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

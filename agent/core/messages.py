@@ -143,6 +143,8 @@ class VisionHealth(Struct, frozen=True, kw_only=True, tag="vision_health"):
     engine: str
     frames_per_s: float
     faults: tuple[str, ...] = ()
+    tamper: tuple[str, ...] = ()
+    """What somebody may have done to the camera (agent.vision.scene_watch), a word each; it stands as long as that does."""
 
 
 class EvidenceRequest(Struct, frozen=True, kw_only=True, tag="evidence"):

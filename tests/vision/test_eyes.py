@@ -50,7 +50,7 @@ def eyes_on(clock: HandClock, *openings):
             raise item
         return item
 
-    return Eyes("scripted", open_camera, clock.mono_s, clock.pause), tries
+    return Eyes("scripted", open_camera, clock.mono_s, clock.pause, beside=lambda job: job()), tries
 
 
 def test_a_frame_comes_through_and_nothing_is_wrong(clock):
@@ -100,6 +100,52 @@ def test_a_film_that_has_ended_is_not_played_again(clock):
         eyes.read(0.1)
     assert len(tries) == 1
     assert "film ended" in eyes.fault
+
+
+def test_a_film_that_was_replaced_by_another_is_played(clock):
+    films = [Scripted(clock, [FRAME, FilmEnded("film ended")]), Scripted(clock, [FRAME, FilmEnded("film ended")])]
+    edition = ["first"]
+    eyes = Eyes("film", lambda: films.pop(0), clock.mono_s, clock.pause, lambda: edition[0], lambda job: job())
+    assert [eyes.read(0.1) for _ in range(200)].count(FRAME) == 1
+    edition[0] = "second"
+    assert [eyes.read(0.1) for _ in range(200)].count(FRAME) == 1
+    assert "film ended" in eyes.fault
+
+
+def test_while_an_address_does_not_answer_the_loop_turns_on_and_one_opening_at_a_time_is_tried(clock):
+    jobs: list = []
+    camera = Scripted(clock, [FRAME])
+    eyes = Eyes("slow", lambda: camera, clock.mono_s, clock.pause, beside=jobs.append)
+    began_s = clock.now_s
+    for _ in range(50):
+        assert eyes.read(0.1) is None
+    assert clock.now_s - began_s == pytest.approx(5.0)
+    assert len(jobs) == 1
+    jobs[0]()
+    assert eyes.read(0.1) is FRAME
+
+
+def test_a_camera_that_hangs_while_it_is_closed_is_not_opened_a_second_time_before_it_is_free(clock):
+    jobs: list = []
+    hung = Scripted(clock, [CameraError("gone")])
+    eyes, tries = eyes_on(clock, hung, Scripted(clock, [FRAME]))
+    eyes._beside = lambda job: jobs.append(job) if tries else job()
+    eyes.read(0.1)
+    for _ in range(30):
+        assert eyes.read(0.1) is None
+    assert (len(tries), len(jobs)) == (1, 1)
+    jobs.pop()()
+    assert hung.closed
+    eyes._beside = lambda job: job()
+    assert FRAME in [eyes.read(0.1) for _ in range(3)]
+
+
+def test_whatever_a_driver_raises_while_it_is_opened_it_is_named_and_tried_again(clock):
+    eyes, tries = eyes_on(clock, IndexError("no camera 3"), Scripted(clock, [FRAME]))
+    assert eyes.read(0.1) is None
+    assert "no camera 3" in eyes.fault
+    assert FRAME in [eyes.read(0.1) for _ in range(8)]
+    assert len(tries) == 2
 
 
 def test_the_silence_before_a_new_cameras_first_frame_is_counted_from_its_opening(clock):

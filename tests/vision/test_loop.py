@@ -57,7 +57,7 @@ class House:
         self.asks = Sender(folder / "vision.sock")
         camera, self.chain = Scripted(self.clock, script), Chain(self.clock)
         parts = Parts(
-            eyes=Eyes("scripted", lambda: camera, self.clock.mono_s, self.clock.pause), chain=self.chain, ring=Ring(),
+            eyes=Eyes("scripted", lambda: camera, self.clock.mono_s, self.clock.pause, beside=lambda job: job()), chain=self.chain, ring=Ring(),
             to_door=Sender(folder / "door.sock"), from_door=self.vision, evidence=evidence, evidence_folder=folder / "evidence",
             least_interval_s=0.05,
         )  # fmt: skip
