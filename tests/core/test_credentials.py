@@ -126,7 +126,7 @@ def test_slow_and_fast_readers_of_the_standard_are_understood(interval_s):
 @given(frames_26, st.data())
 def test_jitter_does_not_lose_a_frame(bits, data):
     interval_s = data.draw(st.floats(0.0002, 0.0165))
-    gaps_s = [interval_s * f for f in data.draw(st.lists(st.floats(0.6, 1.5), min_size=25, max_size=25))]
+    gaps_s = [interval_s * f for f in data.draw(st.lists(st.floats(0.85, 1.15), min_size=25, max_size=25))]
     assert credentials(play(paced(bits, gaps_s))) == [bits]
 
 
