@@ -1,16 +1,36 @@
 """What the door tells the person in front of it: one table from meanings to light, sound and text.
 
-Every meaning can be told apart by ear alone and by eye alone, and without telling red from green (see TABLE).
+Every meaning can be told apart by ear alone and by eye alone, and without telling red from green: each has a rhythm of its own, in light and
+in sound, and its colour only repeats what the rhythm says (tests/core/test_feedback.py measures it). A door gives no sign to the touch.
+
+What we go by:
+
+- Who uses a card must hear as well as see that it was taken (CNIB, Clearing Our Path, 'Card, keypad and other security systems').
+- Nothing flashes more than three times a second, for people with photosensitive epilepsy (WCAG 2.2, success criterion 2.3.1).
+- A signal for the public that a security system acts is visible and audible (the same guide; 2010 ADA Standards, 407.2.2.1, for lifts).
+- A duress alarm shows nothing: the door does exactly what it does for everybody who may pass.
 """
 
 from __future__ import annotations
 
 import enum
-from typing import Literal
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+from agent.core.decide import Case, Decision
+from agent.core.reasons import Reason
 
 Colour = Literal["off", "red", "green", "amber", "blue"]
+
+MAX_FLASHES_PER_S = 3
+"""WCAG 2.3.1."""
+
+COLUMNS, LINES = 16, 2
+"""Of the smallest display that is sold for doors."""
 
 
 class Meaning(enum.Enum):
@@ -43,3 +63,259 @@ class Signal(Struct, frozen=True, kw_only=True):
     """At most two lines of 16 characters."""
     lasts_s: float | None = None
     """After this the door shows READY again; None: until something else happens."""
+
+
+S, M, L = 0.12, 0.25, 0.6
+"""Seconds of a short beep, of the pause in a group, and of a long beep: five times a short one, so that nobody needs both to compare."""
+
+
+def _signal(meaning: Meaning, colour: Colour, light_s: tuple[float, ...], sound_s: tuple[float, ...] = (), *,
+            repeats: int = 1, lasts_s: float | None = None) -> Signal:  # fmt: skip
+    return Signal(meaning=meaning, colour=colour, light_s=light_s, sound_s=sound_s, repeats=repeats, lasts_s=lasts_s)
+
+
+TABLE: dict[Meaning, Signal] = {
+    signal.meaning: signal
+    for signal in (
+        # A short wink now and then, and silence: here is a reader, and it works
+        _signal(Meaning.READY, "blue", (0.15, 2.85)),
+        # Half on, half off: please do something. One short beep: the fob was read
+        _signal(Meaning.LOOK_AT_CAMERA, "blue", (0.5, 0.5), (S, 0.0), lasts_s=12.0),
+        _signal(Meaning.ENTER_PIN, "blue", (0.2, 0.25, 0.2, 1.35), (S, M, S, 0.0), lasts_s=30.0),
+        _signal(Meaning.SECOND_PERSON, "blue", (0.2, 0.25, 0.8, 0.75), (S, M, L, 0.0), lasts_s=30.0),
+        # Steady light and one long beep: go
+        _signal(Meaning.GRANTED, "green", (1.0, 0.0), (L, 0.0), lasts_s=3.0),
+        # Quick light and three short beeps: no
+        _signal(Meaning.DENIED, "red", (0.17, 0.17), (S, S, S, S, S, 0.0), lasts_s=3.0),
+        _signal(Meaning.TRY_AGAIN, "amber", (0.2, 0.25, 0.2, 0.25, 0.2, 0.9), (L, M, S, 0.0), lasts_s=4.0),
+        # Slow and calm
+        _signal(Meaning.HELP_IS_COMING, "amber", (2.0, 2.0), (L, M, L, 0.0), lasts_s=60.0),
+        # Goes on until the door is shut
+        _signal(Meaning.CLOSE_THE_DOOR, "amber", (0.8, 0.2), (M, 0.75), repeats=0),
+        _signal(Meaning.OUT_OF_ORDER, "red", (0.8, 0.2, 0.2, 0.8), (L, M, L, M, L, 0.0), lasts_s=6.0),
+    )
+}
+"""What each meaning looks and sounds like; its text is added by `signal_for`."""
+
+TEXTS: dict[str, dict[Meaning, str]] = {
+    "en": {
+        Meaning.READY: "Hold your fob\nto the reader",
+        Meaning.LOOK_AT_CAMERA: "Look at\nthe camera",
+        Meaning.ENTER_PIN: "Enter your PIN\nthen press #",
+        Meaning.SECOND_PERSON: "Second person:\nyour fob please",
+        Meaning.GRANTED: "Come in",
+        Meaning.DENIED: "No entry",
+        Meaning.TRY_AGAIN: "Please try\nonce more",
+        Meaning.HELP_IS_COMING: "Please wait\nHelp is coming",
+        Meaning.CLOSE_THE_DOOR: "Please close\nthe door",
+        Meaning.OUT_OF_ORDER: "Out of order\nAsk reception",
+    },
+    "de": {
+        Meaning.READY: "Schlüssel an den\nLeser halten",
+        Meaning.LOOK_AT_CAMERA: "Bitte in die\nKamera schauen",
+        Meaning.ENTER_PIN: "PIN eingeben,\ndann # drücken",
+        Meaning.SECOND_PERSON: "Zweite Person:\nbitte Schlüssel",
+        Meaning.GRANTED: "Bitte eintreten",
+        Meaning.DENIED: "Kein Zutritt",
+        Meaning.TRY_AGAIN: "Bitte noch\neinmal versuchen",
+        Meaning.HELP_IS_COMING: "Bitte warten,\nHilfe kommt",
+        Meaning.CLOSE_THE_DOOR: "Bitte die Tür\nschließen",
+        Meaning.OUT_OF_ORDER: "Außer Betrieb\nBitte am Empfang",
+    },
+    "fr": {
+        Meaning.READY: "Présentez\nvotre badge",
+        Meaning.LOOK_AT_CAMERA: "Regardez\nla caméra",
+        Meaning.ENTER_PIN: "Tapez votre code\npuis #",
+        Meaning.SECOND_PERSON: "2e personne:\nvotre badge",
+        Meaning.GRANTED: "Entrez",
+        Meaning.DENIED: "Accès refusé",
+        Meaning.TRY_AGAIN: "Veuillez\nréessayer",
+        Meaning.HELP_IS_COMING: "Patientez,\non vous aide",
+        Meaning.CLOSE_THE_DOOR: "Fermez la porte\ns'il vous plaît",
+        Meaning.OUT_OF_ORDER: "Hors service\nVoir l'accueil",
+    },
+}
+"""A language is one more entry; a test holds each to two lines of sixteen characters that a display's character set has."""
+
+
+class FeedbackRules(Struct, frozen=True, kw_only=True):
+    """What a site wants of its doors' signals."""
+
+    language: str = "en"
+    sound: Literal["all", "answers", "off"] = "all"
+    """`answers`: only what follows something that a person did, each once; no reminder goes on sounding."""
+    quiet_from_min: int | None = None
+    """Minute of the local day from which `quiet_sound` holds; None: never."""
+    quiet_until_min: int | None = None
+    quiet_sound: Literal["all", "answers", "off"] = "answers"
+
+
+def signal_for(meaning: Meaning, rules: FeedbackRules, local: datetime, *, lasts_s: float | None = None) -> Signal:
+    """The signal to show now. `local` is the time at the building; `lasts_s` instead of the table's, e.g. as long as the lock is released."""
+    signal = TABLE[meaning]
+    texts = TEXTS.get(rules.language, TEXTS["en"])
+    return replace(_as_loud_as(signal, _sound_at(rules, local)), text=texts[meaning],
+                   lasts_s=signal.lasts_s if lasts_s is None else lasts_s)  # fmt: skip
+
+
+def _sound_at(rules: FeedbackRules, local: datetime) -> Literal["all", "answers", "off"]:
+    start, end = rules.quiet_from_min, rules.quiet_until_min
+    if start is None or end is None:
+        return rules.sound
+    minute = local.hour * 60 + local.minute
+    quiet = start <= minute < end if start <= end else not end <= minute < start
+    return rules.quiet_sound if quiet else rules.sound
+
+
+def _as_loud_as(signal: Signal, sound: Literal["all", "answers", "off"]) -> Signal:
+    if sound == "off":
+        return replace(signal, sound_s=(), repeats=1)
+    return replace(signal, repeats=1) if sound == "answers" else signal
+
+
+# -- what a decision means -----------------------------------------------------------------------------------------------------
+
+EXPLAINS = None
+"""A reason that stands beside another one and says nothing to the person: an alert to the guards, or why vision was not asked."""
+
+_NO, _AGAIN, _FAULT = Meaning.DENIED, Meaning.TRY_AGAIN, Meaning.OUT_OF_ORDER
+
+MEANING_OF: dict[Reason, Meaning | None] = {
+    Reason.FACE_MATCH: Meaning.GRANTED,
+    Reason.FOB_ALONE_NO_VISION: Meaning.GRANTED,
+    Reason.FOB_ALONE_NO_TEMPLATE: Meaning.GRANTED,
+    Reason.LEAVING: Meaning.GRANTED,
+    Reason.SECOND_OF_TWO: EXPLAINS,
+    Reason.PASSES_LOCKDOWN: EXPLAINS,
+    Reason.PASSBACK_TOLD: EXPLAINS,
+    Reason.DURESS: EXPLAINS,
+    Reason.UNKNOWN_CREDENTIAL: _NO,
+    Reason.CREDENTIAL_LOST: _NO,
+    Reason.CREDENTIAL_STOLEN: _NO,
+    Reason.CREDENTIAL_REVOKED: _NO,
+    Reason.CREDENTIAL_NOT_YET_VALID: _NO,
+    Reason.CREDENTIAL_EXPIRED: _NO,
+    Reason.CARDHOLDER_SUSPENDED: _NO,
+    Reason.CARDHOLDER_NOT_YET_VALID: _NO,
+    Reason.CARDHOLDER_EXPIRED: _NO,
+    Reason.VISIT_NOT_BEGUN: _NO,
+    Reason.VISIT_OVER: _NO,
+    Reason.VISIT_WITHOUT_END: _NO,
+    Reason.NO_PROFILE_FOR_DOOR: _NO,
+    Reason.OUTSIDE_SCHEDULE: _NO,
+    Reason.PIN_NOT_ENTERED: _AGAIN,
+    Reason.PIN_WRONG: _AGAIN,
+    Reason.PIN_LOCKED_OUT: _NO,
+    Reason.PIN_NOT_SET: _NO,
+    Reason.NO_KEYPAD: _FAULT,
+    Reason.ALREADY_INSIDE: _NO,
+    Reason.SECOND_PERSON_NEEDED: Meaning.SECOND_PERSON,
+    Reason.OTHER_DOOR_OPEN: _AGAIN,
+    Reason.FACE_MISMATCH: _NO,
+    Reason.NO_FACE_IN_VIEW: _AGAIN,
+    Reason.FACE_NOT_CLEAR: _AGAIN,
+    Reason.PRESENTATION_ATTACK: _NO,
+    Reason.LIVENESS_UNSURE: _AGAIN,
+    Reason.NO_TEMPLATE: _NO,
+    Reason.TEMPLATE_OF_OTHER_MODEL: _FAULT,
+    Reason.VISION_STALE: _FAULT,
+    Reason.VISION_MISSING: _FAULT,
+    Reason.VISION_OF_OTHER_MODEL: _FAULT,
+    Reason.LOCKED_DOWN: _NO,
+    Reason.DOOR_BLOCKED: _NO,
+}
+"""Total over Reason. One meaning for all that a stranger with a found fob must not learn: why exactly the answer is no."""
+
+_FIRST_OF = (Meaning.SECOND_PERSON, Meaning.DENIED, Meaning.OUT_OF_ORDER, Meaning.TRY_AGAIN)
+"""Which meaning of several reasons is told: a picture that was shown and taken away is no invitation to try again."""
+
+
+def meaning_of(decision: Decision) -> Meaning:
+    """What the person is told of a decision: GRANTED whenever the door opens, whatever else the guards are told."""
+    return Meaning.GRANTED if decision.granted else meaning_of_refusal(decision.reasons)
+
+
+def meaning_of_wait(case: Case) -> Meaning:
+    """What the person is asked for while a case waits."""
+    return Meaning.ENTER_PIN if case.pin == "awaited" else Meaning.LOOK_AT_CAMERA
+
+
+def meaning_of_refusal(reasons: Iterable[Reason]) -> Meaning:
+    """What a person is told who is not let in, or not yet."""
+    meanings = {MEANING_OF[reason] for reason in reasons}
+    return next((meaning for meaning in _FIRST_OF if meaning in meanings), Meaning.DENIED)
+
+
+# -- a signal in time ----------------------------------------------------------------------------------------------------------
+
+
+class Shown(NamedTuple):
+    """What is on at a moment, and for how long that stays so (None: until the next signal)."""
+
+    light: bool
+    sound: bool
+    changes_in_s: float | None
+
+
+def shown_at(signal: Signal, elapsed_s: float) -> Shown:
+    """Light and sound of a signal so long after it began. Pure, so that a late player catches up instead of drifting."""
+    light, light_in_s = _level(signal.light_s, elapsed_s, 0)
+    sound, sound_in_s = _level(signal.sound_s, elapsed_s, signal.repeats)
+    changes = [change for change in (light_in_s, sound_in_s) if change is not None]
+    return Shown(light and signal.colour != "off", sound, min(changes, default=None))
+
+
+def _level(pattern_s: tuple[float, ...], elapsed_s: float, repeats: int) -> tuple[bool, float | None]:
+    """Whether a pattern is on, and seconds until that changes. Parts of no length are never stopped at."""
+    cycle_s = sum(pattern_s)
+    if cycle_s <= 0:
+        return False, None
+    if repeats and elapsed_s >= repeats * cycle_s:
+        return False, None
+    if not sum(pattern_s[1::2]) and not repeats:
+        return True, None
+    into_s = elapsed_s % cycle_s
+    ends_s = 0.0
+    for number, part_s in enumerate(pattern_s):
+        ends_s += part_s
+        if into_s < ends_s:
+            return number % 2 == 0, ends_s - into_s
+    return False, cycle_s - into_s + MIN_STEP_S  # the remainder of a division fell on the cycle's end
+
+
+MIN_STEP_S = 1e-3
+
+
+class Showing:
+    """Which signal stands now, and when the door goes back to the resting one. Time is passed in."""
+
+    def __init__(self, resting: Signal) -> None:
+        self._resting = resting
+        self.current = resting
+        self.due_s: float | None = None
+        """When `tick` is next worth calling."""
+
+    def show(self, signal: Signal, now_s: float) -> Signal:
+        self.current = signal
+        self.due_s = None if signal.lasts_s is None else now_s + signal.lasts_s
+        return signal
+
+    def rest(self, signal: Signal) -> Signal | None:
+        """What is shown when nothing else is. Returns it when it is to be shown at once."""
+        resting, self._resting = self._resting, signal
+        if self.current is not resting or signal == resting:
+            return None
+        self.current = signal
+        return signal
+
+    def tick(self, now_s: float) -> Signal | None:
+        """The resting signal, once the present one has lasted long enough."""
+        return None if self.due_s is None or now_s < self.due_s else self.end()
+
+    def end(self) -> Signal | None:
+        """The resting signal, unless it stands already."""
+        self.due_s = None
+        if self.current is self._resting:
+            return None
+        self.current = self._resting
+        return self._resting
