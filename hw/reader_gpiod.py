@@ -1,8 +1,10 @@
-"""The two data lines of a Wiegand reader on a kernel GPIO chip, by libgpiod's second interface: the way for boards, Raspberry Pi and Jetson alike.
+"""The two data lines of a Wiegand reader on a kernel GPIO chip, by libgpiod's second interface: the way for boards, Raspberry Pi and
+Jetson alike.
 
-One request for both lines, so that the kernel keeps their edges in one queue, in order, with the time of each interrupt on CLOCK_MONOTONIC. The queue
-holds EVENT_BUFFER edges (the kernel's own choice would be 16 a line) and drops the oldest when it is full; the numbers it gives to edges then have
-a gap, which is told as `on_lost` in its place. Both lines rest high; level shifters bring the reader's 5 V down to 3.3 V (docs/HARDWARE.md).
+One request for both lines, so that the kernel keeps their edges in one queue, in order, with the time of each interrupt on
+CLOCK_MONOTONIC. The queue holds EVENT_BUFFER edges (the kernel's own choice would be 16 a line) and drops the oldest when it is full; the
+numbers it gives to edges then have a gap, which is told as `on_lost` in its place. Both lines rest high; level shifters bring the
+reader's 5 V down to 3.3 V (docs/HARDWARE.md).
 
 Sources: the kernel's drivers/gpio/gpiolib-cdev.c (queue, numbers) and gpiod 2.5 (its Python side).
 """
@@ -47,8 +49,8 @@ class GpiodWiegandLines:
     """Implements hw.interfaces.WiegandLines."""
 
     def __init__(self, d0: GpiodLine, d1: GpiodLine, key: str, on_fault: Callable[[str], None] = log.error) -> None:
-        """`key` is the reader's in the configuration, e.g. 'readers[0]', for messages; `on_fault` hears once, from the listening thread, that
-        the chip has failed. Raises HardwareError naming key, chip, line and mend when the lines cannot be had."""
+        """`key` is the reader's in the configuration, e.g. 'readers[0]', for messages; `on_fault` hears once, from the listening thread,
+        that the chip has failed. Raises HardwareError naming key, chip, line and mend when the lines cannot be had."""
         self._bits = {d0.offset: 0, d1.offset: 1}
         self._key, self._on_fault = key, on_fault
         self._request = _request(d0, d1, key)
@@ -67,11 +69,11 @@ class GpiodWiegandLines:
         self._thread.start()
 
     def heard_until_s(self, now_s: float) -> float:
-        """The time up to which every edge has been handed on: `now_s` while none waits in the kernel or is in hand, else when that was last so.
+        """The time up to which every edge has been handed on: `now_s` while none waits in the kernel or is in hand, else when that was
+        last so.
 
-        A process that was held up wakes with its clock far ahead of what it has read: silence by the clock is silence on the wire only when the
-        kernel's queue is empty. Ask this first, then take what `on_edge` was given, then believe in the silence.
-        """
+        A process that was held up wakes with its clock far ahead of what it has read: silence by the clock is silence on the wire only
+        when the kernel's queue is empty. Ask this first, then take what `on_edge` was given, then believe in the silence."""
         # In this order: an edge that has left the queue is in hand, or handed on
         if self._closed or not (self._readable(self._request.fd) or self._handing_on):
             self._heard_s = now_s
@@ -94,8 +96,7 @@ class GpiodWiegandLines:
                 self._handing_on = True
                 self._hand_on(self._request.read_edge_events(EVENT_BUFFER), on_edge, on_lost)
                 self._handing_on = False
-        except Exception as error:
-            # Whatever it was, nobody listens any more, and somebody must know
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody listens any more, and somebody must know
             self._on_fault(f"{self._key}: {self._request.chip_name} gives no more edges: {error}; "
                            f"no card is read here until the program is started anew; is the chip still there?")  # fmt: skip
 
@@ -150,8 +151,8 @@ class EdgeOrder:
 
 def _request(d0: GpiodLine, d1: GpiodLine, key: str) -> gpiod.LineRequest:
     if d0.chip != d1.chip or d0.offset == d1.offset:
-        raise HardwareError(f"{key}: d0_pin is line {d0.offset} of {d0.chip}, d1_pin line {d1.offset} of {d1.chip}: a reader's two lines must be "
-                            f"two lines of one chip, which keeps their edges in order; move one of its wires")  # fmt: skip
+        raise HardwareError(f"{key}: d0_pin is line {d0.offset} of {d0.chip}, d1_pin line {d1.offset} of {d1.chip}: a reader's two "
+                            f"lines must be two lines of one chip, which keeps their edges in order; move one of its wires")  # fmt: skip
     try:
         import gpiod
         from gpiod.line import Bias, Clock, Direction, Edge
@@ -161,9 +162,7 @@ def _request(d0: GpiodLine, d1: GpiodLine, key: str) -> gpiod.LineRequest:
         direction=Direction.INPUT, edge_detection=Edge.FALLING, bias=Bias.PULL_UP, event_clock=Clock.MONOTONIC
     )
     try:
-        return gpiod.request_lines(
-            d0.chip, {(d0.offset, d1.offset): settings}, consumer=CONSUMER, event_buffer_size=EVENT_BUFFER
-        )
+        return gpiod.request_lines(d0.chip, {(d0.offset, d1.offset): settings}, consumer=CONSUMER, event_buffer_size=EVENT_BUFFER)
     except (OSError, ValueError) as error:
         where = f"{key}: d0_pin and d1_pin are lines {d0.offset} and {d1.offset} of {d0.chip}, which cannot be watched"
         raise HardwareError(f"{where}: {error}; {_mend(error)}") from error

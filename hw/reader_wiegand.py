@@ -1,8 +1,7 @@
 """The two data lines of a Wiegand reader on gpiozero pins: falling edges with the kernel's time.
 
-Both lines rest high; level shifters bring the reader's 5 V down to 3.3 V (docs/HARDWARE.md). gpiozero's back ends do not say when edges were
-lost; `hw.reader_gpiod` does.
-"""
+Both lines rest high; level shifters bring the reader's 5 V down to 3.3 V (docs/HARDWARE.md). gpiozero's back ends do not say when edges
+were lost; `hw.reader_gpiod` does."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ class GpioWiegandLines:
         self._lines = (open_input(f"{key}.d0_pin", d0_pin, factory), open_input(f"{key}.d1_pin", d1_pin, factory))
         self._handlers: list[_Line] = []
 
-    def start(self, on_edge: Callable[[int, float], None], on_lost: Callable[[float], None]) -> None:  # noqa: ARG002 - cannot notice
+    def start(self, on_edge: Callable[[int, float], None], on_lost: Callable[[float], None]) -> None:
         """Begin to listen. `on_lost` is never called: lengths, pace and parity have to do."""
         for bit, device in enumerate(self._lines):
             line = _Line(bit, on_edge)

@@ -1,4 +1,5 @@
-"""Bit frames of readers -> credentials. The formats are in `agent.core.formats`, the framing of Wiegand's two wires in `agent.core.wiegand`."""
+"""Bit frames of readers -> credentials. The formats are in `agent.core.formats`, the framing of Wiegand's two wires in
+`agent.core.wiegand`."""
 
 from __future__ import annotations
 

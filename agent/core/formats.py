@@ -3,11 +3,13 @@
 Bits are counted from 0, the first one sent; fields and ranges are half open, most significant bit first. Each format names where its layout
 comes from; tests/vectors holds frames of real cards for them.
 
-**Ambiguity.** Formats may share a length (H10302 and H10304 even share their parity), and a frame may be valid in several. Nothing in a frame
-tells which is meant, so the order of the reader's own list decides: the first that holds is the answer. `decode_all` shows the others.
+**Ambiguity.** Formats may share a length (H10302 and H10304 even share their parity), and a frame may be valid in several. Nothing in a
+frame tells which is meant, so the order of the reader's own list decides: the first that holds is the answer. `decode_all` shows the
+others.
 
-**What parity catches.** Every single wrong bit of a frame under parity, and every odd number within one field. It cannot catch an even number of
-wrong bits that fall into the same fields. Formats without parity (W32, raw) catch nothing: for them only length and silence speak.
+**What parity catches.** Every single wrong bit of a frame under parity, and every odd number within one field. It cannot catch an even
+number of wrong bits that fall into the same fields. Formats without parity (W32, raw) catch nothing: for them only length and silence
+speak.
 """
 
 from __future__ import annotations
@@ -78,7 +80,8 @@ W34 = WiegandFormat(
     parity=(ParityRule(0, False, range(1, 17)), ParityRule(33, True, range(17, 33))),
     source=f"H10306 and N10002 in {_PROXMARK}; Wiegand34 in ZKTeco's RevFace15 user manual (parity)",
 )  # fmt: skip
-"""34 bits as HID's H10306. Readers that send a 32-bit serial number under the same parity fit too: its upper half is then the 'facility'."""
+"""34 bits as HID's H10306. Readers that send a 32-bit serial number under the same parity fit too: its upper half is then the
+'facility'. There are 34-bit cards with other parities (RfidResearchGroup/proxmark3, issue 1060, shows one); they are `raw` here."""
 
 C1000_35 = WiegandFormat(
     name="C1000-35", length=35, facility=(2, 14), card=(14, 34),
@@ -96,7 +99,7 @@ W36 = WiegandFormat(
     parity=(ParityRule(0, False, range(1, 18)), ParityRule(35, True, range(18, 35))),
     source=f"Wiegand36a in ZKTeco's RevFace15 user manual; C15001 in {_PROXMARK} (its OEM and facility code are our 18 bits)",
 )  # fmt: skip
-"""36 bits, even parity first."""
+"""36 bits, even parity first. From documents only: no frame of a real card was at hand to prove it."""
 
 W36_ODD_EVEN = WiegandFormat(
     name="W36-odd-even", length=36, facility=(1, 17), card=(17, 33),
@@ -150,7 +153,9 @@ def formats_named(names: Iterable[str], raw_lengths: Sequence[int] = ()) -> tupl
     """
     names = tuple(names)
     if (RAW in names) != bool(raw_lengths):
-        raise ConfigError(f"formats {', '.join(names)} with raw_lengths {tuple(raw_lengths)}: raw_lengths belong to 'raw', and 'raw' needs them")
+        raise ConfigError(
+            f"formats {', '.join(names)} with raw_lengths {tuple(raw_lengths)}: raw_lengths belong to 'raw', and 'raw' needs them"
+        )
     found: list[WiegandFormat] = []
     for name in names:
         found += [raw_format(length) for length in raw_lengths] if name == RAW else [_named(name)]

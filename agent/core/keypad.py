@@ -1,11 +1,13 @@
 """Keys of a reader's keypad: bursts of 4 or 8 bits -> KeyPressed -> a PIN.
 
-A key is sent at once, as a burst of its own on the two data lines. 4 bits: the key's number, most significant bit first. 8 bits: the same number
-after its complement, so that a wrong bit is noticed. The keys 0 to 9 are their digit, * is 10 and # is 11. Sources: Rosslare AYC-Qx4 installation
-manual, 4.2.3.9 (4 bits) and option 3 (8 bits); HID Wiegand PINPad rev. C installation guide, table 1 (8 bits; its line for the 7 has a misprint).
+A key is sent at once, as a burst of its own on the two data lines. 4 bits: the key's number, most significant bit first. 8 bits: the same
+number after its complement, so that a wrong bit is noticed. The keys 0 to 9 are their digit, * is 10 and # is 11. Sources: Rosslare
+AYC-Qx4 installation manual, 4.2.3.9 (4 bits) and option 3 (8 bits); HID Wiegand PINPad rev. C installation guide, table 1 (8 bits; its
+line for the 7 has a misprint).
 
-A piece of a card's frame may look like a key, above all among 4 bits, where 12 of 16 values are keys. So a burst counts only on a reader that is
-said to have such a keypad, only with a silence before and after it that no frame has inside, and only in an even pace (agent.core.wiegand).
+A piece of a card's frame may look like a key, above all among 4 bits, where 12 of 16 values are keys. So a burst counts only on a reader
+that is said to have such a keypad, only with a silence before and after it that no frame has inside, and only in an even pace
+(agent.core.wiegand).
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ BURST_BITS: dict[Keypad, int] = {"none": 0, "4-bit": 4, "8-bit": 8}
 KEYS = "0123456789*#"
 
 KEY_SILENCE_S = 0.075
-"""Silence before and after a key. Pieces of one broken frame lie closer: 26 bits of a usual reader (1 to 2 ms a bit) last 25 to 50 ms. Fingers
-are slower: five keys a second leave 200 ms."""
+"""Silence before and after a key. Pieces of one broken frame lie closer: 26 bits of a usual reader (1 to 2 ms a bit) last 25 to 50 ms.
+Fingers are slower: five keys a second leave 200 ms."""
 
 LEAST_DIGITS, MOST_DIGITS = 4, 8
 TIME_OUT_S = 5.0
@@ -40,8 +42,9 @@ def key_of(bits: str) -> Key | None:
 
 
 class PinPad:
-    """Collects keys into a PIN. '*' begins anew, '#' ends it, silence of `time_out_s` forgets it. Holds digits no longer than needed and shows
-    them to nobody: neither repr nor any message of this class has them."""
+    """Collects keys into a PIN. '*' begins anew, '#' ends it, silence of `time_out_s` forgets it. Holds digits no longer than needed and
+    shows them to nobody: neither repr nor any message of this class has them.
+    """
 
     def __init__(self, most: int = MOST_DIGITS, time_out_s: float = TIME_OUT_S) -> None:
         self._most, self._time_out_s = most, time_out_s

@@ -88,8 +88,8 @@ class WiegandFramer:
         """Edges were lost between the last edge and the one at `at_s`, which comes next. Neither the frame around them nor the one after
         is believed. Do not call `before(at_s)` first: silence between two edges proves nothing when there were others between them.
 
-        Returns the frame that they broke off, if one was under way; or an 'overrun' without bits when the last thing given was a credential:
-        the lost edges may have been the rest of it.
+        Returns the frame that they broke off, if one was under way; or an 'overrun' without bits when the last thing given was a
+        credential: the lost edges may have been the rest of it.
         """
         fault = None
         if self._bits:
@@ -139,9 +139,15 @@ class WiegandFramer:
         if poison is not None:
             return self._fault(poison, self._last_s, bits)
         if len(bits) == BURST_BITS[self._keypad]:
-            key = key_of(bits) if _evenly(gaps_s) and min(self._silence_before_s, silence_after_s) >= KEY_SILENCE_S else None
-            return self._fault("length", self._last_s, bits) if key is None else KeyPressed(reader=self._reader, key=key, at_s=self._last_s)
+            return self._key(bits, gaps_s, silence_after_s)
         return self._read(bits, gaps_s)
+
+    def _key(self, bits: str, gaps_s: list[float], silence_after_s: float) -> KeyPressed | ReadFault:
+        alone = min(self._silence_before_s, silence_after_s) >= KEY_SILENCE_S
+        key = key_of(bits) if alone and _evenly(gaps_s) else None
+        if key is None:
+            return self._fault("length", self._last_s, bits)
+        return KeyPressed(reader=self._reader, key=key, at_s=self._last_s)
 
     def _read(self, bits: str, gaps_s: list[float]) -> CredentialRead | ReadFault:
         decoded = decode(bits, self._formats)

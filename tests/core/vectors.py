@@ -16,3 +16,5 @@ def rows(name: str) -> list[dict[str, str]]:
 
 WIEGAND_26 = [row for row in rows("wiegand.csv") if row["bits"] == "26"]
 RDM6300 = rows("rdm6300.csv")
+WIEGAND_FORMATS = rows("wiegand_formats.csv")
+"""Frames of the other formats, by the names that Doorward gives them."""
