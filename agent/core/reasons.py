@@ -12,6 +12,12 @@ class Reason(enum.Enum):
     FACE_MATCH = "face_match"
     FOB_ALONE_NO_VISION = "fob_alone_no_vision"
     FOB_ALONE_NO_TEMPLATE = "fob_alone_no_template"
+    LEAVING = "leaving"
+    # told beside a decision
+    SECOND_OF_TWO = "second_of_two"
+    PASSES_LOCKDOWN = "passes_lockdown"
+    PASSBACK_TOLD = "passback_told"
+    DURESS = "duress"
     # denied: the fob
     UNKNOWN_CREDENTIAL = "unknown_credential"
     CREDENTIAL_LOST = "credential_lost"
@@ -20,8 +26,23 @@ class Reason(enum.Enum):
     CREDENTIAL_NOT_YET_VALID = "credential_not_yet_valid"
     CREDENTIAL_EXPIRED = "credential_expired"
     CARDHOLDER_SUSPENDED = "cardholder_suspended"
+    CARDHOLDER_NOT_YET_VALID = "cardholder_not_yet_valid"
+    CARDHOLDER_EXPIRED = "cardholder_expired"
+    VISIT_NOT_BEGUN = "visit_not_begun"
+    VISIT_OVER = "visit_over"
+    VISIT_WITHOUT_END = "visit_without_end"
     NO_PROFILE_FOR_DOOR = "no_profile_for_door"
     OUTSIDE_SCHEDULE = "outside_schedule"
+    # denied: the PIN
+    PIN_NOT_ENTERED = "pin_not_entered"
+    PIN_WRONG = "pin_wrong"
+    PIN_LOCKED_OUT = "pin_locked_out"
+    PIN_NOT_SET = "pin_not_set"
+    NO_KEYPAD = "no_keypad"
+    # denied: the rules of the door
+    ALREADY_INSIDE = "already_inside"
+    SECOND_PERSON_NEEDED = "second_person_needed"
+    OTHER_DOOR_OPEN = "other_door_open"
     # denied: the person
     FACE_MISMATCH = "face_mismatch"
     NO_FACE_IN_VIEW = "no_face_in_view"
@@ -42,6 +63,11 @@ SENTENCES: dict[Reason, str] = {
     Reason.FACE_MATCH: "the face is the cardholder's",
     Reason.FOB_ALONE_NO_VISION: "vision does not answer; this door's policy lets the fob pass alone",
     Reason.FOB_ALONE_NO_TEMPLATE: "no face is enrolled; this door's policy lets the fob pass alone",
+    Reason.LEAVING: "somebody leaves; leaving is never refused",
+    Reason.SECOND_OF_TWO: "the second of two people who must come together",
+    Reason.PASSES_LOCKDOWN: "the door is locked down; this cardholder is one of the few who pass all the same",
+    Reason.PASSBACK_TOLD: "the cardholder is inside already, as far as this door knows; it lets them in and tells",
+    Reason.DURESS: "the code for being forced to open was used: send help, give no sign",
     Reason.UNKNOWN_CREDENTIAL: "this fob is not known here",
     Reason.CREDENTIAL_LOST: "this fob was reported lost",
     Reason.CREDENTIAL_STOLEN: "this fob was reported stolen",
@@ -49,8 +75,21 @@ SENTENCES: dict[Reason, str] = {
     Reason.CREDENTIAL_NOT_YET_VALID: "this fob is not valid yet",
     Reason.CREDENTIAL_EXPIRED: "this fob has expired",
     Reason.CARDHOLDER_SUSPENDED: "the cardholder is suspended",
+    Reason.CARDHOLDER_NOT_YET_VALID: "the cardholder's time has not begun",
+    Reason.CARDHOLDER_EXPIRED: "the cardholder's time is over",
+    Reason.VISIT_NOT_BEGUN: "the visit has not begun",
+    Reason.VISIT_OVER: "the visit is over",
+    Reason.VISIT_WITHOUT_END: "a visitor without an end of the visit passes nowhere: say until when it lasts",
     Reason.NO_PROFILE_FOR_DOOR: "the cardholder's access profiles do not include this door",
     Reason.OUTSIDE_SCHEDULE: "the cardholder may pass here, but not at this hour",
+    Reason.PIN_NOT_ENTERED: "no PIN was entered in time",
+    Reason.PIN_WRONG: "the PIN is wrong",
+    Reason.PIN_LOCKED_OUT: "too many wrong PINs: this cardholder's PIN is refused for a while",
+    Reason.PIN_NOT_SET: "the access profile asks for a PIN, and the cardholder has none",
+    Reason.NO_KEYPAD: "the access profile asks for a PIN, and this reader has no keypad",
+    Reason.ALREADY_INSIDE: "the cardholder is inside already, as far as this door knows",
+    Reason.SECOND_PERSON_NEEDED: "one of two people has been checked; a second cardholder has to follow now",
+    Reason.OTHER_DOOR_OPEN: "the other door of the lobby is open: close it and try again",
     Reason.FACE_MISMATCH: "the face is not the cardholder's",
     Reason.NO_FACE_IN_VIEW: "nobody's face is in view",
     Reason.FACE_NOT_CLEAR: "a face is in view, but too small or unclear to compare",
