@@ -48,12 +48,14 @@ class GpiodLine(NamedTuple):
 class GpiodWiegandLines:
     """Implements hw.interfaces.WiegandLines."""
 
-    def __init__(self, d0: GpiodLine, d1: GpiodLine, key: str, on_fault: Callable[[str], None] = log.error) -> None:
-        """`key` is the reader's in the configuration, e.g. 'readers[0]', for messages; `on_fault` hears once, from the listening thread,
-        that the chip has failed. Raises HardwareError naming key, chip, line and mend when the lines cannot be had."""
-        self._bits = {d0.offset: 0, d1.offset: 1}
+    def __init__(self, d0: tuple[str, int], d1: tuple[str, int], key: str, on_fault: Callable[[str], None] = log.error) -> None:
+        """`d0` and `d1`: chip and line, as hw.pins_gpiod.line_of gives them. `key` is the reader's in the configuration, e.g. 'readers[0]',
+        for messages; `on_fault` hears once, from the listening thread, that the chip has failed. Raises HardwareError naming key, chip,
+        line and mend when the lines cannot be had."""
+        first, second = GpiodLine(*d0), GpiodLine(*d1)
+        self._bits = {first.offset: 0, second.offset: 1}
         self._key, self._on_fault = key, on_fault
-        self._request = _request(d0, d1, key)
+        self._request = _request(first, second, key)
         self._order = EdgeOrder()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread: threading.Thread | None = None
@@ -64,7 +66,8 @@ class GpiodWiegandLines:
     def start(self, on_edge: OnEdge, on_lost: OnLost) -> None:
         """Begin to listen. What came before is nobody's: it may be the end of a frame."""
         while self._readable(self._request.fd):
-            self._order.sort(self._request.read_edge_events(EVENT_BUFFER))
+            for event in self._order.sort(self._request.read_edge_events(EVENT_BUFFER)):
+                self._order.gap_before(event)
         self._thread = threading.Thread(target=self._listen, args=(on_edge, on_lost), name="wiegand", daemon=True)
         self._thread.start()
 
@@ -140,13 +143,15 @@ class EdgeOrder:
         return sorted(events, key=lambda event: (event.global_seqno - self._last - 1 + NUMBERS // 2) % NUMBERS)
 
     def gap_before(self, event: gpiod.EdgeEvent) -> bool:
-        """Whether edges are missing before this one, or it comes after a later one."""
+        """Whether edges are missing before this one, or it comes after a later one. To be asked of each edge once, in order."""
         line = event.line_offset
-        whole = event.global_seqno == (self._last + 1) % NUMBERS and (
-            event.line_seqno == (self._last_on_line.get(line, 0) + 1) % NUMBERS
-        )
+        gap = event.global_seqno != (self._last + 1) % NUMBERS
+        if gap:
+            self._last_on_line.clear()  # how many of them were this line's and how many the other's is not worth a second report
+        elif line in self._last_on_line:
+            gap = event.line_seqno != (self._last_on_line[line] + 1) % NUMBERS
         self._last, self._last_on_line[line] = event.global_seqno, event.line_seqno
-        return not whole
+        return gap
 
 
 def _request(d0: GpiodLine, d1: GpiodLine, key: str) -> gpiod.LineRequest:
