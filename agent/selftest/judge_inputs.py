@@ -1,0 +1,197 @@
+"""What an input did while somebody worked its switch -> what is wrong with its wires. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from agent.selftest.result import Fault, Judged
+
+CHATTER_EDGES = 40
+"""More edges than this in one working of a switch are no bounce (tens of edges in a few milliseconds at worst) but a loose wire."""
+
+
+class InputWords(Struct, frozen=True, kw_only=True):
+    """An input in an installer's words."""
+
+    title: str
+    kind: Literal["closed", "open"]
+    """What the loop is at rest: normally closed (a cut wire tells) or normally open."""
+    rest: str
+    """How it should be left alone."""
+    act: str
+    """What to do, and what undoes it."""
+    active: str
+    """What it means when it says something."""
+    part: str
+    """The device at its far end."""
+
+
+INPUTS: dict[str, InputWords] = {
+    "contact": InputWords(
+        title="Door contact",
+        kind="closed",
+        rest="shut the door",
+        act="open the door, then shut it again",
+        active="open",
+        part="the contact",
+    ),
+    "rex": InputWords(
+        title="Exit button (REX)",
+        kind="open",
+        rest="leave the exit button alone",
+        act="press the exit button and let it go",
+        active="pressed",
+        part="the button",
+    ),
+    "fire": InputWords(
+        title="Fire loop",
+        kind="closed",
+        rest="leave the fire loop alone",
+        act="open the fire loop (test key, or lift one wire of it), then close it again",
+        active="fire",
+        part="the fire relay",
+    ),
+    "tamper": InputWords(
+        title="Tamper",
+        kind="closed",
+        rest="close the lids of controller and reader",
+        act="open a lid, then close it again",
+        active="tampered with",
+        part="the lid switch",
+    ),
+    "bolt": InputWords(
+        title="Bolt monitor",
+        kind="closed",
+        rest="shut the door",
+        act="draw the bolt by key or handle, then let it go back",
+        active="released",
+        part="the monitor contact",
+    ),
+    "interlock": InputWords(
+        title="Other door of the lobby",
+        kind="closed",
+        rest="shut the other door",
+        act="open the other door, then shut it again",
+        active="open",
+        part="its contact",
+    ),
+}
+"""Which way round each is wired: hw/inputs_gpio.py, docs/HARDWARE.md."""
+
+
+def words_for(name: str) -> InputWords:
+    """An input that has no words yet is told by its name."""
+    plain = InputWords(
+        title=name,
+        kind="closed",
+        rest=f"leave {name} alone",
+        act=f"work {name}, then undo it",
+        active="active",
+        part="its switch",
+    )
+    return INPUTS.get(name, plain)
+
+
+class InputSeen(Struct, frozen=True, kw_only=True):
+    """What was seen of one input, and of the others meanwhile."""
+
+    name: str
+    pin: str
+    rest_active: bool
+    """How it stood before anybody did anything."""
+    edges: tuple[bool, ...] = ()
+    """True: became active."""
+    moved: tuple[str, ...] = ()
+    """Other inputs that became active meanwhile."""
+
+
+def judge_input(seen: InputSeen) -> Judged:
+    """Well when it was quiet, became active, and was quiet again."""
+    words = words_for(seen.name)
+    measured = {"pin": seen.pin, "edges": str(len(seen.edges))}
+    for explain in (_turned_round, _stuck, _swapped, _dead, _stays, _chatters):
+        if (fault := explain(seen, words)) is not None:
+            return Judged(faults=(fault,), measured=measured)
+    return Judged(said=f"answers: {words.active}, and back", measured=measured)
+
+
+def _turned_round(seen: InputSeen, words: InputWords) -> Fault | None:
+    if not seen.rest_active or False not in seen.edges:
+        return None
+    have, want = ("normally open", "normally closed") if words.kind == "closed" else ("normally closed", "normally open")
+    return Fault(
+        what=f"{words.title} works the wrong way round: at rest it says '{words.active}'",
+        likely=f"{words.part} is wired {have}; it must be {want}",
+        mend=f"move the wire to the {want} terminal of {words.part}",
+    )
+
+
+def _stuck(seen: InputSeen, words: InputWords) -> Fault | None:
+    if not seen.rest_active:
+        return None
+    if words.kind == "closed":
+        return Fault(
+            what=f"{words.title} says '{words.active}' all the time",
+            likely=f"its loop is open: a wire to pin {seen.pin} or to ground is off",
+            mend=(
+                f"bridge the two terminals at the controller: if it is quiet then, the fault is in the cable or "
+                f"{words.part}, else pin"
+                f' {seen.pin} is the wrong one. Is it not fitted at all? Then {seen.name}_pin = "none"'
+            ),
+        )
+    return Fault(
+        what=f"{words.title} says '{words.active}' all the time",
+        likely=f"the two wires of pin {seen.pin} touch, {words.part} is stuck, or it is normally closed",
+        mend=f"take one wire off: if it is quiet then, the fault is in the cable or {words.part}",
+    )
+
+
+def _swapped(seen: InputSeen, words: InputWords) -> Fault | None:
+    if seen.edges or not seen.moved:
+        return None
+    other = words_for(seen.moved[0]).title
+    return Fault(
+        what=f"{words.title} did not move, but '{other}' did",
+        likely=f"the wires of '{words.title}' and '{other}' are swapped",
+        mend=f"swap them at the controller, or swap {seen.name}_pin and {seen.moved[0]}_pin in the configuration",
+    )
+
+
+def _dead(seen: InputSeen, words: InputWords) -> Fault | None:
+    if seen.edges:
+        return None
+    if words.kind == "closed":
+        return Fault(
+            what=f"{words.title} never changed",
+            likely=f"pin {seen.pin} is bridged to ground before {words.part}, or the magnet never leaves it",
+            mend=(
+                f"take a wire off pin {seen.pin}: if it now says '{words.active}', the bridge is in the cable or at {words.part}"
+            ),
+        )
+    return Fault(
+        what=f"{words.title} never changed",
+        likely=f"a wire of {words.part} to pin {seen.pin} or to ground is off, or the pin is another one",
+        mend=f"bridge pin {seen.pin} and ground at the controller: if that is seen, the fault is in the cable or {words.part}",
+    )
+
+
+def _stays(seen: InputSeen, words: InputWords) -> Fault | None:
+    if not seen.edges[-1]:
+        return None
+    return Fault(
+        what=f"{words.title} says '{words.active}' and does not go back",
+        likely=f"{words.part} is stuck, or was not undone",
+        mend="undo it by hand and look again: a magnet more than about 10 mm away does not close its contact",
+    )
+
+
+def _chatters(seen: InputSeen, words: InputWords) -> Fault | None:
+    if len(seen.edges) <= CHATTER_EDGES:
+        return None
+    return Fault(
+        what=f"{words.title} chatters: {len(seen.edges)} changes in one go",
+        likely=f"a loose wire at pin {seen.pin} or at {words.part}",
+        mend="push the wires home; on a long cable use a screened pair",
+    )
