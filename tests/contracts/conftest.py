@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+import gpiod
 import pytest
+from gpiod.line import Direction
 from gpiozero.pins.mock import MockFactory
 
+from hw.boards import board_named
+from hw.pins_gpiod import GpiodFactory
 from hw.pins_sim import SimFactory
 from hw.rig import Rig
+from tests.hardware.gpio_sim import CONFIGFS, SimChip
 
-D0, D1, RELAY, CONTACT, REX, FIRE, TAMPER = 17, 27, 22, 23, 24, 25, 26
+D0, D1, RELAY, CONTACT, REX, FIRE, TAMPER, BOLT, INTERLOCK, SECOND = 17, 27, 22, 23, 24, 25, 26, 5, 6, 16
 WAIT_S = 5.0
 """Longest wait for something that a thread does: generous, because a loaded machine is no failure."""
 
@@ -26,6 +32,10 @@ class Bench(Protocol):
     """Whether edges carry the time they were given, not the time they arrived."""
 
     def drive(self, pin: int, high: bool, at_s: float) -> None: ...
+
+    def drive_unnoticed(self, pin: int, high: bool) -> None:
+        """Change an open input's level without an edge being told, as when a queue of edges was full."""
+        ...
 
     def output(self, pin: int) -> bool | None:
         """The level that a program drives; None when nobody does."""
@@ -45,6 +55,9 @@ class MockBench:
     def drive(self, pin: int, high: bool, at_s: float) -> None:
         (self.factory.pin(pin).drive_high if high else self.factory.pin(pin).drive_low)()
 
+    def drive_unnoticed(self, pin: int, high: bool) -> None:
+        self.factory.pin(pin)._state = high
+
     def output(self, pin: int) -> bool | None:
         mock = self.factory.pin(pin)
         return bool(mock.state) if mock.function == "output" else None
@@ -60,11 +73,15 @@ class RigBench:
 
     def __init__(self, folder: Path) -> None:
         path = str(folder / "rig.sock")
-        self.rig = Rig(path, {D0: True, D1: True, CONTACT: False, REX: True, FIRE: False, TAMPER: False})
+        resting = {D0: True, D1: True, CONTACT: False, REX: True, FIRE: False, TAMPER: False, BOLT: False, INTERLOCK: False}
+        self.rig = Rig(path, resting)
         self.factory = SimFactory(path)
 
     def drive(self, pin: int, high: bool, at_s: float) -> None:
         self.rig.set(pin, high, at_s)
+
+    def drive_unnoticed(self, pin: int, high: bool) -> None:
+        self.factory.pin(pin)._state = high
 
     def output(self, pin: int) -> bool | None:
         return self.rig.level(pin)
@@ -74,9 +91,54 @@ class RigBench:
         self.rig.close()
 
 
-@pytest.fixture(params=["mock", "rig"])
+class KernelBench:
+    """A chip in the kernel, labelled as on a Raspberry Pi 5, behind the driver that a Raspberry Pi and a Jetson use."""
+
+    keeps_times = False
+
+    def __init__(self, chip: SimChip) -> None:
+        self._chip = chip
+        self._meter = gpiod.Chip(chip.path)
+        self.factory = GpiodFactory(board_named("raspberry-pi-5"))
+
+    def drive(self, pin: int, high: bool, at_s: float) -> None:
+        self._chip.drive(pin, high)
+
+    def drive_unnoticed(self, pin: int, high: bool) -> None:
+        self.factory.pin(pin).edges = "none"
+        self._chip.drive(pin, high)
+
+    def output(self, pin: int) -> bool | None:
+        line = self._meter.get_line_info(pin)
+        return self._chip.level(pin) if line.used and line.direction is Direction.OUTPUT else None
+
+    def close(self) -> None:
+        self.factory.close()
+        self._meter.close()
+
+
+@pytest.fixture(scope="session")
+def kernel_chip() -> Iterator[SimChip]:
+    """Behind four others, as the header's chip was on the first Raspberry Pi 5."""
+    if not CONFIGFS.exists():
+        if os.environ.get("DOORWARD_KERNEL_PINS"):
+            pytest.fail("this kernel was to have gpio-sim and has not")
+        pytest.skip("this kernel has no gpio-sim: `make test-hardware` boots one that has")
+    others = [SimChip(f"other{number}", f"gpio-brcmstb@{number}", 32, {}) for number in range(4)]
+    chip = SimChip("header", "pinctrl-rp1", 54, {number: f"GPIO{number}" for number in range(2, 28)})
+    yield chip
+    for made in (chip, *others):
+        made.close()
+
+
+@pytest.fixture(params=["mock", "rig", pytest.param("kernel", marks=pytest.mark.hardware)])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    made: Bench = MockBench() if request.param == "mock" else RigBench(tmp_path)
+    makers: dict[str, Callable[[], Bench]] = {
+        "mock": MockBench,
+        "rig": lambda: RigBench(tmp_path),
+        "kernel": lambda: KernelBench(request.getfixturevalue("kernel_chip")),
+    }
+    made = makers[request.param]()
     yield made
     made.close()
 

@@ -64,7 +64,7 @@ def test_every_edge_is_heard_with_the_right_sense(bench, inputs, heard, name, le
 
 def test_a_level_whose_edge_was_lost_is_found_by_looking(bench, inputs, heard):
     listen(inputs, heard)
-    bench.factory.pin(FIRE)._state = True  # no edge is told: the pipe was full
+    bench.drive_unnoticed(FIRE, True)
     inputs.look()
     assert [(name, active) for name, active, _ in heard[len(PINS) :]] == [(n, n == "fire") for n in PINS]
 
