@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -16,6 +18,7 @@ from hw.newest import FilmEnded, NewestFrame
 RTSP_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay|stimeout;3000000|timeout;3000000"
 """TCP, because a lost UDP packet smears faces over the frame; no buffer; give up after three seconds (in microseconds) of silence,
 well within the watchdog's patience."""
+OPTIONS_NAME = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 OPEN_TIMEOUT_MS = 3000
 READ_TIMEOUT_MS = 3000
 FRAMES_LOST = 3
@@ -108,10 +111,25 @@ def _open_film(path: Path) -> cv2.VideoCapture:
 
 
 def _open_stream(url: str) -> cv2.VideoCapture:
-    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", RTSP_OPTIONS)
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
     mend = "does `ffplay` show this address, and do user and password stand in it?"
-    return _demand(cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits), _without_password(url), mend)
+    with _ffmpeg_options(RTSP_OPTIONS):
+        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
+    return _demand(capture, _without_password(url), mend)
+
+
+@contextmanager
+def _ffmpeg_options(options: str) -> Iterator[None]:
+    """OpenCV takes them from the environment alone, when it opens; left there, they would take the first frames from a film. Whoever has
+    set them before the start has the say."""
+    if OPTIONS_NAME in os.environ:
+        yield
+        return
+    os.environ[OPTIONS_NAME] = options
+    try:
+        yield
+    finally:
+        del os.environ[OPTIONS_NAME]
 
 
 def _open_device(source: str, width_px: int, height_px: int, frames_per_s: float) -> cv2.VideoCapture:
