@@ -23,6 +23,7 @@ COMMANDS = {
     "eval": ("agent.evaluation.cli", "measure the networks on lists of pictures: verification, identification, detection"),
     "calibrate": ("agent.calibrate_cli", "the threshold for the door's own camera, from the faces that passed"),
     "models": ("agent.models_cli", "list, verify, lint, time and rebuild the neural networks"),
+    "osdp": ("agent.osdp_cli", "keys of OSDP readers: set-key, check"),
     "check-config": ("agent.programs_cli", "read a configuration as the programs would, and say what is wrong"),
     "safe-state": ("agent.programs_cli", "take the power off the lock's coil (run by systemd when the door program ended)"),
 }
