@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_whole(path: Path, raw: bytes) -> None:
     """Replace a file so that a power cut leaves the old or the new one, never half. Only its owner may read it. Raises OSError."""
+    with replacing(path) as file:
+        file.write(raw)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """As `write_whole`, for what is written piece by piece. Whatever is raised within leaves the old file. Raises OSError."""
     fresh = path.with_name(f".{path.name}.part")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         os.fchmod(file.fileno(), 0o600)  # one that an earlier power cut left behind keeps its own mode
-        file.write(raw)
+        yield file
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)

@@ -1,45 +1,179 @@
-"""Make the access bundle of one door: rules signed by the centre, templates sealed for that door alone."""
+"""Make the access bundle of one door: rules and people signed by the centre, people sealed for that door alone.
+
+People come one after the other and are sealed at once into a file beside the bundle: a quarter of a million of them take a few megabytes of
+memory here, and nothing of them lies on the disk in the clear.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import math
+import os
+import tempfile
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
+from typing import IO
 
 import msgspec
 from nacl.public import PublicKey, SealedBox
 from nacl.signing import SigningKey
+from nacl.utils import random
 
 from agent.core.access import AccessRules, faults_of
-from agent.core.people import Issued
+from agent.core.people import Cardholder, Credential, Issued
 from agent.errors import BundleError
-from agent.files import write_whole
-from agent.records.bundle import SIGNED_PREFIX, Body, Signed
+from agent.files import replacing
+from agent.records.bundle_file import (
+    FRAME,
+    MAGIC,
+    MAX_BYTES,
+    MAX_CREDENTIALS,
+    MAX_HEAD_BYTES,
+    MOST_FAULTS_TOLD,
+    Head,
+    Part,
+    digest_of,
+    rules_to,
+)  # fmt: skip
+from agent.records.people_file import HASH_BITS, KEY_BYTES, MAX_PARTS, MAX_RECORD_BYTES, Codec, Columns, Seal, part_of
+
+PART_BYTES = 96 << 10
+"""About the size of a part: below the 128 KiB that some brokers take at most, and large enough that the head stays a small share."""
 
 
-def seal_bundle(rules: AccessRules, people: Iterable[Issued], centre_key: SigningKey, door_key: PublicKey, made: datetime) -> bytes:
-    """The bytes of a bundle. Raises BundleError when the rules contradict themselves."""
-    faults = faults_of(rules)
-    if faults:
-        raise BundleError(f"rules of {rules.site}/{rules.door}: {'; '.join(faults)}")
-    known = tuple(people)
-    faces = {issued.cardholder.id: issued.cardholder.templates for issued in known if issued.cardholder.templates}
-    body = msgspec.msgpack.encode(
-        Body(
-            made=made,
-            rules={name: getattr(rules, name) for name in AccessRules.__struct_fields__ if name != "people"},
-            people=tuple(Issued(msgspec.structs.replace(i.cardholder, templates=()), i.credentials) for i in known),
-            sealed=SealedBox(door_key).encrypt(msgspec.msgpack.encode(faces)),
-        )
-    )
-    return msgspec.msgpack.encode(Signed(body, centre_key.sign(SIGNED_PREFIX + body).signature))
+def nothing() -> None:
+    """For whoever needs not be told how far it is."""
 
 
 def write_bundle(
-    path: Path, rules: AccessRules, people: Iterable[Issued], centre_key: SigningKey, door_key: PublicKey, made: datetime
-) -> None:
-    """Write a bundle where a door will find it. Raises BundleError."""
+    path: Path, rules: AccessRules, people: Iterable[Issued], centre_key: SigningKey, door_key: PublicKey, made: datetime,
+    key: bytes | None = None, step: Callable[[], object] = nothing,
+) -> None:  # fmt: skip
+    """Write a bundle where a door will find it; `rules.people` is not looked at, and cardholders without a credential are left out.
+
+    `key` seals the people (32 random bytes). A centre that keeps it for each door and gives it again makes bundles whose unchanged
+    parts are the same bytes, and need not be sent twice. `step` is called after each credential. Raises BundleError for people and rules
+    that contradict themselves or exceed the limits, naming whom.
+    """
+    faults = faults_of(rules)
+    if faults:
+        raise BundleError(f"rules of {rules.site}/{rules.door}: {'; '.join(faults[:MOST_FAULTS_TOLD])}")
+    secret = random(KEY_BYTES) if key is None else key
     try:
-        write_whole(path, seal_bundle(rules, people, centre_key, door_key, made))
+        with tempfile.TemporaryFile(dir=path.parent) as file:
+            spool = _Spool(file, Seal(secret), frozenset(rules.profiles))
+            for issued in people:
+                spool.add(issued, step)
+            parts = spool.parts()
+            start = _start(rules, spool, parts, centre_key, SealedBox(door_key).encrypt(secret), made)
+            with replacing(path) as whole:
+                whole.write(start)
+                whole.writelines(parts)
     except OSError as error:
         raise BundleError(f"{path}: cannot be written: {error}") from error
+
+
+def _start(rules: AccessRules, spool: _Spool, parts: _Parts, centre_key: SigningKey, sealed_key: bytes, made: datetime) -> bytes:
+    """Everything before the parts."""
+    head = msgspec.msgpack.encode(Head(
+        made=made, rules=rules_to(rules), credentials=len(spool), profiles=tuple(sorted(spool.profiles)),
+        cardholder_fields=Columns.HERE.cardholder, credential_fields=Columns.HERE.credential, key=sealed_key,
+        parts=tuple(Part(len(part), digest_of(part)) for part in parts),
+    ))  # fmt: skip
+    if len(head) > MAX_HEAD_BYTES:
+        raise BundleError(f"rules of {rules.site}/{rules.door}: {len(head)} bytes; at most {MAX_HEAD_BYTES}")
+    return MAGIC + FRAME.pack(len(head), centre_key.sign(MAGIC + head).signature) + head
+
+
+class _Spool:
+    """Sealed records in a file, in the order in which people came, and where each of them lies."""
+
+    def __init__(self, file: IO[bytes], seal: Seal, allowed: frozenset[str]) -> None:
+        self._file, self._seal, self._codec, self._allowed = file, seal, Codec(Columns.HERE), allowed
+        self._hashes, self._ends = array("Q"), array("Q", [0])
+        self._holders: set[bytes] = set()
+        self.profiles: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def add(self, issued: Issued, step: Callable[[], object]) -> None:
+        """Raises BundleError for what cannot be in a bundle."""
+        self._check(issued)
+        self.profiles.update(issued.cardholder.profiles if issued.credentials else ())
+        for credential in issued.credentials:
+            hashed = self._seal.hash_of(credential.key)
+            record = self._seal.close(hashed, self._encoded(issued.cardholder, credential))
+            if len(record) > MAX_RECORD_BYTES:
+                raise BundleError(f"cardholder {issued.cardholder.id!r}: {len(record)} bytes; at most {MAX_RECORD_BYTES}, "
+                                  "so give fewer templates")  # fmt: skip
+            self._file.write(record)
+            self._hashes.append(hashed)
+            self._ends.append(self._ends[-1] + len(record))
+            step()
+        if len(self) > MAX_CREDENTIALS or self._ends[-1] > MAX_BYTES:
+            raise BundleError(f"more than {MAX_CREDENTIALS} credentials or {MAX_BYTES} bytes of people: no door takes so many")
+
+    def _check(self, issued: Issued) -> None:
+        holder = issued.cardholder
+        # Hashes, because a quarter of a million names of any length would outweigh everything else here
+        name = hashlib.blake2b(holder.id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if name in self._holders:
+            raise BundleError(f"cardholder {holder.id!r} is there twice")
+        self._holders.add(name)
+        for profile in holder.profiles:
+            if profile not in self._allowed:
+                raise BundleError(f"cardholder {holder.id!r} has the profile {profile!r}, which is not in the bundle")
+        for credential in issued.credentials:
+            if credential.cardholder != holder.id:
+                raise BundleError(
+                    f"credential {credential.key!r} belongs to cardholder {credential.cardholder!r} and came with {holder.id!r}"
+                )
+
+    def _encoded(self, holder: Cardholder, credential: Credential) -> bytes:
+        try:
+            return self._codec.encode(holder, credential)
+        except (TypeError, ValueError) as error:
+            raise BundleError(f"cardholder {holder.id!r}, credential {credential.key!r}: {error}") from error
+
+    def parts(self) -> _Parts:
+        """The parts of the bundle. Raises BundleError for a credential that was issued twice."""
+        self._file.flush()
+        order = sorted(range(len(self)), key=self._hashes.__getitem__)
+        for one, other in pairwise(order):
+            if self._hashes[one] == self._hashes[other]:
+                raise BundleError(self._twice(one, other))
+        return _Parts(self, order, self._ends[-1] + 12 * len(self))
+
+    def record(self, at: int) -> tuple[int, bytes]:
+        """Hash and sealed record of the credential that came as number `at`."""
+        start, end = self._ends[at : at + 2]
+        return self._hashes[at], os.pread(self._file.fileno(), end - start, start)
+
+    def _twice(self, one: int, other: int) -> str:
+        first, second = (self._codec.decode(self._seal.open(*self.record(at))).credential for at in (one, other))
+        if first.key != second.key:
+            return f"credentials {first.key!r} and {second.key!r} have the same hash: write the bundle with another key"
+        return f"credential {first.key!r} is issued twice: to cardholder {first.cardholder!r} and to {second.cardholder!r}"
+
+
+class _Parts:
+    """Goes through the parts as often as it is asked to, and makes each one anew: there is never more than one in memory."""
+
+    def __init__(self, spool: _Spool, order: Sequence[int], size: int) -> None:
+        self._spool, self._order = spool, order
+        self._count = min(MAX_PARTS, 1 << max(0, math.ceil(math.log2(max(1, size / PART_BYTES)))))
+
+    def __iter__(self) -> Iterator[bytes]:
+        shift = HASH_BITS - (self._count.bit_length() - 1)
+        records = (self._spool.record(number) for number in self._order)
+        waiting = next(records, None)
+        for number in range(self._count):
+            mine = []
+            while waiting is not None and waiting[0] >> shift == number:
+                mine.append(waiting)
+                waiting = next(records, None)
+            yield part_of(mine)

@@ -84,8 +84,9 @@ class Roll:
         self._holders: dict[str, Cardholder] = {}
         self._known: dict[str, Known] = {}
         for holder in cardholders:
-            if self._holders.setdefault(holder.id, holder) is not holder:
+            if holder.id in self._holders:
                 raise ValueError(f"cardholder {holder.id!r} is here twice")
+            self._holders[holder.id] = holder
         for credential in credentials:
             self._add(credential)
 
