@@ -1,0 +1,45 @@
+"""A serial line for tests: a pty under a name of its own, which can be unplugged and plugged in again."""
+
+from __future__ import annotations
+
+import os
+import tty
+from pathlib import Path
+
+
+class PtyLine:
+    """The far end of a serial device."""
+
+    def __init__(self, link: Path) -> None:
+        self.path = str(link)
+        self._link = link
+        self._mine = self._theirs = -1
+        self.plug_in()
+
+    def plug_in(self) -> None:
+        """A new device under the old name, as udev gives after replugging."""
+        self._mine, self._theirs = os.openpty()
+        tty.setraw(self._theirs)
+        os.set_blocking(self._mine, False)
+        self._link.unlink(missing_ok=True)
+        self._link.symlink_to(os.ttyname(self._theirs))
+
+    def unplug(self) -> None:
+        self._link.unlink(missing_ok=True)
+        if self._mine >= 0:
+            os.close(self._mine)
+            os.close(self._theirs)
+        self._mine = self._theirs = -1
+
+    def send(self, data: bytes) -> None:
+        os.write(self._mine, data)
+
+    def take(self) -> bytes:
+        """What the door has sent; empty when nothing, or when unplugged."""
+        try:
+            return os.read(self._mine, 4096) if self._mine >= 0 else b""
+        except OSError:
+            return b""
+
+    def close(self) -> None:
+        self.unplug()
