@@ -109,7 +109,7 @@ class Chain:
         """Gives this frame's faces to tracks."""
         expected = [track.expected(taken_s) for track in self._tracker.live()]
         with self.times.stage("motion"):
-            moving = self._motion.run(lambda: self._finder.moving(pixels, taken_s, expected)) or []
+            moving = self._motion.run(lambda: self._finder.moving(pixels, taken_s, expected), taken_s) or []
         with self.times.stage("detect"):
             faces = self._finder.find(pixels, expected, [*moving, *self._looks.faceless(taken_s)])
         with self.times.stage("track"):

@@ -122,8 +122,56 @@ def test_a_stage_that_needs_fewer_looks_gets_fewer():
 
 def test_the_widest_faces_are_looked_at_and_no_more_than_allowed():
     stage = Counting()
-    look(looks_of(stage, faces=2), track(1, 50), track(2, 90), track(3, 70), track(4, 10))
+    look(looks_of(stage, faces=2), track(1, 40), track(2, 90), track(3, 70), track(4, 10))
     assert [glimpse.track.id for glimpse in stage.glimpses] == [2, 3]
+
+
+# -- whose turn ----------------------------------------------------------------------------------------------------------------
+
+
+def crowd(looks: Looks, widths: dict[int, float], seconds: float, came_s: dict[int, float] | None = None) -> None:
+    """So many frames of people who stay where they are; they came long ago unless it is said when."""
+    for n in range(round(seconds / FRAME_S)):
+        at_s = 100 + n * FRAME_S
+        faces = [track(k, w, seen_s=at_s, first_s=(came_s or {}).get(k, 5.0)) for k, w in widths.items()]
+        look(looks, *faces, at_s=at_s)
+
+
+def share(stage: Counting, number: int) -> float:
+    """Of the frames in which anybody was looked at."""
+    frames = {glimpse.taken_s for glimpse in stage.glimpses}
+    return sum(glimpse.track.id == number for glimpse in stage.glimpses) / len(frames)
+
+
+def longest_wait_s(stage: Counting, number: int) -> float:
+    return float(np.diff([glimpse.taken_s for glimpse in stage.glimpses if glimpse.track.id == number]).max())
+
+
+def test_two_larger_posters_do_not_starve_the_owner_who_stands_before_them():
+    stage = Counting()
+    crowd(looks_of(stage), {1: 120, 2: 110, 3: 80}, 6.0)
+    assert all(share(stage, number) == pytest.approx(2 / 3, abs=0.05) for number in (1, 2, 3))
+    assert longest_wait_s(stage, 3) <= 0.15
+
+
+def test_who_has_just_come_is_looked_at_more_often_than_posters_that_hang_there():
+    stage = Counting()
+    crowd(looks_of(stage), dict.fromkeys(range(1, 11), 120.0) | {11: 80.0}, 5.0, came_s={11: 99.5})
+    assert share(stage, 11) >= 0.4
+    assert all(share(stage, poster) > 0.1 for poster in range(1, 11))
+    assert longest_wait_s(stage, 11) < 0.5, "a verdict on who lives is told on for half a second"
+
+
+def test_who_waits_far_behind_takes_no_turn_from_those_at_the_door():
+    stage = Counting()
+    crowd(looks_of(stage), {1: 120, 2: 100, 3: 50, 4: 40}, 2.0)
+    assert {glimpse.track.id for glimpse in stage.glimpses} == {1, 2}
+
+
+def test_what_the_door_leaves_over_goes_to_the_widest_behind():
+    stage = Counting()
+    crowd(looks_of(stage), {1: 120, 3: 50, 4: 40}, 1.0)
+    assert {glimpse.track.id for glimpse in stage.glimpses} == {1, 3}
 
 
 def test_a_face_that_is_not_in_this_frame_or_too_small_is_not_looked_at():
@@ -208,6 +256,32 @@ def test_a_stage_that_fails_is_named_and_the_others_go_on():
     assert len(broken.glimpses) == MOST_IN_ROW, "after so many failures it is left out"
     assert [guard.name for guard in looks.guards if guard.fault] == ["broken"]
     assert counted(looks) == MOST_IN_ROW + 3
+
+
+def test_one_odd_face_takes_a_stage_from_nobody_else():
+    class OddAtTwo(Counting):
+        def take(self, memory: list[float], glimpse: Glimpse) -> None:
+            if glimpse.track.id == 2:
+                self.glimpses.append(glimpse)
+                raise ValueError("odd")
+            super().take(memory, glimpse)
+
+    stage = OddAtTwo()
+    looks = looks_of(stage)
+    for n in range(20):
+        look(looks, track(1, seen_s=10 + n * FRAME_S), track(2, seen_s=10 + n * FRAME_S), at_s=10 + n * FRAME_S)
+    assert counted(looks, 1) == 20
+    assert counted(looks, 2) is None
+    assert sum(glimpse.track.id == 2 for glimpse in stage.glimpses) == MOST_IN_ROW
+    assert any("left out" in guard.fault for guard in looks.guards)
+
+
+def test_a_stage_that_was_left_out_for_a_face_is_tried_again_after_a_minute():
+    broken = Broken()
+    looks = looks_of(broken)
+    for n in range(15 * 61):
+        look(looks, track(1, seen_s=10 + n * FRAME_S), at_s=10 + n * FRAME_S)
+    assert len(broken.glimpses) == MOST_IN_ROW + 1
 
 
 def test_what_a_stage_knew_before_it_failed_is_not_told_on():

@@ -57,7 +57,8 @@ class House:
         self.asks = Sender(folder / "vision.sock")
         camera, self.chain = Scripted(self.clock, script), Chain(self.clock)
         parts = Parts(
-            eyes=Eyes("scripted", lambda: camera, self.clock.mono_s, self.clock.pause, beside=lambda job: job()), chain=self.chain, ring=Ring(),
+            eyes=Eyes("scripted", lambda: camera, self.clock.mono_s, self.clock.pause, beside=lambda job: job()),
+            chain=self.chain, ring=Ring(),
             to_door=Sender(folder / "door.sock"), from_door=self.vision, evidence=evidence, evidence_folder=folder / "evidence",
             least_interval_s=0.05,
         )  # fmt: skip
@@ -128,7 +129,7 @@ def test_on_a_machine_that_falls_behind_every_second_frame_is_for_identity_alone
 def test_a_stage_that_fails_beside_identity_is_named_in_the_health_message_and_frames_go_on(house):
     made = house([grey(100.0 + n / 10) for n in range(15)])
     made.chain.look_s = 0.1
-    made.chain.broken = ("liveness: ValueError: odd; left out until the program is started anew",)
+    made.chain.broken = ("liveness: ValueError: odd; left out and tried again after 60 s",)
     said = [message for _ in range(15) for message in made.turns(1)]
     healths = [message for message in said if isinstance(message, VisionHealth)]
     assert healths[0].faults == made.chain.broken

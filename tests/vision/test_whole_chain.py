@@ -114,7 +114,7 @@ def test_a_network_that_fails_costs_its_own_stage_and_no_identity(networks, fram
     assert seen[-1].persons
     assert failing.runs == MOST_IN_ROW
     assert chain.faults() == (
-        "attention: ModelError: face_iris: the runtime failed: out of memory; left out until the program is started anew",
+        "attention: ModelError: face_iris: the runtime failed: out of memory; left out and tried again after 60 s",
     )
 
 
