@@ -22,6 +22,7 @@ from tools.bench.figures import Section, Setting, plain
 from tools.bench.films import films
 from tools.bench.footprint import footprint
 from tools.bench.latency import fob_alone, fob_and_face, vision_dead
+from tools.bench.lookup import lookup
 from tools.bench.machine import cores_now, load_average, machine, others_percent
 from tools.bench.recording import recording
 from tools.bench.tracking import tracking
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[Setting], Section]] = {
     "films": films,
     "footprint": footprint,
     "recording": recording,
+    "lookup": lookup,
 }
 
 
