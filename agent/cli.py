@@ -21,6 +21,8 @@ COMMANDS = {
     "analyze": ("agent.analyze_cli", "what a door would have seen in films, or sees now"),
     "decode": ("agent.decode_cli", "what a reader's bits mean"),
     "eval": ("agent.evaluation.cli", "measure the networks on lists of pictures: verification, identification, detection"),
+    "selftest": ("agent.selftest_cli", "walk through reader, inputs, lock, camera, broker: what is wrong, and which wire"),
+    "doctor": ("agent.doctor_cli", "what is missing in software and how to mend it"),
     "calibrate": ("agent.calibrate_cli", "the threshold for the door's own camera, from the faces that passed"),
     "models": ("agent.models_cli", "list, verify, lint, time and rebuild the neural networks"),
     "osdp": ("agent.osdp_cli", "keys of OSDP readers: set-key, check"),

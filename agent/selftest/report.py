@@ -1,0 +1,131 @@
+"""The report of a self-test: one HTML file that needs nothing else, to show and to hand over, and the same as JSON."""
+
+from __future__ import annotations
+
+import base64
+import html
+from pathlib import Path
+
+import msgspec
+
+from agent.errors import ConfigError
+from agent.ownership import give_to_owner_of
+from agent.selftest.installer import MARK, WORD
+from agent.selftest.result import Fault, Report, Result
+
+
+def save_report(folder: Path, report: Report) -> list[Path]:
+    """Writes selftest-SITE-DOOR-DATE.html and .json. Raises ConfigError when the folder cannot be written."""
+    stem = f"selftest-{report.site}-{report.door}-{report.made_at:%Y%m%d-%H%M%S}"
+    page, data = folder / f"{stem}.html", folder / f"{stem}.json"
+    try:
+        page.write_text(to_html(report), "utf-8")
+        data.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+        give_to_owner_of(folder, page, data)
+    except OSError as error:
+        raise ConfigError(f"{folder}: the report cannot be written: {error.strerror}; name another folder with --out") from error
+    return [page, data]
+
+
+def to_html(report: Report) -> str:
+    """A page without scripts, fonts or pictures from elsewhere; readable on a phone and on paper, and by ear."""
+    verdict = "Everything is well" if report.well else f"{report.findings} finding{'s' if report.findings != 1 else ''}"
+    title = f"Self-test {report.site}/{report.door}"
+    parts = [
+        f'<header class="{"well" if report.well else "bad"}"><p class="door">{_text(report.site)} / {_text(report.door)}</p>'
+        f"<h1>{verdict}</h1><p>Self-test of {report.made_at.astimezone():%d %B %Y, %H:%M %Z}</p></header>",
+        "<main>",
+        *(_row(result) for result in report.results),
+        _picture(report.picture_jpeg),
+        _versions(report),
+        "</main>",
+        "<footer><p>Made by <code>doorward selftest</code>. It shows what was seen on this day; it is no certificate. "
+        "A door is safe when"
+        " everybody can leave it with the power off: try that by hand.</p></footer>",
+    ]
+    return f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">' \
+           f"<title>{_text(title)}</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"  # fmt: skip
+
+
+def _text(words: str) -> str:
+    return html.escape(words)
+
+
+def _row(result: Result) -> str:
+    said = f'<p class="said">{_text(result.said)}</p>' if result.said else ""
+    faults = "".join(_fault(fault) for fault in result.faults)
+    mark = f'<div class="mark" aria-hidden="true">{MARK[result.status]}</div>'
+    heading = f'<h2>{_text(result.title)} <span class="word">{WORD[result.status]}</span></h2>'
+    return f'<section class="{result.status}">{mark}<div class="body">{heading}{said}{faults}{_figures(result)}</div></section>'
+
+
+def _fault(fault: Fault) -> str:
+    rows = [("Seen", fault.what), ("Likely", fault.likely), ("Mend", fault.mend)]
+    return '<dl class="fault">' + "".join(f"<dt>{name}</dt><dd>{_text(words)}</dd>" for name, words in rows if words) + "</dl>"
+
+
+def _figures(result: Result) -> str:
+    cells = "".join(f"<span><b>{_text(name)}</b> {_text(value)}</span>" for name, value in result.measured.items())
+    return f'<p class="figures">{cells}</p>' if cells else ""
+
+
+def _picture(jpeg: bytes) -> str:
+    if not jpeg:
+        return ""
+    data = base64.b64encode(jpeg).decode()
+    return (
+        f'<figure><img src="data:image/jpeg;base64,{data}" alt="What the camera saw"><figcaption>What the camera '
+        f"saw</figcaption></figure>"
+    )
+
+
+def _versions(report: Report) -> str:
+    cells = "".join(f"<span><b>{_text(name)}</b> {_text(value)}</span>" for name, value in report.versions.items())
+    left = f'<p class="left">Not asked for: {_text(", ".join(report.left_out))}.</p>' if report.left_out else ""
+    return f'<p class="figures versions">{cells}</p>{left}'
+
+
+STYLE = """
+:root{color-scheme:light dark;--paper:#f6f5f2;--card:#fff;--ink:#1d2021;--soft:#5c6166;--line:#dcdad4;--ok:#1d7a46;
+--fault:#b3261e;--unsure:#8a5a00;
+--tint:#fbeceb}
+@media(prefers-color-scheme:dark){:root{--paper:#16181a;--card:#1f2225;--ink:#eceae6;--soft:#a3a8ad;--line:#34383c;
+--ok:#5cc58a;--fault:#ff8a80;
+--unsure:#f0b849;--tint:#2c1f1e}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;
+overflow-wrap:anywhere}
+header{padding:2.2rem 1.25rem 1.8rem;color:#fff;background:#b3261e}
+header.well{background:#1d7a46}
+header>*,main,footer{max-width:46rem;margin:0 auto}
+header .door{font-weight:600;opacity:.9}
+header h1{font-size:clamp(1.8rem,6vw,2.6rem);line-height:1.15;font-weight:700;letter-spacing:-.01em;margin:.2rem auto .35rem}
+main{padding:1rem 1.25rem}
+section{display:grid;grid-template-columns:2rem 1fr;gap:.75rem;padding:.9rem 1rem;margin:.6rem 0;background:var(--card);
+border:1px solid var(--line);
+border-radius:.6rem}
+section.fault{border-color:var(--fault)}
+.mark{width:2rem;height:2rem;border-radius:50%;display:grid;place-items:center;font-weight:700;color:#fff;
+background:var(--soft)}
+.ok .mark{background:#1d7a46}.fault .mark{background:#b3261e}.unsure .mark,.skipped .mark{background:#8a5a00}
+.absent{color:var(--soft)}.absent .mark{background:none;border:1px solid var(--line);color:var(--soft)}
+h2{font-size:1.06rem;line-height:1.3;margin:.2rem 0 0}
+.word{font-weight:500;font-size:.85rem;color:var(--soft);margin-left:.35rem}
+.ok .word{color:var(--ok)}section.fault .word{color:var(--fault)}.unsure .word,.skipped .word{color:var(--unsure)}
+.said{margin:.15rem 0 0}
+dl.fault{display:grid;grid-template-columns:auto 1fr;gap:.35rem .9rem;margin:.6rem 0 0;padding:.7rem .85rem;
+background:var(--tint);border-radius:.4rem}
+dl.fault dt{font-weight:600;color:var(--soft)}dl.fault dd{margin:0}
+dl.fault dt:first-of-type+dd{font-weight:600}
+.figures{display:flex;flex-wrap:wrap;gap:.15rem 1.1rem;margin:.5rem 0 0;font-size:.85rem;color:var(--soft);
+font-variant-numeric:tabular-nums}
+.figures b{font-weight:600}
+.versions{margin:1.6rem 0 0;padding-top:.8rem;border-top:1px solid var(--line)}
+.left{font-size:.85rem;color:var(--soft);margin:.3rem 0 0}
+figure{margin:1.2rem 0 0}figure img{max-width:100%;border-radius:.6rem;display:block}figcaption{font-size:.85rem;
+color:var(--soft);margin-top:.3rem}
+footer{padding:.5rem 1.25rem 3rem;color:var(--soft);font-size:.85rem}
+@media(max-width:30rem){dl.fault{grid-template-columns:1fr;gap:0 .9rem}dl.fault dd{margin-bottom:.45rem}}
+@media print{body{background:#fff}header{-webkit-print-color-adjust:exact;print-color-adjust:exact}
+section{break-inside:avoid}}
+"""

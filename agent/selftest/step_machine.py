@@ -1,0 +1,265 @@
+"""The steps that need no hands: signals, camera, accelerator, broker, clock."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import socket
+import ssl
+import threading
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from agent.config import Config, expression_allowed
+from agent.core.feedback import FeedbackRules, Meaning, signal_for
+from agent.errors import DoorwardError
+from agent.selftest.judge_machine import (
+    AcceleratorSeen,
+    BrokerSeen,
+    CameraSeen,
+    ClockSeen,
+    judge_accelerator,
+    judge_broker,
+    judge_camera,
+    judge_clock,
+)  # fmt: skip
+from agent.selftest.result import Fault, Judged
+from agent.selftest.step_wires import Hands
+from hw.signals import open_parts
+
+WATCH_S = 3.0
+WARM_UP_S = 1.0
+"""A camera's first pictures are dark until its exposure has settled."""
+CONNECT_S = 5.0
+
+
+# -- signals -------------------------------------------------------------------------------------------------------------------
+
+
+def try_signals(hands: Hands) -> Judged:
+    """Each meaning is shown for as long as it takes to see and hear it."""
+    feedback: Any = hands.config.feedback  # type: ignore[attr-defined,unused-ignore]
+    lines: dict[str, Any] = {reader.name: reader for reader in hands.config.readers if hasattr(reader, "led_pin")}
+    try:
+        parts = open_parts(feedback, lines, hands.bench.pins)
+    except DoorwardError as error:
+        return Judged(faults=(Fault(what=str(error)),))
+    shown = (Meaning.READY, Meaning.LOOK_AT_CAMERA, Meaning.GRANTED, Meaning.DENIED)
+    rules = FeedbackRules(language=feedback.language)
+    for meaning in shown:
+        hands.installer.do("signals", f"Look and listen: {meaning.value.replace('_', ' ')}.")
+        for part in parts.values():
+            part.show(signal_for(meaning, rules, datetime.now().astimezone()))
+        time.sleep(2.0)
+    for part in parts.values():
+        part.close()
+    return judge_signals(
+        hands.installer.confirm("signals", "Four different signals were shown. Did you see and hear all of them?"), list(parts)
+    )
+
+
+def judge_signals(seen: bool | None, parts: list[str]) -> Judged:
+    """Pure: what the installer said of it."""
+    names = ", ".join(parts)
+    if seen is None:
+        return Judged(said=f"shown on {names}; nobody said whether they were seen", unsure=True)
+    if seen:
+        return Judged(said=f"seen and heard on {names}")
+    fault = Fault(
+        what=f"not everything was seen and heard on {names}",
+        likely="a lamp the wrong way round, a line without its transistor, or another pin",
+        mend=(
+            "which one stayed dark? Its wire, its polarity, its pin in [feedback]; active_high = false for boards that "
+            "switch on when low"
+        ),
+    )
+    return Judged(faults=(fault,))
+
+
+# -- camera --------------------------------------------------------------------------------------------------------------------
+
+
+def try_camera(hands: Hands) -> tuple[Judged, bytes]:
+    """A few seconds of pictures; the last one as JPEG."""
+    vision = hands.config.vision
+    hands.installer.do("camera", "Stand about a metre before the camera, where people hold out their fobs.")
+    try:
+        from agent.selftest.pictures import look
+    except ImportError as error:
+        return judge_camera(
+            CameraSeen(camera=vision.camera, error=f"pictures cannot be read: {error}: pip install 'doorward[vision]'")
+        ), b""
+    try:
+        seen, jpeg = look(vision, WARM_UP_S, WATCH_S)
+    except DoorwardError as error:
+        return judge_camera(CameraSeen(camera=vision.camera, error=str(error))), b""
+    return judge_camera(seen), jpeg
+
+
+# -- accelerator ---------------------------------------------------------------------------------------------------------------
+
+
+def try_accelerator(config: Config) -> Judged:
+    """Every network that this door may open is loaded, and one of them run."""
+    usb, pcie, library = edge_tpu_on_usb(Path("/sys/bus/usb/devices")), Path("/dev/apex_0").exists(), edge_tpu_library()
+    seen = AcceleratorSeen(wanted=config.vision.engine, usb=usb, pcie=pcie, library=library)
+    try:
+        from agent.selftest.networks import run_networks
+
+        running, described, degraded, embed_ms = run_networks(config, expression=expression_allowed(config.deployment))
+    except (DoorwardError, ImportError) as error:
+        mend = "" if isinstance(error, DoorwardError) else ": pip install 'doorward[vision]'"
+        return judge_accelerator(AcceleratorSeen(**{**_fields(seen), "error": f"{error}{mend}"}))
+    return judge_accelerator(AcceleratorSeen(
+        **{**_fields(seen), "running": running, "described": described, "degraded": degraded, "embed_ms": embed_ms}
+    ))  # fmt: skip
+
+
+def _fields(seen: AcceleratorSeen) -> dict[str, Any]:
+    return {name: getattr(seen, name) for name in seen.__struct_fields__}
+
+
+def edge_tpu_on_usb(devices: Path) -> str:
+    """`vendor:product` of a Coral accelerator, or nothing."""
+    for vendor in sorted(devices.glob("*/idVendor")):
+        found = f"{vendor.read_text().strip()}:{vendor.with_name('idProduct').read_text().strip()}"
+        if found in ("1a6e:089a", "18d1:9302"):
+            return found
+    return ""
+
+
+def edge_tpu_library() -> bool:
+    try:
+        ctypes.CDLL("libedgetpu.so.1")
+    except OSError:
+        return False
+    return True
+
+
+# -- broker --------------------------------------------------------------------------------------------------------------------
+
+
+def try_broker(config: Config) -> Judged:
+    """A connection as the door makes one, under a name of its own, and a question for the door's own commands."""
+    link = config.link
+    seen = {"host": link.host, "port": link.port, "tls": bool(link.ca_file), "user": link.user}
+    failed_at, error = reach(link.host, link.port)
+    days = None
+    if not failed_at and link.ca_file:
+        failed_at, error, days = shake_hands(link)
+    round_trip_ms = 0.0
+    if not failed_at:
+        failed_at, error, round_trip_ms = ask_broker(config)
+    return judge_broker(BrokerSeen(**seen, failed_at=failed_at, error=error, round_trip_ms=round_trip_ms, expires_in_days=days))  # type: ignore[arg-type]
+
+
+def reach(host: str, port: int) -> tuple[str, str]:
+    """Where it failed ('', 'name', 'tcp') and how."""
+    try:
+        with socket.create_connection((host, port), CONNECT_S):
+            return "", ""
+    except socket.gaierror as error:
+        return "name", f"its address cannot be found: {error.strerror}"
+    except OSError as error:
+        return "tcp", f"cannot be reached: {error.strerror or error}"
+
+
+def shake_hands(link: Any) -> tuple[str, str, float | None]:
+    """Where TLS failed and how, and for how many days the broker's certificate is good."""
+    try:
+        context = ssl.create_default_context(cafile=link.ca_file)
+        if link.cert_file:
+            context.load_cert_chain(link.cert_file, link.key_file)
+        with (
+            socket.create_connection((link.host, link.port), CONNECT_S) as wire,
+            context.wrap_socket(wire, server_hostname=link.host) as secure,
+        ):
+            return "", "", _days_left(secure.getpeercert())
+    except (OSError, ValueError) as error:
+        return "tls", f"no encrypted connection: {error}", None
+
+
+def _days_left(certificate: Any) -> float | None:
+    ends = (certificate or {}).get("notAfter")
+    if ends is None:
+        return None
+    return (ssl.cert_time_to_seconds(ends) - datetime.now(timezone.utc).timestamp()) / 86400
+
+
+def ask_broker(config: Config) -> tuple[str, str, float]:
+    """Connect, subscribe to the door's own commands, and leave: where that failed and how, and milliseconds of the subscription."""
+    from paho.mqtt.client import Client
+    from paho.mqtt.enums import CallbackAPIVersion
+
+    answered = threading.Event()
+    outcome: dict[str, Any] = {"at": "mqtt", "error": f"no answer to CONNECT within {CONNECT_S:g} s", "ms": 0.0}
+    link, sent = config.link, {"s": 0.0}
+    client = Client(CallbackAPIVersion.VERSION2, client_id=f"doorward-{config.site}-{config.door}-selftest")
+
+    def connected(_client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            outcome["error"] = f"refused: {reason}"
+            answered.set()
+            return
+        outcome.update(at="rights", error="does not answer a subscription")
+        sent["s"] = time.monotonic()
+        client.subscribe(f"doorward/{config.site}/{config.door}/cmd/+/+", 1)
+
+    def subscribed(_client: Any, _data: Any, _mid: int, reasons: Any, _properties: Any) -> None:
+        refused = [reason for reason in reasons if reason.is_failure]
+        outcome.update(at="rights" if refused else "", error=f"subscription refused: {refused[0]}" if refused else "",
+                       ms=1000 * (time.monotonic() - sent["s"]))  # fmt: skip
+        answered.set()
+
+    client.on_connect, client.on_subscribe = connected, subscribed
+    try:
+        _identify(client, link)
+        client.connect(link.host, link.port, keepalive=15)
+        client.loop_start()
+        answered.wait(CONNECT_S)
+    except (OSError, ValueError) as error:
+        outcome.update(at="mqtt", error=str(error))
+    finally:
+        client.disconnect()
+        client.loop_stop()
+    return outcome["at"], outcome["error"], outcome["ms"]
+
+
+def _identify(client: Any, link: Any) -> None:
+    """Raises OSError for files that are not there."""
+    if link.user:
+        password = Path(link.password_file).read_text("utf-8").strip() if link.password_file else None
+        client.username_pw_set(link.user, password)
+    if link.ca_file:
+        client.tls_set(ca_certs=link.ca_file, certfile=link.cert_file or None, keyfile=link.key_file or None)
+
+
+# -- clock ---------------------------------------------------------------------------------------------------------------------
+
+
+def try_clock() -> Judged:
+    synchronised, error_s = kernel_clock()
+    return judge_clock(
+        ClockSeen(
+            synchronised=synchronised, error_s=error_s, year=datetime.now(timezone.utc).year, battery=Path("/dev/rtc0").exists()
+        )
+    )
+
+
+TIME_ERROR, MAX_ERROR_AT, TIMEX_BYTES = 5, 24, 256
+"""adjtimex(2): what it returns while the clock is not synchronised; where `maxerror` (microseconds) lies in its struct on 64-bit Linux."""
+
+
+def kernel_clock() -> tuple[bool | None, float | None]:
+    """Whether the kernel's clock is synchronised, and its largest error in seconds; None where the kernel does not say."""
+    timex = ctypes.create_string_buffer(TIMEX_BYTES)
+    try:
+        state = ctypes.CDLL(None, use_errno=True).adjtimex(timex)
+    except (OSError, AttributeError):
+        return None, None
+    if state < 0:
+        return None, None
+    error_us = int.from_bytes(timex.raw[MAX_ERROR_AT : MAX_ERROR_AT + 8], "little")
+    return state != TIME_ERROR, error_us / 1e6

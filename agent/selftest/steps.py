@@ -1,0 +1,129 @@
+"""The steps of a self-test, in the order in which an installer walks. A new step is a function and a line in `steps_for`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from msgspec import Struct
+
+from agent.config import Config
+from agent.door_app import open_relay
+from agent.selftest.bench import Bench
+from agent.selftest.installer import Installer
+from agent.selftest.judge_inputs import words_for
+from agent.selftest.names import INPUT_NAMES
+from agent.selftest.result import Judged, Result
+from agent.selftest.step_machine import try_accelerator, try_broker, try_camera, try_clock, try_signals
+from agent.selftest.step_wires import Hands, try_egress, try_input, try_lock, try_reader
+from hw.lock_gpio import RelayLock
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """How a self-test is run."""
+
+    only: frozenset[str]
+    """Empty: everything."""
+    timeout_s: float
+    hold_s: float
+    picture: bool
+
+
+class Step(Struct, frozen=True):
+    """One step. `absent` says why this door has no such thing; then it is not run."""
+
+    name: str
+    title: str
+    run: Callable[[], Judged | None]
+    absent: str = ""
+
+
+class SelfTest:
+    """Runs the steps of one door; `picture` holds the camera's picture when it was wanted."""
+
+    def __init__(self, config: Config, bench: Bench, installer: Installer, options: Options) -> None:
+        self._config, self._bench, self._installer, self._options = config, bench, installer, options
+        self._hands = Hands(bench=bench, installer=installer, timeout_s=options.timeout_s, hold_s=options.hold_s)
+        self.picture = b""
+
+    def steps(self) -> list[Step]:
+        """Those that were asked for."""
+        return [step for step in self._all() if not self._options.only or step.name in self._options.only]
+
+    def run(self) -> tuple[Result, ...]:
+        steps = self.steps()
+        return tuple(self._run(step, number, len(steps)) for number, step in enumerate(steps, 1))
+
+    def _run(self, step: Step, number: int, of: int) -> Result:
+        self._installer.step(number, of, step.name, step.title)
+        began_s = time.monotonic()
+        result = _timed(_without(step) if step.absent else self._judge(step), time.monotonic() - began_s)
+        self._installer.result(result)
+        return result
+
+    def _judge(self, step: Step) -> Result:
+        judged = step.run()
+        if judged is None:
+            return Result(step=step.name, title=step.title, status="skipped", said="not allowed; nothing was moved")
+        return Result(step=step.name, title=step.title, status=judged.status, said=judged.said if not judged.faults else "",
+                      faults=judged.faults, measured=judged.measured)  # fmt: skip
+
+    def _all(self) -> list[Step]:
+        config, hands = self._config, self._hands
+        return [
+            *(Step("reader", f"Reader '{reader.name}'", partial(try_reader, hands, reader)) for reader in config.readers),
+            *self._inputs(),
+            Step("lock", "Lock and relay", lambda: try_lock(hands, self._open_lock)),
+            Step("egress", "Way out by wire", lambda: try_egress(hands, self._open_lock), _no_egress(config)),
+            Step("signals", "Lights, buzzer, display", lambda: try_signals(hands), _no_signals(config)),
+            Step("camera", "Camera", self._camera),
+            Step("accelerator", "Accelerator and networks", lambda: try_accelerator(config)),
+            Step("broker", "Broker", lambda: try_broker(config)),
+            Step("clock", "Clock", try_clock),
+        ]
+
+    def _inputs(self) -> list[Step]:
+        wired = self._config.inputs.wired()
+        names = (
+            *(name for name in INPUT_NAMES if name in wired or hasattr(self._config.inputs, f"{name}_pin")),
+            *(wired.keys() - set(INPUT_NAMES)),
+        )
+        return [
+            Step(
+                name,
+                words_for(name).title,
+                partial(try_input, self._hands, name),
+                "" if name in wired else f'inputs.{name}_pin = "none"',
+            )
+            for name in names
+        ]
+
+    def _open_lock(self) -> RelayLock:
+        return RelayLock(open_relay(self._config, self._bench.pins), self._config.lock.fail, lambda text: None)
+
+    def _camera(self) -> Judged:
+        judged, jpeg = try_camera(self._hands)
+        self.picture = jpeg if self._options.picture else b""
+        return judged
+
+
+def _without(step: Step) -> Result:
+    return Result(step=step.name, title=step.title, status="absent", said=step.absent)
+
+
+def _timed(result: Result, took_s: float) -> Result:
+    return Result(step=result.step, title=result.title, status=result.status, said=result.said, faults=result.faults,
+                  measured=result.measured, took_s=round(took_s, 1))  # fmt: skip
+
+
+def _no_egress(config: Config) -> str:
+    return "" if config.lock.fail == "safe" else "a fail-secure lock is left by its handle: try that by hand"
+
+
+def _no_signals(config: Config) -> str:
+    feedback = getattr(config, "feedback", None)
+    named = [getattr(feedback, f"{name}_pin", "none") for name in ("red", "green", "amber", "blue", "buzzer")]
+    named += [getattr(reader, name, "none") for reader in config.readers for name in ("led_pin", "red_led_pin", "beeper_pin")]
+    named.append(getattr(feedback, "display", "none"))
+    return "" if any(name != "none" for name in named) else "no lamp, buzzer or display in the configuration"
