@@ -247,7 +247,7 @@ def _by_face(asked: _Asked, observation: Observation, holder: Cardholder) -> Dec
     attack = attack_among(matches, policy.liveness) or case.attack
     match = choose(matches, policy.liveness)
     objection = None if match is None else objection_to(match, policy.liveness, attack)
-    until_s = _look_until_s(asked, match, objection, attack)
+    until_s = _look_until_s(asked, match, objection)
     if match is not None and objection is None and asked.now_s >= until_s:
         return _grant(asked, match, Reason.FACE_MATCH, *alert_about(match, policy.liveness, attack))
     if asked.now_s < until_s:
@@ -273,7 +273,7 @@ def _refused_by_face(asked: _Asked, match: Match | None, objection: Reason, atta
     return _decision(asked, attack, objection, *also)
 
 
-def _look_until_s(asked: _Asked, match: Match | None, objection: Reason | None, attack: Match | None) -> float:
+def _look_until_s(asked: _Asked, match: Match | None, objection: Reason | None) -> float:
     """Until when a better look is waited for; in the past for a face that opens.
 
     A face that does not match gets `mismatch_wait_s`, one that matches and came too short a time ago to be judged `LIFE_WAIT_S`,
@@ -282,12 +282,14 @@ def _look_until_s(asked: _Asked, match: Match | None, objection: Reason | None, 
     """
     since_s, policy = _looked_at_since_s(asked.case), asked.policy
     last_s = since_s + policy.face_wait_s
-    if match is None or objection is Reason.LIVENESS_UNSURE or (attack and match.matches and verdict(match) == "unsure"):
+    if match is None:
         return last_s
     seen_s = max(since_s, match.first_seen_s)
-    if objection is not None:
-        return min(last_s, seen_s + policy.mismatch_wait_s)
-    return min(last_s, seen_s + LIFE_WAIT_S) if is_judged_too_soon(match, policy.liveness) else float("-inf")
+    if objection is None:
+        return min(last_s, seen_s + LIFE_WAIT_S) if is_judged_too_soon(match, policy.liveness) else float("-inf")
+    if match.matches and verdict(match) == "unsure":
+        return last_s
+    return min(last_s, seen_s + policy.mismatch_wait_s)
 
 
 def _looked_at_since_s(case: Case) -> float:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agent.core.access import (
     AccessProfile,
     AccessRules,
+    DoorAccess,
     Interval,
     Schedule,
     faults_of,
@@ -130,6 +131,75 @@ def test_validity_is_a_moment_whatever_zone_it_is_written_in():
     assert refused(window, WEDNESDAY_NOON) is Reason.CREDENTIAL_EXPIRED
 
 
+NOON_PLUS = timedelta(hours=1)
+
+
+def held(**changes: object) -> Cardholder:
+    return msgspec.structs.replace(Cardholder(id="holder-1", profiles=("staff",)), **changes)
+
+
+@pytest.mark.parametrize(
+    ("visitor", "before", "after"),
+    [
+        (False, Reason.CARDHOLDER_NOT_YET_VALID, Reason.CARDHOLDER_EXPIRED),
+        (True, Reason.VISIT_NOT_BEGUN, Reason.VISIT_OVER),
+    ],
+)
+def test_a_contract_and_a_visit_begin_and_end_by_themselves(visitor, before, after):
+    window = rules(holder=held(visitor=visitor, valid_from=WEDNESDAY_NOON, valid_until=WEDNESDAY_NOON + NOON_PLUS))
+    instant = timedelta(microseconds=1)
+    assert refused(window, WEDNESDAY_NOON - instant) is before
+    assert refused(window, WEDNESDAY_NOON) is None
+    assert refused(window, WEDNESDAY_NOON + NOON_PLUS - instant) is None
+    assert refused(window, WEDNESDAY_NOON + NOON_PLUS) is after
+
+
+def test_a_visitor_of_whom_nobody_said_until_when_passes_nowhere():
+    assert refused(rules(holder=held(visitor=True))) is Reason.VISIT_WITHOUT_END
+    badge = credential(valid_until=WEDNESDAY_NOON + NOON_PLUS)
+    assert refused(rules(badge, held(visitor=True))) is None, "the badge says until when"
+
+
+def test_the_fob_is_asked_before_its_holder_and_suspension_before_the_calendar():
+    over = held(suspended=True, valid_until=WEDNESDAY_NOON)
+    assert refused(rules(credential(state="lost"), over)) is Reason.CREDENTIAL_LOST
+    assert refused(rules(holder=over)) is Reason.CARDHOLDER_SUSPENDED
+
+
+@pytest.mark.parametrize("state", ["active", "stolen"])
+def test_a_duress_fob_is_known_as_one_whatever_else_is_said_of_it(state):
+    assert may_pass(rules(credential(duress=True, state=state)), FOB, WEDNESDAY_NOON).duress
+
+
+def with_profiles(*profiles: AccessProfile, holder: Cardholder | None = None, **more: object) -> AccessRules:
+    known = rules(holder=holder or held(profiles=tuple(p.id for p in profiles)))
+    return msgspec.structs.replace(known, profiles={p.id: p for p in profiles}, **more)
+
+
+ASKS = AccessProfile(id="asks", doors=("front",), schedule="office", factors="credential_and_pin")
+TRUSTS = AccessProfile(id="trusts", doors=("front",), schedule="office")
+BEGINS = AccessProfile(id="begins", doors=("front",), schedule="office", begins_unlock=True)
+NIGHTLY = AccessProfile(id="nightly", doors=("front",), schedule="night", begins_unlock=True)
+
+
+@pytest.mark.parametrize(
+    ("profiles", "chosen"),
+    [
+        ((ASKS, TRUSTS), "trusts"),
+        ((TRUSTS, ASKS), "trusts"),
+        ((TRUSTS, BEGINS), "begins"),
+        ((ASKS, NIGHTLY), "asks"),
+        ((ASKS,), "asks"),
+    ],
+)
+def test_of_several_open_profiles_the_one_that_asks_for_least_counts(profiles, chosen):
+    answer = may_pass(with_profiles(*profiles), FOB, WEDNESDAY_NOON)
+    by_id = {profile.id: profile for profile in profiles}
+    assert (answer.profile, answer.factors, answer.begins_unlock) == (
+        chosen, by_id[chosen].factors, by_id[chosen].begins_unlock,
+    )  # fmt: skip
+
+
 # -- where ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -229,6 +299,31 @@ def test_a_missing_schedule_is_named():
 def test_a_fob_whose_cardholder_is_missing_is_put_on_no_roll():
     with pytest.raises(ValueError, match="belongs to cardholder 'nobody'"):
         rules(credential(cardholder="nobody"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        (DoorAccess(unlock_schedule="x"), "unlock_schedule names schedule 'x', which is not in the bundle"),
+        (DoorAccess(two_person="by_schedule"), "two_person_schedule names none"),
+        (DoorAccess(two_person="by_schedule", two_person_schedule="x"), "two_person_schedule names schedule 'x'"),
+        (DoorAccess(two_person="always", two_person_within_s=0), "more than 0, at most"),
+        (DoorAccess(two_person="always", two_person_within_s=float("nan")), "more than 0, at most"),
+        (DoorAccess(passback="hard", passback_forget_min=-1), "0 (never) or more"),
+        (DoorAccess(first_card=True), "first_card waits for somebody"),
+        (DoorAccess(interlock=True, unlock_schedule="office"), "would hold nobody back"),
+    ],
+)
+def test_rules_of_the_door_that_cannot_work_as_meant_are_named(entry, words):
+    (fault,) = faults_of(msgspec.structs.replace(rules(), entry=entry))
+    assert fault.startswith("rules of door 'front': ")
+    assert words in fault
+
+
+def test_rules_of_the_door_that_can_work_have_no_faults():
+    entry = DoorAccess(passback="hard", passback_forget_min=60, two_person="by_schedule", two_person_schedule="night",
+                       unlock_schedule="office", first_card=True)  # fmt: skip
+    assert faults_of(msgspec.structs.replace(rules(), entry=entry)) == []
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc/passwd", "Europe", "a\0b"])

@@ -16,7 +16,7 @@ import numpy as np
 from numpy._core._multiarray_umath import __cpu_features__
 
 from agent.core.access import Access, Cardholder
-from agent.core.decide import Case, Decision, DecisionPolicy, decide, view_at
+from agent.core.decide import Case, Decision, DecisionPolicy, carried, decide, view_at
 from agent.core.identity import FaceRules, cosine
 from agent.core.messages import CredentialRead, DoorMode, FaceSeen, Observation
 from agent.vision.engine import Engine, open_engine
@@ -128,7 +128,7 @@ def _answer(read_s: float, seen: list[Observation], template: bytes, liveness: A
             answer = decide(case, view_at(observation, now_s), DoorMode.LOCKED, policy, now_s)
             if isinstance(answer, Decision):
                 return answer
-            case = msgspec.structs.replace(case, rejected=answer.rejected)
+            case = carried(case, answer)
     raise AssertionError(f"no answer under {liveness} before the episode ended: it must go on for longer than the policy's waits")
 
 
