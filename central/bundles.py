@@ -20,7 +20,6 @@ from typing import IO
 import msgspec
 from nacl.public import PublicKey, SealedBox
 from nacl.signing import SigningKey
-from nacl.utils import random
 
 from agent.core.access import AccessRules, faults_of
 from agent.core.people import Cardholder, Credential, Issued
@@ -44,6 +43,15 @@ PART_BYTES = 96 << 10
 """About the size of a part: below the 128 KiB that some brokers take at most, and large enough that the head stays a small share."""
 
 
+def key_for(site: str, door: str, centre_key: SigningKey, door_key: PublicKey) -> bytes:
+    """The key under which this centre seals people for this door: another for each door, and after either of the two changed its key.
+
+    Derived and not drawn, so that a centre has nothing more to keep; whoever has the centre's private key could sign any bundle anyway.
+    """
+    named = msgspec.msgpack.encode((site, door, bytes(door_key)))
+    return hashlib.blake2b(named, key=bytes(centre_key), person=b"bundle key", digest_size=KEY_BYTES).digest()
+
+
 def nothing() -> None:
     """For whoever needs not be told how far it is."""
 
@@ -54,14 +62,14 @@ def write_bundle(
 ) -> None:  # fmt: skip
     """Write a bundle where a door will find it; `rules.people` is not looked at, and cardholders without a credential are left out.
 
-    `key` seals the people (32 random bytes). A centre that keeps it for each door and gives it again makes bundles whose unchanged
-    parts are the same bytes, and need not be sent twice. `step` is called after each credential. Raises BundleError for people and rules
-    that contradict themselves or exceed the limits, naming whom.
+    `key` (32 bytes) seals the people; by default it is `key_for` this door, so what did not change since the last bundle is the same bytes
+    in this one and need not be sent again. `step` is called after each credential. Raises BundleError for people and rules that
+    contradict themselves or exceed the limits, naming whom.
     """
     faults = faults_of(rules)
     if faults:
         raise BundleError(f"rules of {rules.site}/{rules.door}: {'; '.join(faults[:MOST_FAULTS_TOLD])}")
-    secret = random(KEY_BYTES) if key is None else key
+    secret = key_for(rules.site, rules.door, centre_key, door_key) if key is None else key
     try:
         with tempfile.TemporaryFile(dir=path.parent) as file:
             spool = _Spool(file, Seal(secret), frozenset(rules.profiles))

@@ -7,7 +7,6 @@ back; docs/BENCHMARKS.md has the figures.) A copy of what is in force is kept be
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import threading
 from collections.abc import Callable
@@ -199,6 +198,8 @@ class BundleWatch:
 
 def give_memory_back() -> None:
     """Return freed memory to the system: glibc would keep as much as all the people who were replaced. Milliseconds."""
+    import ctypes  # only where it is needed: a door that never gets new people does without
+
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have no such thing
     if trim is not None:
         trim(0)
