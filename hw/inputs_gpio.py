@@ -1,30 +1,32 @@
-"""Door contact, REX, fire release and tamper on gpiozero pins.
+"""Door contact, REX, fire release, tamper, lock monitor and the lobby's other door on gpiozero pins.
 
-All are switches to ground with the pin pulled up. Contact, fire and tamper loops are normally closed, so that a cut wire reads as
-'open', 'fire' or 'tamper' and never as all's well; a REX button is normally open.
+All are switches to ground with the pin pulled up. All loops but the REX button's are normally closed, so that a cut wire reads as 'open',
+'fire', 'tampered', 'let go' or 'the other door is open' and never as all's well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from hw.board import open_input
 
-ACTIVE_LEVEL = {"contact": True, "rex": False, "fire": True, "tamper": True}
-"""The pin's level when the input says 'door open', 'let me out', 'fire' or 'tampered'."""
+ACTIVE_LEVEL = {"contact": True, "rex": False, "fire": True, "tamper": True, "bolt": True, "interlock": True}
+"""The pin's level when the input says 'door open', 'let me out', 'fire', 'tampered', 'lock let go' or 'other door open'."""
 
 
 class GpioInputs:
-    """Implements hw.interfaces.DoorInputs for the inputs that are wired: name -> pin number."""
+    """Implements hw.interfaces.DoorInputs for the inputs that are wired: name -> pin."""
 
-    def __init__(self, pins: dict[str, int], factory: Any) -> None:
+    def __init__(self, pins: Mapping[str, int | str], factory: Any, inverted: Collection[str] = ()) -> None:
+        """`inverted`: names of inputs that are wired the other way round, such as a monitor that closes when the lock lets go."""
         self._devices = {name: open_input(f"inputs.{name}_pin", pin, factory) for name, pin in pins.items()}
+        self._active = {name: ACTIVE_LEVEL[name] != (name in inverted) for name in pins}
         self._handlers: list[_Handler] = []
 
     def start(self, on_change: Callable[[str, bool, float], None]) -> None:
         for name, device in self._devices.items():
-            handler = _Handler(name, ACTIVE_LEVEL[name], on_change)
+            handler = _Handler(name, self._active[name], on_change)
             self._handlers.append(handler)
             # pin.when_changed carries the kernel's time of the edge; gpiozero's device handlers drop it
             device.pin.edges = "both"

@@ -24,6 +24,7 @@ from gpiozero.pins import PinInfo
 
 from agent.errors import HardwareError
 from hw.boards import Board, HeaderPin, board_named
+from hw.spi_dev import SpiDevice
 
 log = logging.getLogger(__name__)
 
@@ -327,6 +328,10 @@ class GpiodFactory(Factory):  # type: ignore[misc]
     def unwatch(self, fd: int) -> None:
         if self._watched.pop(fd, None) is not None:
             self._poll.unregister(fd)
+
+    def spi(self, port: int = 0, device: int = 0, shared: bool = True) -> SpiDevice:
+        """An SPI device of the kernel; several chips' channels may each open it, it takes one transfer at a time."""
+        return SpiDevice(port, device, self)
 
     @staticmethod
     def ticks() -> float:

@@ -5,8 +5,12 @@ Format: the kernel's Documentation/admin-guide/gpio/gpio-sim.rst. Needs configfs
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
+
+TICKS_S = 0.0025
+"""Two ticks, and a little, of a kernel that has a thousand a second (tools/uml/build.sh sees to that)."""
 
 CONFIGFS = Path("/sys/kernel/config/gpio-sim")
 
@@ -31,8 +35,12 @@ class SimChip:
         self._lines = Path("/sys/devices/platform") / (self._folder / "dev_name").read_text().strip() / chip
 
     def drive(self, offset: int, high: bool) -> None:
-        """What the far end of the wire does; a line that is an output does not care."""
+        """What the far end of the wire does; a line that is an output does not care.
+
+        gpio-sim hands interrupts on at the kernel's next tick, and two changes within one as one interrupt: it is given its time.
+        """
         (self._lines / f"sim_gpio{offset}" / "pull").write_text("pull-up" if high else "pull-down")
+        time.sleep(TICKS_S)
 
     def level(self, offset: int) -> bool:
         """What a meter would show."""
