@@ -138,6 +138,9 @@ def decode_from_wire(line: bytes) -> FromWire:
 RANDOM_STATE_BYTES = 128
 """glibc's additive generator of 31 words; the first word of the state says which kind it is (initstate(3))."""
 
+_states: list[object] = []
+"""The generator points into them from then on: they may never be freed."""
+
 
 def seed_from_kernel() -> Callable[[], None]:
     """Gives C's `rand` a state of our own and returns what refills it with 992 bits from the kernel. Raises OSError without glibc."""
@@ -149,12 +152,12 @@ def seed_from_kernel() -> Callable[[], None]:
             raise OSError("libc's random generator takes no state of ours: no safe challenge can be made for a reader")
     except AttributeError as error:
         raise OSError(f"this C library has no initstate: no safe challenge can be made for a reader: {error}") from error
+    _states.append(state)
     body = ctypes.addressof(state) + ctypes.sizeof(ctypes.c_int32)
 
     def refill() -> None:
         fresh = os.urandom(RANDOM_STATE_BYTES - ctypes.sizeof(ctypes.c_int32))
         ctypes.memmove(body, fresh, len(fresh))
-        _ = state  # lives as long as this function: the generator points into it
 
     refill()
     return refill

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 8.0
-HUNG_S = 4.0
+HUNG_S = 3.0
 STOP_S = 1.0
 CLOSE_S = 3.0
 
@@ -188,16 +188,17 @@ class OsdpReader:
             while not self._stopped:
                 said = wire.said(self._wait_s(heard_s), self._wake_in)
                 if said is None:
-                    return
+                    return None
                 if said:
                     heard_s = time.monotonic()
                 elif time.monotonic() - heard_s > HUNG_S:
-                    raise HardwareError(f"{self._device}: the process at the line hung, and was ended")
+                    return self._status(False, f"{self._device}: the process at the line hung, and is replaced")
                 for one in said:
                     self._take(one)
                 self._drain()
                 for command in self._due():
                     wire.send(command)
+            return None
         finally:
             wire.end()
 

@@ -48,7 +48,7 @@ def test_a_rhythm_of_light_is_the_tables(meaning):
     for tenth in range(100):
         at_s = tenth / 10 + 0.04
         now = shown_at(signal, at_s)
-        if now.changes_in_s and 0.01 < now.changes_in_s and shown_at(signal, at_s - 0.01).light == now.light:
+        if now.changes_in_s and now.changes_in_s > 0.01 and shown_at(signal, at_s - 0.01).light == now.light:
             assert [on for since_s, on in lights if since_s <= at_s][-1] == now.light, at_s
 
 
