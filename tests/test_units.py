@@ -40,3 +40,25 @@ def test_the_door_program_can_see_which_board_it_runs_on():
 def test_vision_writes_to_its_evidence_and_its_count_and_to_nothing_else_of_the_door():
     assert value("vision", "StateDirectory") == [f"doorward/{FOLDER} doorward/{Path(TALLY_FILE).parent}"]
     assert value("vision", "ReadWritePaths") == []
+
+
+MOST_SECONDS_OF_A_RASPBERRY_PI = 15
+"""The timer counts to 15.99 s; kernels before 6.8 refuse more, and systemd then runs without a watchdog."""
+
+
+def test_the_hardware_watchdog_asks_for_no_more_than_a_raspberry_pi_can_count():
+    lines = dict(
+        line.split("=") for line in (UNITS / "doorward-watchdog.conf").read_text().splitlines() if "=" in line and line[0] != "#"
+    )
+    assert set(lines) == {"RuntimeWatchdogSec", "RebootWatchdogSec"}
+    assert all(5 < int(seconds) <= MOST_SECONDS_OF_A_RASPBERRY_PI for seconds in lines.values())
+    (unit_s,) = value("door", "WatchdogSec")
+    assert int(unit_s.removesuffix("s")) < int(lines["RuntimeWatchdogSec"]), "the door is restarted before the board is"
+
+
+def test_the_door_may_use_the_pins_and_its_unit_needs_no_group_that_a_board_may_lack():
+    assert "char-gpiochip rw" in value("door", "DeviceAllow")
+    assert value("door", "SupplementaryGroups") == ["gpio dialout"]
+    drop_in = (UNITS / "doorward-door.service.d" / "supervision.conf").read_text()
+    assert "DeviceAllow=char-spi rw" in drop_in.splitlines()
+    assert "SupplementaryGroups=spi" in drop_in.splitlines()
