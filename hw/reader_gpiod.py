@@ -60,7 +60,7 @@ class GpiodWiegandLines:
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread: threading.Thread | None = None
         self._handing_on = False
-        self._closed = False
+        self._closed = self._deaf = False
         self._heard_s = 0.0
 
     def start(self, on_edge: OnEdge, on_lost: OnLost) -> None:
@@ -78,7 +78,7 @@ class GpiodWiegandLines:
         A process that was held up wakes with its clock far ahead of what it has read: silence by the clock is silence on the wire only
         when the kernel's queue is empty. Ask this first, then take what `on_edge` was given, then believe in the silence."""
         # In this order: an edge that has left the queue is in hand, or handed on
-        if self._closed or not (self._readable(self._request.fd) or self._handing_on):
+        if self._closed or self._deaf or not (self._readable(self._request.fd) or self._handing_on):
             self._heard_s = now_s
         return self._heard_s
 
@@ -100,6 +100,7 @@ class GpiodWiegandLines:
                 self._hand_on(self._request.read_edge_events(EVENT_BUFFER), on_edge, on_lost)
                 self._handing_on = False
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody listens any more, and somebody must know
+            self._deaf = True
             self._on_fault(f"{self._key}: {self._request.chip_name} gives no more edges: {error}; "
                            f"no card is read here until the program is started anew; is the chip still there?")  # fmt: skip
 

@@ -328,6 +328,7 @@ def test_a_chip_that_is_gone_is_told_once_with_the_reader_it_belongs_to(open_lin
     assert len(faults) == 1
     assert "readers[0]" in faults[0]
     assert "No such device" in faults[0]
+    assert lines.heard_until_s(5.0) == 5.0, "nobody waits for edges that cannot come"
 
 
 def test_closing_gives_the_lines_back_once_and_hands_on_nothing_more(open_lines):
