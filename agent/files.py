@@ -19,12 +19,16 @@ def write_whole(path: Path, raw: bytes) -> None:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """As `write_whole`, for what is written piece by piece. Whatever is raised within leaves the old file. Raises OSError."""
     fresh = path.with_name(f".{path.name}.part")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        os.fchmod(file.fileno(), 0o600)  # one that an earlier power cut left behind keeps its own mode
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), 0o600)  # one that an earlier power cut left behind keeps its own mode
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)  # on a full disk half a file would be in the way of everything else
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

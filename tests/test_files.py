@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.files import write_whole
+from agent.files import replacing, write_whole
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path):
@@ -40,3 +40,18 @@ def test_a_disk_that_refuses_leaves_the_old_file(tmp_path, monkeypatch):
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         write_whole(tmp_path / "absent" / "bundle", b"x")
+
+
+def test_what_fails_half_way_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "rules"
+    write_whole(path, b"old")
+
+    def write_half() -> None:
+        with replacing(path) as file:
+            file.write(b"half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_half()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -115,7 +115,7 @@ class BundleStore:
     def newer(self, in_force: AccessRules) -> AccessRules | None:
         """Rules that have come since, if they may replace those in force."""
         written = self._written()  # before reading: what is written meanwhile is news
-        held = self._in_force.parts if self._in_force is not None else {}
+        held = self._in_force.held if self._in_force is not None else {}
         try:
             taken = Taken(read_bundle(self._path, self._keys, in_force.version, held))
         except BundleError as error:

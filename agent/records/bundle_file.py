@@ -80,13 +80,19 @@ class Bundle(Struct, frozen=True):
     rules: AccessRules
     start: bytes
     """Everything before the first part."""
-    parts: dict[bytes, bytes]
-    """By hash, in order."""
+    parts: tuple[bytes, ...]
+    digests: tuple[bytes, ...]
+    """The hash of each part."""
 
     def chunks(self) -> Iterator[bytes]:
         """The file, piece by piece."""
         yield self.start
-        yield from self.parts.values()
+        yield from self.parts
+
+    @property
+    def held(self) -> dict[bytes, bytes]:
+        """The parts by hash: what of another bundle need not be read."""
+        return dict(zip(self.digests, self.parts, strict=True))
 
 
 class Unfinished(BundleError):
@@ -126,12 +132,10 @@ def _read(file: BinaryIO, keys: Keys, newer_than: int | None, held: Mapping[byte
     rules = _rules_for(head, keys, newer_than)
     _check_sizes(head, os.fstat(file.fileno()).st_size - len(start))
     seal, codec = Seal(_key_of(head, keys.door)), Codec(Columns(head.cardholder_fields, head.credential_fields))
-    parts = [_part(file, number, head, held) for number in range(len(head.parts))]
+    parts = tuple(_part(file, number, head, held) for number in range(len(head.parts)))
     _check_parts(head, parts, seal, codec)
     people = SealedRoll(parts, head.credentials, seal, codec)
-    return Bundle(
-        msgspec.structs.replace(rules, people=people), start, dict(zip((p.digest for p in head.parts), parts, strict=True))
-    )
+    return Bundle(msgspec.structs.replace(rules, people=people), start, parts, tuple(part.digest for part in head.parts))
 
 
 def _head(file: BinaryIO, centre: VerifyKey) -> tuple[bytes, Head]:
@@ -224,7 +228,7 @@ def _part(file: BinaryIO, number: int, head: Head, held: Mapping[bytes, bytes]) 
     return part
 
 
-def _check_parts(head: Head, parts: list[bytes], seal: Seal, codec: Codec) -> None:
+def _check_parts(head: Head, parts: tuple[bytes, ...], seal: Seal, codec: Codec) -> None:
     counted = sum(count_in(part, number, len(parts)) for number, part in enumerate(parts))
     if counted != head.credentials:
         raise BundleError(f"has {counted} credentials and announces {head.credentials}")
@@ -271,7 +275,7 @@ def _unread(given: object, read: object, where: str = "") -> Iterator[str]:
     """What stands in `given` and was left out when it was read: a field that an older program drops would change what rules mean."""
     for name, value in _entries(given):
         place = f"{where}.{name}".lstrip(".")
-        if isinstance(read, Struct) and name not in read.__struct_encode_fields__:
+        if isinstance(read, Struct) and name not in (*read.__struct_encode_fields__, read.__struct_config__.tag_field):
             yield place
         else:
             yield from _unread(value, dict(_entries(read)).get(name), place)

@@ -105,7 +105,7 @@ def by_bundle(folder: Path, known: list[str], unknown: list[str]) -> Result:
     result.anonymous_mb = anonymous_mb() - before_mb
     result.known_ms, result.unknown_ms = timed(bundle.rules.people.find, known), timed(bundle.rules.people.find, unknown)
     began_s = time.perf_counter()
-    read_bundle(folder / CHANGED, KEYS, 1, bundle.parts)
+    read_bundle(folder / CHANGED, KEYS, 1, bundle.held)
     result.changed_s = time.perf_counter() - began_s
     fresh = _while_replaced(folder, bundle, known, result)
     del bundle
@@ -122,7 +122,7 @@ def _while_replaced(folder: Path, bundle: Bundle, known: list[str], result: Resu
 
     def read() -> None:
         began_s = time.perf_counter()
-        fresh.append(read_bundle(folder / NEXT, KEYS, 1, bundle.parts))
+        fresh.append(read_bundle(folder / NEXT, KEYS, 1, bundle.held))
         result.reload_s = time.perf_counter() - began_s
 
     reader = threading.Thread(target=read)
@@ -165,7 +165,7 @@ class Mapped:
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
         bundle = read_bundle(path, KEYS)
-        self._places = list(pairwise(accumulate((len(part) for part in bundle.parts.values()), initial=len(bundle.start))))
+        self._places = list(pairwise(accumulate((len(part) for part in bundle.parts), initial=len(bundle.start))))
         self._shift = 64 - (len(self._places).bit_length() - 1)
         self._seal, self._codec = Seal(SEAL), Codec(Columns.HERE)
         os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
