@@ -88,7 +88,7 @@ class QueueWires:
 
 
 class ChipWires:
-    """A chip in the kernel. gpio-sim raises its interrupts at the next tick and forgets how often a line fell meanwhile: each is waited for."""
+    """A chip in the kernel. gpio-sim raises interrupts at the next tick and forgets how often a line fell meanwhile: each is waited for."""
 
     keeps_times = False
     notices_losses = True
