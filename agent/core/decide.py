@@ -248,10 +248,12 @@ def _by_face(asked: _Asked, observation: Observation, holder: Cardholder) -> Dec
     match = choose(matches, policy.liveness)
     objection = None if match is None else objection_to(match, policy.liveness, attack)
     until_s = _look_until_s(asked, match, objection)
-    if match is not None and objection is None and asked.now_s >= until_s:
-        return _grant(asked, match, Reason.FACE_MATCH, *alert_about(match, policy.liveness, attack))
     if asked.now_s < until_s:
         return Wait(until_s=until_s, rejected=match or case.rejected, attack=attack)
+    if match is not None and objection is None and _came_too_late(asked, match):
+        objection = Reason.LIVENESS_UNSURE
+    if match is not None and objection is None:
+        return _grant(asked, match, Reason.FACE_MATCH, *alert_about(match, policy.liveness, attack))
     if objection is None:
         objection = Reason.FACE_NOT_CLEAR if observation.faces else Reason.NO_FACE_IN_VIEW
     return _refused_by_face(asked, match, objection, attack)
@@ -290,6 +292,15 @@ def _look_until_s(asked: _Asked, match: Match | None, objection: Reason | None) 
     if match.matches and verdict(match) == "unsure":
         return last_s
     return min(last_s, seen_s + policy.mismatch_wait_s)
+
+
+def _came_too_late(asked: _Asked, match: Match) -> bool:
+    """Came into view behind the fob, and there was no time to find out what it is: one may try again, and is known then.
+
+    Else a picture would only have to be held up late, or jerked often enough. Whoever was in view at the read is not asked: where vision
+    cannot judge, `deny_attack` refuses nobody who stands there.
+    """
+    return is_judged_too_soon(match, asked.policy.liveness) and match.first_seen_s > _looked_at_since_s(asked.case)
 
 
 def _looked_at_since_s(case: Case) -> float:

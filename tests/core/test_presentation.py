@@ -101,11 +101,21 @@ def test_a_face_that_could_not_be_judged_yet_is_watched_for_a_second_before_it_o
     assert decided(asked(LIFE_WAIT_S, not_judged, policy=DENY_ATTACK)).reasons == (Reason.FACE_MATCH,)
 
 
-def test_the_wait_for_a_face_that_has_just_come_ends_with_the_wait_for_faces():
-    wait = asked(0.9, just_come(0.8), policy=DENY_ATTACK)
+def test_a_face_that_came_too_late_to_be_judged_may_try_again_and_is_known_then():
+    """Else a picture would only have to be held up half a second behind the fob, or jerked so often that no track grows old."""
+    late = just_come(0.8)
+    wait = asked(0.9, late, policy=DENY_ATTACK)
     assert isinstance(wait, Wait)
     assert wait.until_s == START_S + POLICY.face_wait_s
-    assert decided(asked(POLICY.face_wait_s, just_come(0.8), policy=DENY_ATTACK)).granted
+    answer = decided(asked(POLICY.face_wait_s, late, policy=DENY_ATTACK))
+    assert (answer.granted, answer.reasons) == (False, (Reason.LIVENESS_UNSURE,))
+    again = case(started_s=START_S + 2.5)
+    assert decided(asked(2.5, face("unsure"), policy=DENY_ATTACK, the_case=again)).granted
+
+
+def test_where_vision_cannot_judge_whoever_stood_there_at_the_read_passes_after_the_wait():
+    """The stage has failed, or the camera gives too few frames: `deny_attack` refuses nobody for that."""
+    assert decided(asked(LIFE_WAIT_S, face(None), policy=DENY_ATTACK)).granted
 
 
 @pytest.mark.parametrize("verdict", ["live", "unsure"])
