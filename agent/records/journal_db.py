@@ -121,6 +121,10 @@ class JournalDb:
         """How many events wait."""
         return self._guard(lambda: int(self._db.execute("SELECT count(*) FROM events").fetchone()[0]))
 
+    def damaged(self) -> int:
+        """How many rows were put aside as damaged."""
+        return self._guard(lambda: int(self._db.execute("SELECT count(*) FROM damaged").fetchone()[0]))
+
     def counted(self) -> dict[str, int]:
         """How far each journal has counted, delivered events included."""
         return self._guard(lambda: dict(self._db.execute("SELECT id, high_water FROM journals").fetchall()))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import textwrap
 from typing import Any, TextIO
 
 import msgspec
 
+from agent.paper import Paper
 from agent.selftest.result import Fault, Result, Status
 
-WIDTH = 96
 MARK: dict[Status, str] = {"ok": "✓", "fault": "✗", "unsure": "?", "skipped": "–", "absent": "·"}
 INK: dict[Status, str] = {"ok": "32", "fault": "31;1", "unsure": "33", "skipped": "33", "absent": "2"}
 WORD: dict[Status, str] = {"ok": "well", "fault": "fault", "unsure": "not known", "skipped": "left out", "absent": "not fitted"}
@@ -25,44 +23,42 @@ class Installer:
     def __init__(self, words: TextIO, machine: TextIO, answers: TextIO, *, json: bool, yes: bool) -> None:
         self._words, self._machine, self._answers = words, machine, answers
         self._json, self._yes = json, yes
-        self._colour = words.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
-        if os.environ.get("FORCE_COLOR"):
-            self._colour = True
-        self._alive = words.isatty()
+        self._paper = Paper(words)
+        self._ink = self._paper.ink
 
     # -- a self-test as a whole ------------------------------------------------------------------------------------------------
 
     def begins(self, door: str, steps: int) -> None:
-        self._line(
+        self._paper.line(
             self._ink("1", f"Self-test of door {door}")
             + self._ink("2", f"   {steps} steps; Ctrl-C ends it, the lock is left safe")
         )
 
     def ends(self, well: bool, findings: int, files: list[str]) -> None:
         words = "Everything is well." if well else f"{findings} finding{'s' if findings != 1 else ''}: see above."
-        self._line("")
-        self._line(self._ink("32;1" if well else "31;1", words))
+        self._paper.line()
+        self._paper.line(self._ink("32;1" if well else "31;1", words))
         for path in files:
-            self._line(self._ink("2", f"  report  {path}"))
+            self._paper.line(self._ink("2", f"  report  {path}"))
         self._tell({"event": "report", "ok": well, "findings": findings, "files": files})
 
     # -- a step ----------------------------------------------------------------------------------------------------------------
 
     def step(self, number: int, of: int, name: str, title: str) -> None:
-        self._line("")
-        self._line(self._ink("2", f"{number:>2}/{of}  ") + self._ink("1", title))
+        self._paper.line()
+        self._paper.line(self._ink("2", f"{number:>2}/{of}  ") + self._ink("1", title))
         self._tell({"event": "step", "step": name, "title": title, "number": number, "of": of})
 
     def do(self, name: str, text: str) -> None:
         """Something that the installer shall do now."""
-        self._wrapped(text, self._ink("36;1", "  ➜ "), "    ")
+        self._paper.wrapped(text, self._ink("36;1", "  ➜ "), 4)
         self._tell({"event": "do", "step": name, "do": text})
 
     def consent(self, name: str, question: str) -> bool:
         """Whether something that moves may be done. Nobody there: no."""
         self._tell({"event": "consent", "step": name, "ask": question, "given": self._yes})
         if self._yes:
-            self._wrapped(f"{question} (yes, by --yes)", "    ", "    ")
+            self._paper.wrapped(f"{question} (yes, by --yes)", "    ", 4)
             return True
         return self._ask(f"{question} [y/N]") is True
 
@@ -72,15 +68,12 @@ class Installer:
         return self._ask(f"{question} [y/n, Enter: don't know]")
 
     def waiting(self, left_s: float) -> None:
-        if self._alive:
-            self._words.write(f"\r\x1b[K{self._ink('2', f'    waiting, {left_s:.0f} s left')}")
-            self._words.flush()
+        self._paper.over(self._ink("2", f"    waiting, {left_s:.0f} s left"))
 
     def result(self, result: Result) -> None:
-        if self._alive:
-            self._words.write("\r\x1b[K")
+        self._paper.over("")
         mark = self._ink(INK[result.status], f"  {MARK[result.status]} {WORD[result.status]}")
-        self._line(f"{mark}  {result.said}".rstrip() if result.said else mark)
+        self._paper.line(f"{mark}  {result.said}".rstrip() if result.said else mark)
         for fault in result.faults:
             self._fault(fault)
         self._tell({"event": "result", **msgspec.to_builtins(result)})
@@ -88,11 +81,11 @@ class Installer:
     # -- words -----------------------------------------------------------------------------------------------------------------
 
     def _fault(self, fault: Fault) -> None:
-        self._wrapped(fault.what, self._ink("31", "    what    "), " " * 12)
+        self._paper.wrapped(fault.what, self._ink("31", "    what    "), 12)
         if fault.likely:
-            self._wrapped(fault.likely, self._ink("33", "    likely  "), " " * 12)
+            self._paper.wrapped(fault.likely, self._ink("33", "    likely  "), 12)
         if fault.mend:
-            self._wrapped(fault.mend, self._ink("36", "    mend    "), " " * 12)
+            self._paper.wrapped(fault.mend, self._ink("36", "    mend    "), 12)
 
     def _ask(self, question: str) -> bool | None:
         self._words.write(f"  {self._ink('36;1', '?')} {question} ")
@@ -101,17 +94,6 @@ class Installer:
         if not answer or not self._answers.isatty():
             self._words.write("\n")
         return {"y": True, "n": False}.get(answer.strip().lower()[:1])
-
-    def _wrapped(self, text: str, first: str, rest: str) -> None:
-        for number, line in enumerate(textwrap.wrap(text, WIDTH - len(rest), break_on_hyphens=False)):
-            self._line((first if number == 0 else rest) + line)
-
-    def _line(self, text: str) -> None:
-        self._words.write(f"{text}\n")
-        self._words.flush()
-
-    def _ink(self, code: str, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
 
     def _tell(self, record: dict[str, Any]) -> None:
         if self._json:

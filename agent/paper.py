@@ -1,0 +1,39 @@
+"""Words for people on a terminal: ink where it shows colour, lines of a readable width."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from typing import TextIO
+
+WIDTH = 96
+
+
+class Paper:
+    """Writes to one stream. NO_COLOR and FORCE_COLOR are obeyed (no-color.org)."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.alive = stream.isatty()
+        """Whether a line can be written over."""
+        shows = self.alive and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
+        self._colour = shows or bool(os.environ.get("FORCE_COLOR"))
+
+    def ink(self, code: str, text: str) -> str:
+        """`code` as in SGR, e.g. '31;1'."""
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+
+    def line(self, text: str = "") -> None:
+        self.stream.write(f"{text}\n")
+        self.stream.flush()
+
+    def wrapped(self, text: str, first: str, indent: int) -> None:
+        """A paragraph behind `first`, whose further lines begin at column `indent`."""
+        for number, line in enumerate(textwrap.wrap(text, WIDTH - indent, break_on_hyphens=False, break_long_words=False)):
+            self.line((first if number == 0 else " " * indent) + line)
+
+    def over(self, text: str) -> None:
+        """A line that the next one takes the place of; nothing where that cannot be."""
+        if self.alive:
+            self.stream.write(f"\r\x1b[K{text}")
+            self.stream.flush()
