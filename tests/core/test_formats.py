@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import combinations
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -177,3 +178,9 @@ def test_raw_stands_for_one_format_a_length_in_its_place_of_the_list():
 def test_a_list_of_formats_that_makes_no_sense_is_refused_with_the_mend(names, lengths, why):
     with pytest.raises(ConfigError, match=re.escape(why)):
         formats_named(names, lengths)
+
+
+def test_the_page_for_installers_names_every_format_with_its_length():
+    page = (Path(__file__).parents[2] / "docs" / "WIEGAND.md").read_text("utf-8")
+    rows = {match[1]: int(match[2]) for match in re.finditer(r"^\| `([\w-]+)`[^|]*\| (\d+) \|", page, re.MULTILINE)}
+    assert rows == {form.name: form.length for form in FORMATS.values()}
