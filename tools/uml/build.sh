@@ -37,5 +37,5 @@ nice -n 15 make -s ARCH=um defconfig
 ./scripts/kconfig/merge_config.sh -m .config "$here/kernel.config" >/dev/null
 nice -n 15 make -s ARCH=um olddefconfig
 nice -n 15 make -s ARCH=um -j"$(nproc)" linux
-cp linux "$folder/linux.part"
+strip -o "$folder/linux.part" linux
 mv "$folder/linux.part" "$folder/linux"
