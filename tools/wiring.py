@@ -124,8 +124,8 @@ def chapter() -> str:
         parts.append(f"### {', '.join(other.title for other in others)}\n\n")
         chips = "\n".join(f"| {other.title} | `{other.name}` | `{other.chip}` |" for other in others)
         parts.append(
-            f"| board | `board.model` | label of its chip |\n|---|---|---|\n{chips}\n\n{table(board)}\n\n![The header]({picture(board).relative_to(DOCS)})\n\n"
-        )
+        parts.append(f"| board | `board.model` | label of its chip |\n|---|---|---|\n{chips}\n\n")
+        parts.append(f"{table(board)}\n\n![The header]({picture(board).relative_to(DOCS)})\n\n")
     return "".join(parts).rstrip()
 
 
