@@ -90,7 +90,8 @@ class OsdpReader(Section, frozen=True, tag_field="kind", tag="osdp"):
     name: Name
     device: Device
     leads: Leads = "in"
-    baud: Literal[9600, 19200, 38400, 57600, 115200, 230400] = 115200
+    baud: Literal[9600, 19200, 38400, 57600, 115200, 230400] = 9600
+    """Readers leave the factory at 9600."""
     address: Annotated[int, Meta(ge=0, le=126)] = 0
     key_file: str = ""
     """Its Secure Channel key, encrypted for this door; empty: `/etc/doorward/osdp-NAME.key`. Made by `doorward osdp set-key`."""
@@ -132,6 +133,9 @@ class Inputs(Section, frozen=True):
 
 class DoorTiming(Section, frozen=True):
     held_open_s: Annotated[float, Meta(ge=5, le=3600)] = 30.0
+    extended_held_open_s: Annotated[float, Meta(ge=5, le=3600)] = 60.0
+    warn_before_s: Annotated[float, Meta(ge=0, le=3600)] = 10.0
+    propped_s: Annotated[float, Meta(ge=5, le=86400)] = 300.0
     rex_pulse_s: Annotated[float, Meta(ge=0.5, le=30)] = 5.0
     relock_on_open: bool = True
     """Secure as soon as the door has opened, so that it latches when it falls shut."""
@@ -245,7 +249,7 @@ def load_relay(path: Path) -> Config:
     try:
         return msgspec.convert({"site": "any", "door": "any", "board": table.get("board", {}), "lock": relay}, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {error}{_allowed(str(error))}") from error
+        raise ConfigError(f"{path}: {error}{_allowed(str(error), table)}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -265,31 +269,51 @@ def parse_config(table: Mapping[str, Any]) -> Config:
     try:
         config = msgspec.convert(table, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{error}{_allowed(str(error))}") from error
+        raise ConfigError(f"{error}{_allowed(str(error), table)}") from error
     for check in _CHECKS:
         check(config)
     return config
 
 
-def _allowed(complaint: str) -> str:
+def _allowed(complaint: str, table: Mapping[str, Any]) -> str:
     """The keys of the table, or the words of the choice, that msgspec's message points to; nothing for ranges, which it tells.
 
     A pattern is put into words.
     """
     place = re.search(r" - at `\$(.*)`$", complaint)
-    info: Any = msgspec.inspect.type_info(Config)
-    for name in re.findall(r"\.(\w+)", place[1]) if place else ():
-        info = next(field.type for field in info.fields if field.name == name)
-    info = getattr(info, "item_type", info)
-    if isinstance(info, msgspec.inspect.Metadata):
-        return f"; allowed: {(info.extra_json_schema or {}).get('description', '')}"
+    info = _type_at(msgspec.inspect.type_info(Config), table, re.findall(r"\.(\w+)|\[(\d+)\]", place[1] if place else ""))
+    if isinstance(info, dict):  # tables of several kinds, and none of them was named
+        return f"; allowed: {', '.join(f'kind = {kind!r}' for kind in info)}"
     if isinstance(info, msgspec.inspect.StructType):
         return f"; allowed: {', '.join(field.name for field in info.fields)}"
     if isinstance(info, msgspec.inspect.UnionType):
-        return '; allowed: a pin from 0 to 53, or "none" where there is no such sensor'
+        info = next((each for each in info.types if isinstance(each, msgspec.inspect.Metadata)), info)
+    if isinstance(info, msgspec.inspect.Metadata):
+        return f"; allowed: {(info.extra_json_schema or {}).get('description', '')}"
     if isinstance(info, msgspec.inspect.LiteralType):
         return f"; allowed: {', '.join(repr(value) for value in info.values)}"
     return ""
+
+
+def _type_at(info: Any, value: Any, steps: list[tuple[str, str]]) -> Any:
+    """The type of the place in the file where `steps` (keys and indices) lead; of tables of several kinds a dict of kinds."""
+    for key, index in steps:
+        if index:
+            info, value = info.item_type, value[int(index)]
+        elif key == "kind" and isinstance(info, dict):
+            return info
+        else:
+            info = next(field.type for field in info.fields if field.name == key)
+            value = value.get(key, {}) if isinstance(value, Mapping) else {}
+        info = _of_its_kind(info, value)
+    return info
+
+
+def _of_its_kind(info: Any, value: Any) -> Any:
+    """Of tables of several kinds that which `value` says it is; all of them, by name, where it names none that there is."""
+    info = info.type if isinstance(info, msgspec.inspect.Metadata) and not info.extra_json_schema else info
+    kinds = {t.tag: t for t in getattr(info, "types", ()) if isinstance(t, msgspec.inspect.StructType)}
+    return kinds.get(value.get("kind") if isinstance(value, Mapping) else None, kinds) if kinds else info
 
 
 def _refuse(key: str, found: object, allowed: str) -> None:
@@ -327,10 +351,20 @@ def _named_pins(config: Config) -> Iterator[tuple[str, Pin]]:
 
 def _check_readers(config: Config) -> None:
     names: set[str] = set()
+    lines: dict[str, str] = {}
     for number, reader in enumerate(config.readers):
         if reader.name in names:
             _refuse(f"readers[{number}].name", reader.name, "each reader has a name of its own")
         names.add(reader.name)
+        if isinstance(reader, WiegandReader):
+            continue
+        if reader.device in lines:
+            _refuse(
+                f"readers[{number}].device",
+                reader.device,
+                f"each reader has a line of its own; this one is {lines[reader.device]}'s",
+            )
+        lines[reader.device] = reader.name
 
 
 def _check_pins(config: Config) -> None:
@@ -361,6 +395,15 @@ def _check_policy(config: Config) -> None:
         _refuse("policy.mismatch_wait_s", policy.mismatch_wait_s, f"at most policy.face_wait_s ({policy.face_wait_s})")
 
 
+def _check_timing(config: Config) -> None:
+    timing = config.timing
+    for key in ("extended_held_open_s", "propped_s"):
+        if (value := getattr(timing, key)) < timing.held_open_s:
+            _refuse(f"timing.{key}", value, f"at least timing.held_open_s ({timing.held_open_s})")
+    if timing.warn_before_s >= timing.held_open_s:
+        _refuse("timing.warn_before_s", timing.warn_before_s, f"less than timing.held_open_s ({timing.held_open_s})")
+
+
 LEAST_WAIT_FOR_LIFE_S = 1.0
 """No face is found alive in less."""
 
@@ -376,4 +419,13 @@ def _check_liveness(config: Config) -> None:
         )
 
 
-_CHECKS = (_check_readers, _check_liveness, _check_lock, _check_sockets, _check_pins, _check_deployment, _check_policy)
+_CHECKS = (
+    _check_readers,
+    _check_timing,
+    _check_liveness,
+    _check_lock,
+    _check_sockets,
+    _check_pins,
+    _check_deployment,
+    _check_policy,
+)

@@ -165,7 +165,8 @@ def door_rules(config: Config) -> door.DoorRules:
     timing = config.timing
     return door.DoorRules(
         held_open_s=timing.held_open_s, rex_pulse_s=timing.rex_pulse_s, relock_on_open=timing.relock_on_open,
-        fire_releases=config.lock.fail == "safe",
+        fire_releases=config.lock.fail == "safe", warn_before_s=timing.warn_before_s, extended_held_open_s=timing.extended_held_open_s,
+        propped_s=timing.propped_s,
     )  # fmt: skip
 
 

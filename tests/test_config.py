@@ -58,9 +58,15 @@ def test_every_table_can_be_written(tmp_path):
     [board]
     pins = "sim"
     rig = "/tmp/rig.sock"
-    [reader]
+    [[readers]]
+    kind = "wiegand"
     d0_pin = 5
     d1_pin = 6
+    [[readers]]
+    kind = "osdp"
+    name = "lobby"
+    leads = "out"
+    device = "/dev/serial/by-id/usb-rs485"
     [lock]
     kind = "maglock"
     fail = "safe"
@@ -140,7 +146,14 @@ def test_an_unknown_key_is_named_with_those_that_are_known(tables, key, place, a
         ({"policy": {"without_vision": "allow"}}, "`$.policy.without_vision`", "'deny', 'fob_alone'"),
         ({"policy": {"liveness": "on"}}, "`$.policy.liveness`", "'off', 'alert', 'deny_attack', 'require_live'"),
         ({"vision": {"stages": ["expression"]}}, "`$.vision.stages[0]`", "'attention', 'liveness', 'persons'"),
-        ({"reader": {"formats": ["H10302"]}}, "`$.reader.formats[0]`", "'H10301'"),
+        ({"readers": [{"kind": "wiegand", "keypad": "yes"}]}, "`$.readers[0].keypad`", "'none', '4-bit', '8-bit'"),
+        ({"readers": [{"kind": "nfc"}]}, "`$.readers[0].kind`", "kind = 'osdp', kind = 'serial', kind = 'wiegand'"),
+        ({"readers": [{"d0_pin": 17}]}, "`$.readers[0]`", "kind = 'osdp', kind = 'serial', kind = 'wiegand'"),
+        (
+            {"readers": [{"kind": "wiegand", "formats": ["H1"]}]},
+            "`$.readers[0].formats[0]`",
+            "'H10301', 'W34', 'C1000-35', 'W36', 'W36-odd-even', 'H10302', 'H10304', 'W32', 'raw'",
+        ),
         ({"board": {"pins": "pigpio"}}, "`$.board.pins`", "'lgpio', 'rpigpio', 'native', 'sim'"),
     ],
 )
@@ -170,7 +183,6 @@ def test_a_choice_that_does_not_exist_is_named_with_those_that_do(tables, place,
         ("policy", "face_wait_s", "long", "float"),
         ("link", "port", 65536, "<= 65535"),
         ("link", "keepalive_s", 1, ">= 2"),
-        ("reader", "formats", [], ">= 1"),
         ("vision", "camera", "webcam", "regex"),
         ("vision", "frames_per_s", 0, ">= 1"),
     ],
@@ -206,9 +218,9 @@ def test_a_run_folder_too_deep_for_a_socket_is_refused_before_the_start():
         ({"lock": {"kind": "maglock", "fail": "safe"}}, "lock.hardware_release", "cut in hardware"),
         ({"lock": {"fire_door": True, "fail": "safe"}}, "lock.fail", "latch of a fire door"),
         ({"lock": {"pulse_s": 5.0, "extended_pulse_s": 4.0}}, "lock.extended_pulse_s", "at least lock.pulse_s (5.0)"),
-        ({"lock": {"relay_pin": 17}}, "lock.relay_pin", "already reader.d0_pin"),
+        ({"lock": {"relay_pin": 17}}, "lock.relay_pin", "already readers[0].d0_pin"),
         ({"inputs": {"contact_pin": 24}}, "inputs.rex_pin", "already inputs.contact_pin"),
-        ({"inputs": {"tamper_pin": 27}}, "inputs.tamper_pin", "already reader.d1_pin"),
+        ({"inputs": {"tamper_pin": 27}}, "inputs.tamper_pin", "already readers[0].d1_pin"),
         ({"board": {"pins": "sim"}}, "board.rig", "given with board.pins = 'sim'"),
         ({"board": {"rig": "/tmp/rig.sock"}}, "board.rig", "and only then"),
         ({"deployment": {"expression": True}}, "deployment.expression", "workplace-eu"),
@@ -218,6 +230,21 @@ def test_a_run_folder_too_deep_for_a_socket_is_refused_before_the_start():
             "must include 'liveness'",
         ),
         ({"policy": {"liveness": "require_live", "face_wait_s": 0.5}}, "policy.face_wait_s", "at least 1.0 with liveness"),
+        (
+            {"readers": [{"kind": "wiegand"}, {"kind": "wiegand", "d0_pin": 5, "d1_pin": 6}]},
+            "readers[1].name",
+            "a name of its own",
+        ),
+        (
+            {
+                "readers": [
+                    {"kind": "serial", "name": "in", "device": "/dev/ttyS0"},
+                    {"kind": "osdp", "name": "out", "device": "/dev/ttyS0"},
+                ]
+            },
+            "readers[1].device",
+            "a line of its own; this one is in's",
+        ),
         ({"policy": {"mismatch_wait_s": 2.0}}, "policy.mismatch_wait_s", "at most policy.face_wait_s (1.5)"),
     ],
 )
@@ -248,7 +275,8 @@ def test_a_door_without_contact_and_button_can_be_told(tmp_path):
 
 
 def test_a_pin_that_is_neither_number_nor_none_is_told_what_may_stand_there():
-    assert 'a pin from 0 to 53, or "none"' in refusal(inputs={"rex_pin": "off"})
+    assert '"none" where there is none' in refusal(inputs={"rex_pin": "off"})
+    assert 'a BCM number from 0 to 53, a name of the board like "GPIO17"' in refusal(lock={"relay_pin": "off"})
 
 
 # -- the example ---------------------------------------------------------------------------------------------------------------
@@ -266,6 +294,7 @@ def test_the_example_leaves_out_no_key():
     assert {name: sorted(section) if isinstance(section, dict) else None for name, section in table.items()} == {
         name: sorted(section) if isinstance(section, dict) else None for name, section in known.items()
     }
+    assert sorted(table["readers"][0]) == sorted(known["readers"][0])
 
 
 toml_values = st.recursive(
