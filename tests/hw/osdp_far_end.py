@@ -5,6 +5,7 @@ The peripheral runs in this process, in a thread of its own. The wire can be cut
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -80,15 +81,17 @@ class FarEnd:
 
     def unplug(self) -> None:
         with self._wire_lock:
-            self._link.unlink()
-            os.close(self._mine)
-            os.close(self._theirs)
+            self._link.unlink(missing_ok=True)
+            if self._mine >= 0:
+                os.close(self._mine)
+                os.close(self._theirs)
             self._mine = -1
 
     def put(self, data: bytes) -> None:
         """Somebody else writes on the wire."""
         with self._wire_lock:
-            os.write(self._mine, data)
+            if self._mine >= 0:
+                os.write(self._mine, data)
 
     # -- libosdp's channel
 
@@ -103,7 +106,7 @@ class FarEnd:
         return data if self.power else b""
 
     def write(self, data: bytes) -> int:
-        with self._wire_lock:
+        with self._wire_lock, contextlib.suppress(BlockingIOError):  # nobody reads at the other end
             if self._mine >= 0 and self.power and (changed := self.on_way_up(data)):
                 os.write(self._mine, changed)
         return len(data)
