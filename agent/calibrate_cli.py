@@ -14,6 +14,7 @@ from agent.calibration import FILE, TALLY_FILE, Calibration, save_calibration
 from agent.clock import SystemClock
 from agent.config import Config, load_config
 from agent.errors import ConfigError, ModelError, Refused
+from agent.ownership import give_to_owner_of
 from agent.programs_cli import DEFAULT_CONFIG
 from agent.vision.own_camera import Estimate, NotEnough, OwnCameraSettings, Shape, Tally, estimate
 from agent.vision.tally_file import load_tally
@@ -110,6 +111,7 @@ def _apply(path: Path, found: Estimate, tally: Tally, config: Config) -> Path:
                        pairs=found.pairs, interval_90=found.interval_90, made_at=SystemClock().wall())  # fmt: skip
     try:
         save_calibration(path, made)
+        give_to_owner_of(path.parent, path)  # by `sudo` it would be root's alone, and the door could not read it
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}; run as the user that the programs run as") from error
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -72,6 +73,15 @@ def test_a_count_changes_nothing_until_a_person_applies_it(door, capsys):
     assert main(["calibrate", "--config", str(door), "--apply"]) == 0
     assert threshold_of(door) == said["estimate"]["threshold"]
     assert "restart the door" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can leave files that others cannot read")
+def test_applied_by_sudo_the_file_is_the_doors_and_not_roots(door):
+    count(door, 0.1, 2000)
+    os.chown(door.parent, 12345, 12345)
+    assert main(["calibrate", "--config", str(door), "--apply"]) == 0
+    written = (door.parent / FILE).stat()
+    assert (written.st_uid, written.st_gid, written.st_mode & 0o777) == (12345, 12345, 0o600)
 
 
 def test_too_few_pairs_are_not_applied(door):

@@ -189,7 +189,10 @@ def _days_left(certificate: Any) -> float | None:
 
 
 def ask_broker(config: Config) -> tuple[str, str, float]:
-    """Connect, subscribe to the door's own commands, and leave: where that failed and how, and milliseconds of the subscription."""
+    """Connect, subscribe to the door's own commands, and leave: where that failed and how, and milliseconds of the subscription.
+
+    Mosquitto says yes to every subscription and keeps the messages back; other brokers refuse what their rights do not allow.
+    """
     from paho.mqtt.client import Client
     from paho.mqtt.enums import CallbackAPIVersion
 
