@@ -123,7 +123,6 @@ def chapter() -> str:
         others = [other for other in BOARDS if other.header == board.header]
         parts.append(f"### {', '.join(other.title for other in others)}\n\n")
         chips = "\n".join(f"| {other.title} | `{other.name}` | `{other.chip}` |" for other in others)
-        parts.append(
         parts.append(f"| board | `board.model` | label of its chip |\n|---|---|---|\n{chips}\n\n")
         parts.append(f"{table(board)}\n\n![The header]({picture(board).relative_to(DOCS)})\n\n")
     return "".join(parts).rstrip()
