@@ -56,7 +56,7 @@ def _door(by: Result, write_s: float) -> tuple[Figure, ...]:
     return (
         *distribution("lookup of a known fob", by.known_ms, LOOKUP_MS),
         *distribution("lookup of an unknown fob", by.unknown_ms, LOOKUP_MS),
-        *distribution("lookup while a thread reads a whole new bundle", by.busy_ms, LOOKUP_MS),
+        *distribution("lookup after lookup while a thread reads a whole new bundle", by.busy_ms),
         Figure(what="bundle, with one template each", value=by.file_mb, unit="MB"),
         Figure(what="reading and checking it at start", value=by.load_s, unit="s", most=LOAD_S),
         Figure(what="memory that its people take (RssAnon)", value=by.anonymous_mb, unit="MB"),
