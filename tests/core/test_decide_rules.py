@@ -141,6 +141,35 @@ def test_a_picture_that_is_held_up_while_the_pin_is_entered_is_remembered():
     )  # fmt: skip
 
 
+def test_whoever_was_seen_with_a_picture_at_the_keypad_gains_nothing_by_a_camera_that_falls_silent():
+    flat = Liveness(verdict="attack", score=0.1, reason="moves_as_a_plane", watched_s=2.0)
+    policy = replace(LENIENT, liveness="deny_attack")
+    wait = asked(3, replace(face(OWNER), liveness=flat), the_case=AWAITS, policy=policy)
+    assert isinstance(wait, Wait)
+    entered = with_rules(carried(AWAITS, wait), pin="right", pin_s=START_S + 5)
+    assert reasons(blind(6, the_case=entered, policy=policy)) == (Reason.PRESENTATION_ATTACK, Reason.VISION_MISSING)
+
+
+# -- the order -----------------------------------------------------------------------------------------------------------------
+
+
+def test_of_several_reasons_to_refuse_the_first_is_the_answer():
+    """All at once, then one after the other mended."""
+    bad = with_rules(case(refused=Reason.CREDENTIAL_LOST), passback="refused", other_door_open=True, pin="wrong", pin_s=START_S)
+    good = replace(bad, access=replace(bad.access, refused=None))
+    asked_of = [
+        (bad, DoorMode.LOCKED_DOWN, Reason.LOCKED_DOWN),
+        (bad, DoorMode.BLOCKED, Reason.DOOR_BLOCKED),
+        (bad, DoorMode.LOCKED, Reason.CREDENTIAL_LOST),
+        (good, DoorMode.LOCKED, Reason.ALREADY_INSIDE),
+        (replace(good, passback="clear"), DoorMode.LOCKED, Reason.OTHER_DOOR_OPEN),
+        (replace(good, passback="clear", other_door_open=False), DoorMode.LOCKED, Reason.PIN_WRONG),
+        (replace(good, passback="clear", other_door_open=False, pin="right"), DoorMode.LOCKED, Reason.FACE_MISMATCH),
+    ]
+    for the_case, mode, reason in asked_of:
+        assert reasons(asked(2, face(STRANGER), the_case=the_case, mode=mode)) == (reason,)
+
+
 # -- two people ----------------------------------------------------------------------------------------------------------------
 
 

@@ -43,6 +43,7 @@ HOLDERS = [
 """Cardholders of these tests, without faces: what the door itself remembers is the question here."""
 FOBS = {"ann": 1, "bob": 2, "chief": 3, "vera": 4, "paul": 5, "ann again": 6, "nobody": 99}
 PEOPLE = Roll(HOLDERS, [Credential(key=f"H10301:1:{FOBS[who]}", cardholder=who.split()[0]) for who in FOBS if who != "nobody"])
+KEYS = [f"H10301:1:{number}" for number in FOBS.values()]
 TWO_WAYS = Wiring(leads={"front": "in", "inner": "out"}, keypads=frozenset({"front"}), has_contact=True)
 PLAIN = DoorAccess()
 HARD, SOFT = DoorAccess(passback="hard"), DoorAccess(passback="soft")
@@ -169,6 +170,14 @@ def test_one_opening_is_one_passage():
     assert entered(door.comes_in("ann"))
 
 
+def test_a_second_opening_within_the_same_grant_moves_nobody_again():
+    door = Door(HARD)
+    door.comes_in("ann")
+    door.desk.forgive("ann")
+    door.opens()
+    assert entered(door.read("ann"))
+
+
 def test_two_who_were_let_in_and_open_once_are_both_in():
     door = Door(HARD)
     door.read("ann")
@@ -201,6 +210,15 @@ def test_leaving_by_a_reader_is_never_refused_not_even_to_whoever_never_came_in(
     assert entered(door.read("ann", "inner"))
     door.mode = DoorMode.LOCKED_DOWN
     assert entered(door.read("nobody", "inner"))
+
+
+def test_whoever_leaves_is_not_told_to_be_inside():
+    door = Door(replace(HARD, two_person="always"))
+    door.read("ann")
+    door.read("bob")
+    door.after(1).opens()
+    door.other_open = True
+    assert why(door.read("ann", "inner")) == (Reason.LEAVING,)
 
 
 def test_passback_that_cannot_work_is_told_and_not_applied():
@@ -374,6 +392,17 @@ def test_a_pin_belongs_to_the_newest_who_waits_for_one_at_that_reader():
     assert [case.read.reader for case in door.waiting] == ["side"]
     assert door.pin("4711") is None, "nobody waits at this reader any more"
     assert [case.pin for case in door.waiting] == ["awaited"]
+
+
+def test_of_two_who_wait_at_one_reader_the_pin_is_the_later_ones():
+    door = Door()
+    door.read("vera")
+    people = [*HOLDERS[:-1], Cardholder(id="paul", profiles=("vault",), pin="8888")]
+    door.rules = rules(DoorAccess(), Roll(people, [known.credential for known in map(PEOPLE.find, KEYS) if known]))
+    door.desk.take_rules(door.rules)
+    door.after(1).read("paul")
+    assert why(door.pin("4711")) == (Reason.PIN_WRONG,)
+    assert [case.read.card for case in door.waiting] == [FOBS["vera"]]
 
 
 def test_digits_typed_without_a_fob_do_nothing():
