@@ -202,7 +202,7 @@ def judge_accelerator(seen: AcceleratorSeen) -> Judged:
             ),
             measured=measured,
         )
-    return Judged(said=f"{seen.described}, one face in {seen.embed_ms:.0f} ms", measured=measured)
+    return Judged(said=f"{seen.described.partition(' (')[0]}, one face in {seen.embed_ms:.0f} ms", measured=measured)
 
 
 class BrokerSeen(Struct, frozen=True, kw_only=True):
@@ -251,8 +251,9 @@ def judge_broker(seen: BrokerSeen) -> Judged:
     measured = {
         "broker": f"{seen.host}:{seen.port}",
         "TLS": "yes" if seen.tls else "no",
-        "round trip": f"{seen.round_trip_ms:.0f} ms",
     }
+    if not seen.failed_at:
+        measured["round trip"] = f"{seen.round_trip_ms:.1f} ms"
     if seen.expires_in_days is not None:
         measured["certificate"] = f"good for {seen.expires_in_days:.0f} more days"
     if seen.failed_at:
@@ -277,7 +278,7 @@ def judge_broker(seen: BrokerSeen) -> Judged:
             measured=measured,
         )
     return Judged(
-        said=f"{seen.host}:{seen.port} answers in {seen.round_trip_ms:.0f} ms{', encrypted' if seen.tls else ', NOT encrypted'}",
+        said=f"{seen.host}:{seen.port} answers in {seen.round_trip_ms:.1f} ms{', encrypted' if seen.tls else ', NOT encrypted'}",
         measured=measured,
     )
 

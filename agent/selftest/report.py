@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from agent.errors import ConfigError
 from agent.ownership import give_to_owner_of
 from agent.selftest.installer import MARK, WORD
-from agent.selftest.result import Fault, Report, Result
+from agent.selftest.result import SOUND, Fault, Report, Result
 
 
 def save_report(folder: Path, report: Report) -> list[Path]:
@@ -33,7 +34,7 @@ def to_html(report: Report) -> str:
     title = f"Self-test {report.site}/{report.door}"
     parts = [
         f'<header class="{"well" if report.well else "bad"}"><p class="door">{_text(report.site)} / {_text(report.door)}</p>'
-        f"<h1>{verdict}</h1><p>Self-test of {report.made_at.astimezone():%d %B %Y, %H:%M %Z}</p></header>",
+        f"<h1>{verdict}</h1>{_where(report)}<p>Self-test of {report.made_at.astimezone():%d %B %Y, %H:%M %Z}</p></header>",
         "<main>",
         *(_row(result) for result in report.results),
         _picture(report.picture_jpeg),
@@ -51,8 +52,19 @@ def _text(words: str) -> str:
     return html.escape(words)
 
 
+def _prose(words: str) -> str:
+    """A sentence with a capital, and what stands between backticks as something to type."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(words[:1].upper() + words[1:]))
+
+
+def _where(report: Report) -> str:
+    """Which steps it is about, for whoever reads no further."""
+    titles = [result.title for result in report.results if result.status not in SOUND]
+    return f'<p class="where">{_text(", ".join(titles))}</p>' if titles else ""
+
+
 def _row(result: Result) -> str:
-    said = f'<p class="said">{_text(result.said)}</p>' if result.said else ""
+    said = f'<p class="said">{_prose(result.said)}</p>' if result.said else ""
     faults = "".join(_fault(fault) for fault in result.faults)
     mark = f'<div class="mark" aria-hidden="true">{MARK[result.status]}</div>'
     heading = f'<h2>{_text(result.title)} <span class="word">{WORD[result.status]}</span></h2>'
@@ -61,7 +73,7 @@ def _row(result: Result) -> str:
 
 def _fault(fault: Fault) -> str:
     rows = [("Seen", fault.what), ("Likely", fault.likely), ("Mend", fault.mend)]
-    return '<dl class="fault">' + "".join(f"<dt>{name}</dt><dd>{_text(words)}</dd>" for name, words in rows if words) + "</dl>"
+    return '<dl class="fault">' + "".join(f"<dt>{name}</dt><dd>{_prose(words)}</dd>" for name, words in rows if words) + "</dl>"
 
 
 def _figures(result: Result) -> str:
@@ -97,7 +109,11 @@ body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-
 overflow-wrap:anywhere}
 header{padding:2.2rem 1.25rem 1.8rem;color:#fff;background:#b3261e}
 header.well{background:#1d7a46}
-header>*,main,footer{max-width:46rem;margin:0 auto}
+header>*{max-width:46rem;margin:0 auto}
+main,footer{max-width:48.5rem;margin:0 auto}
+header .where{font-size:1.05rem;margin-bottom:.5rem}
+code{font:.92em ui-monospace,Menlo,Consolas,monospace;background:color-mix(in srgb,currentColor 9%,transparent);
+padding:.05em .3em;border-radius:.25em}
 header .door{font-weight:600;opacity:.9}
 header h1{font-size:clamp(1.8rem,6vw,2.6rem);line-height:1.15;font-weight:700;letter-spacing:-.01em;margin:.2rem auto .35rem}
 main{padding:1rem 1.25rem}
@@ -119,7 +135,7 @@ dl.fault dt{font-weight:600;color:var(--soft)}dl.fault dd{margin:0}
 dl.fault dt:first-of-type+dd{font-weight:600}
 .figures{display:flex;flex-wrap:wrap;gap:.15rem 1.1rem;margin:.5rem 0 0;font-size:.85rem;color:var(--soft);
 font-variant-numeric:tabular-nums}
-.figures b{font-weight:600}
+.figures b{font-weight:600}.figures span{white-space:normal}
 .versions{margin:1.6rem 0 0;padding-top:.8rem;border-top:1px solid var(--line)}
 .left{font-size:.85rem;color:var(--soft);margin:.3rem 0 0}
 figure{margin:1.2rem 0 0}figure img{max-width:100%;border-radius:.6rem;display:block}figcaption{font-size:.85rem;

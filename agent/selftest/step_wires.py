@@ -153,8 +153,11 @@ def try_input(hands: Hands, name: str) -> Judged:
     bench, words = hands.bench, words_for(name)
     if (why := bench.why.get(name)) is not None:
         return _cannot_be_opened(why)
+    if bench.levels[name]:  # a door that stands open is no fault: it is shut first
+        hands.installer.do(name, f"First: {words.rest}.")
+        bench.edges.wait(0, lambda _: not bench.levels[name], hands.hold_s, hands.installer.waiting)
     mark, rest_active = bench.edges.mark, bench.levels[name]
-    hands.installer.do(name, f"{_sentence(words.act)} (Before that: {words.rest}.)")
+    hands.installer.do(name, _sentence(words.act))
     bench.edges.wait(mark, lambda edges: _worked(edges, name, rest_active), hands.timeout_s, hands.installer.waiting)
     edges = bench.edges.since(mark)
     pins = bench.config.inputs.wired()

@@ -40,6 +40,8 @@ class Door:
         self.button_cuts_power = True
         self.fail_safe = False
         self.watches_rex = True
+        self.first: Callable[[], None] = lambda: None
+        """What is done before an input is tried, e.g. the door is shut."""
 
     def frame(self, bits: str, d0: int = D0, d1: int = D1) -> None:
         self.rig.wiegand(bits, d0, d1)
@@ -82,7 +84,9 @@ class Door:
     def do(self, step: str, words: str) -> None:
         """What an installer does when these words are read."""
         time.sleep(0.05)
-        if step == "reader":
+        if words.startswith("First:"):
+            self.first()
+        elif step == "reader":
             self.send()
         elif step in ("contact", "fire", "tamper"):
             self.press({"contact": self.contact, "fire": FIRE, "tamper": TAMPER}[step], True)

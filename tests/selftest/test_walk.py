@@ -92,6 +92,12 @@ def test_a_reader_that_is_dead_is_told_from_one_whose_line_lies_at_ground(door):
 # -- inputs ----------------------------------------------------------------------------------------------------------------------
 
 
+def test_a_door_that_stands_open_at_first_is_no_fault(door):
+    door.rig.set(CONTACT, True)
+    door.first = lambda: door.rig.set(CONTACT, False)
+    assert walk(door, "contact").result("contact")["status"] == "ok"
+
+
 def test_a_cut_contact_loop_is_named(door):
     door.rig.set(CONTACT, True)
     door.contact = 99
