@@ -9,11 +9,10 @@ from collections.abc import Iterator
 import gpiod
 import pytest
 
-from tests.contracts.conftest import RELAY, eventually, kernel_chip
+from tests.contracts.conftest import RELAY, eventually
 from tests.hardware.gpio_sim import SimChip
 
 pytestmark = pytest.mark.hardware
-__all__ = ["kernel_chip"]
 
 HOLDER = f"""
 from gpiozero import OutputDevice
