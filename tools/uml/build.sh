@@ -5,7 +5,7 @@
 set -eu
 folder=$1
 here=$(cd "$(dirname "$0")" && pwd)
-[ -x "$folder/linux" ] && [ "$folder/linux" -nt "$here/kernel.config" ] && exit 0
+[ -x "$folder/linux" ] && [ -z "$(find "$here/kernel.config" -newer "$folder/linux")" ] && exit 0
 
 missing=
 for tool in gcc make flex bison bc xz apt-get dpkg-deb; do
