@@ -24,6 +24,7 @@ from tools.bench.footprint import footprint
 from tools.bench.latency import fob_alone, fob_and_face, vision_dead
 from tools.bench.lookup import lookup
 from tools.bench.machine import cores_now, load_average, machine, others_percent
+from tools.bench.readers import readers
 from tools.bench.recording import recording
 from tools.bench.tracking import tracking
 
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[Setting], Section]] = {
     "footprint": footprint,
     "recording": recording,
     "lookup": lookup,
+    "readers": readers,
 }
 
 
