@@ -32,6 +32,9 @@ CONSUMER = "doorward"
 EVENT_BUFFER = 1024
 """Edges that the kernel keeps for us, the most it allows; its own default of 16 loses some while Python is busy."""
 
+LONGEST_HANDLER_S = 1.0
+"""So long `close` waits for a handler that is at work."""
+
 _BIAS = {"up": Bias.PULL_UP, "down": Bias.PULL_DOWN, "floating": Bias.DISABLED}
 _EDGES = {"none": Edge.NONE, "rising": Edge.RISING, "falling": Edge.FALLING, "both": Edge.BOTH}
 NUMBERED = "gpiochip"
@@ -287,17 +290,23 @@ class GpiodFactory(Factory):  # type: ignore[misc]
         self._pins: dict[tuple[str, int], GpiodPin] = {}
         self._watched: dict[int, GpiodPin] = {}
         self._poll = select.epoll()
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC)
+        self._poll.register(self._bell, select.EPOLLIN)
         self._listener: threading.Thread | None = None
         self._closed = False
 
     def close(self) -> None:
         """Give all lines back and end the thread that listens."""
+        if self._closed:
+            return
         self._closed = True
         for pin in self._pins.values():
             pin.close()
+        os.eventfd_write(self._bell, 1)
         if self._listener is not None:
-            self._listener.join(timeout=2 * LISTEN_S)
+            self._listener.join(timeout=LONGEST_HANDLER_S)
         self._poll.close()
+        os.close(self._bell)
         for chip in self._chips.values():
             chip.close()
         self._pins.clear()
@@ -364,14 +373,20 @@ class GpiodFactory(Factory):  # type: ignore[misc]
 
     def _listen(self) -> None:
         while not self._closed:
-            for fd, _ in self._poll.poll(LISTEN_S):
+            for fd, what in self._poll.poll():
                 pin = self._watched.get(fd)
                 if pin is not None:
-                    pin.take_edges()
+                    self._hand_on(fd, what, pin)
 
-
-LISTEN_S = 0.5
-"""How often the listening thread looks whether it is still wanted; edges wake it at once."""
+    def _hand_on(self, fd: int, what: int, pin: GpiodPin) -> None:
+        if what & (select.EPOLLHUP | select.EPOLLERR):
+            self.unwatch(fd)
+            log.error("pin has lost its chip pin=%r", pin)
+            return
+        try:
+            pin.take_edges()
+        except Exception:  # one handler's mistake may not make all other pins deaf
+            log.exception("edge not handed on pin=%r", pin)
 
 
 def _value(high: bool) -> Value:

@@ -5,6 +5,7 @@ Against the kernel's own chips alone (`make test-hardware`): what a simulator of
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -18,7 +19,7 @@ from agent.errors import HardwareError
 from hw.board import open_input, open_pins
 from hw.boards import board_named
 from hw.pins_gpiod import GpiodFactory, line_of
-from tests.contracts.conftest import CONTACT, RELAY, eventually
+from tests.contracts.conftest import CONTACT, FIRE, RELAY, eventually
 from tests.hardware.gpio_sim import SimChip
 from tests.hw.test_boards import ORIN_PORTS
 
@@ -181,6 +182,27 @@ def test_a_thousand_edges_wait_for_a_handler_that_is_slow(factory, kernel_chip):
         kernel_chip.drive(CONTACT, number % 2 == 0)
     assert eventually(lambda: len(heard) == 200)
     assert heard == [number % 2 == 0 for number in range(200)]
+
+
+def test_one_handlers_mistake_makes_no_other_pin_deaf(factory, kernel_chip, caplog):
+    heard: list[bool] = []
+    good, bad = (InputDevice(pin, pull_up=True, pin_factory=factory).pin for pin in (CONTACT, FIRE))
+    good.when_changed = lambda ticks, state: heard.append(state)
+    bad.when_changed = lambda ticks, state: 1 / 0
+    kernel_chip.drive(FIRE, False)
+    kernel_chip.drive(CONTACT, False)
+    assert eventually(lambda: heard == [False])
+    assert "edge not handed on pin=GPIO25" in caplog.text
+
+
+def test_closing_waits_for_nobody_who_is_not_at_work(kernel_chip):
+    factory = open_pins("gpiod", "", "raspberry-pi-5")
+    InputDevice(CONTACT, pull_up=True, pin_factory=factory).pin.when_changed = print
+    began_s = time.monotonic()
+    factory.close()
+    factory.close()
+    assert time.monotonic() - began_s < 0.5
+    assert not any(thread.name == "gpiod-pins" for thread in threading.enumerate())
 
 
 # -- who has a line ------------------------------------------------------------------------------------------------------------
