@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from hw.inputs_gpio import GpioInputs
-from tests.contracts.conftest import CONTACT, FIRE, REX, TAMPER, Bench, eventually
+from tests.contracts.conftest import BOLT, CONTACT, FIRE, INTERLOCK, REX, TAMPER, Bench, eventually
 
-PINS = {"contact": CONTACT, "rex": REX, "fire": FIRE, "tamper": TAMPER}
-QUIET = {CONTACT: False, REX: True, FIRE: False, TAMPER: False}
+PINS = {"contact": CONTACT, "rex": REX, "fire": FIRE, "tamper": TAMPER, "bolt": BOLT, "interlock": INTERLOCK}
+QUIET = {CONTACT: False, REX: True, FIRE: False, TAMPER: False, BOLT: False, INTERLOCK: False}
 """Levels of a closed door with nobody at the button: closed loops pull the pin to ground."""
 
 
@@ -48,9 +48,11 @@ def test_a_door_that_stands_open_at_start_is_said_to(bench, inputs, heard):
     assert ("contact", True) in {(name, active) for name, active, _ in heard}
 
 
-@pytest.mark.parametrize(("name", "level"), [("contact", True), ("rex", False), ("fire", True), ("tamper", True)])
+@pytest.mark.parametrize(("name", "level"), [
+    ("contact", True), ("rex", False), ("fire", True), ("tamper", True), ("bolt", True), ("interlock", True),
+])  # fmt: skip
 def test_every_edge_is_heard_with_the_right_sense(bench, inputs, heard, name, level):
-    """A cut wire of a closed loop lets the pin rise: door open, fire, tampering. A button pulls it down."""
+    """A cut wire of a closed loop lets the pin rise: door open, fire, tampering, lock let go, other door open. A button pulls it down."""
     listen(inputs, heard)
     at_s = time.monotonic()
     bench.drive(PINS[name], level, at_s)
@@ -67,6 +69,18 @@ def test_a_level_whose_edge_was_lost_is_found_by_looking(bench, inputs, heard):
     bench.drive_unnoticed(FIRE, True)
     inputs.look()
     assert [(name, active) for name, active, _ in heard[len(PINS) :]] == [(n, n == "fire") for n in PINS]
+
+
+def test_a_monitor_that_closes_when_the_lock_lets_go_is_read_the_other_way_round(bench, heard):
+    inputs = GpioInputs({"bolt": BOLT, "contact": CONTACT}, bench.factory, inverted=("bolt",))
+    for pin in (BOLT, CONTACT):
+        bench.drive(pin, True, time.monotonic())
+    assert eventually(lambda: all(bool(bench.factory.pin(pin).state) for pin in (BOLT, CONTACT)))
+    inputs.start(lambda name, active, at_s: heard.append((name, active, at_s)))
+    bench.drive(BOLT, False, time.monotonic())
+    assert eventually(lambda: len(heard) == 3)
+    assert [(name, active) for name, active, _ in heard] == [("bolt", False), ("contact", True), ("bolt", True)]
+    inputs.close()
 
 
 def test_only_wired_inputs_speak(bench, heard):
