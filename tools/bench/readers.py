@@ -39,9 +39,9 @@ def readers(setting: Setting) -> Section:
         name="readers", title="OSDP and serial readers",
         how=f"OSDP: {cards} cards at random moments; the reader is libosdp's own peripheral in a process of its own at a pty, with a real "
             "Secure Channel, turned every millisecond. Timed from handing the card to that peripheral to the call of our `tell`; 'as libosdp "
-            "comes' is its Python ControlPanel with its own thread (20 ms). A pty has no baud rate: a question and its answer of 45 "
-            f"bytes take 4 ms more at 115200 baud and 47 ms at 9600. Serial: {FRAMES} frames of an RDM6300, one in ten with a byte lost or added or a wrong bit, beside the "
-            "usual script, which reads up to the end mark and takes the ten digits behind the start mark.",
+            "comes' is its Python ControlPanel with its own thread (20 ms). A pty has no baud rate: a question and its answer of 45 bytes "
+            f"take 4 ms more at 115200 baud and 47 ms at 9600. Serial: {FRAMES} frames of an RDM6300, one in ten with a byte lost or added "
+            "or a wrong bit, beside the usual script, which reads up to the end mark and takes the ten digits behind the start mark.",
         figures=(
             *distribution("OSDP, card at the reader to credential", ours_ms, MOST_MS),
             *distribution("the same as libosdp comes", usual_ms, None),
