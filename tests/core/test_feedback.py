@@ -16,19 +16,16 @@ from agent.core.feedback import (
     COLUMNS,
     LINES,
     MAX_FLASHES_PER_S,
-    MEANING_OF,
     TABLE,
     TEXTS,
     FeedbackRules,
     Meaning,
     Showing,
     Signal,
-    meaning_of,
-    meaning_of_refusal,
-    meaning_of_wait,
     shown_at,
     signal_for,
 )  # fmt: skip
+from agent.core.meanings import MEANING_OF, meaning_of, meaning_of_refusal, meaning_of_wait
 from agent.core.messages import CredentialRead
 from agent.core.reasons import Reason
 
