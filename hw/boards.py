@@ -108,7 +108,10 @@ _ORIN_HEADER = tuple(
 
 def _orin(name: str, title: str, modules: tuple[str, ...]) -> Board:
     carriers = ("p3768-0000", "p3509-0000")
-    compatible = tuple(f"nvidia,{carrier}+p3767-{module}" for carrier in carriers for module in modules)
+    # JetPack 6.2 calls its faster mode by a board of its own, and names the plain one no more
+    compatible = tuple(
+        f"nvidia,{carrier}+p3767-{module}{speed}" for carrier in carriers for module in modules for speed in ("", "-super")
+    )
     return Board(name, title, compatible, "tegra234-gpio", _ORIN_HEADER, pulls=False)
 
 

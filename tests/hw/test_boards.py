@@ -61,7 +61,8 @@ def test_every_name_of_a_pin_means_the_same_pin():
     (b"raspberrypi,4-model-b\0brcm,bcm2711\0", "raspberry-pi-4"),
     (b"raspberrypi,model-zero-2-w\0brcm,bcm2837\0", "raspberry-pi-zero-2-w"),
     (b"raspberrypi,4-compute-module\0brcm,bcm2711\0", "compute-module-4"),
-    (b"nvidia,p3768-0000+p3767-0005-super\0nvidia,p3768-0000+p3767-0005\0nvidia,p3767-0005\0nvidia,tegra234\0", "jetson-orin-nano"),
+    (b"nvidia,p3768-0000+p3767-0005\0nvidia,p3767-0005\0nvidia,tegra234\0", "jetson-orin-nano"),
+    (b"nvidia,p3768-0000+p3767-0005-super\0nvidia,p3767-0005\0nvidia,tegra234\0", "jetson-orin-nano"),
     (b"nvidia,p3768-0000+p3767-0000\0nvidia,p3767-0000\0nvidia,tegra234\0", "jetson-orin-nx"),
 ])  # fmt: skip
 def test_a_board_is_known_by_its_device_tree(tmp_path: Path, compatible: bytes, name: str):
