@@ -210,6 +210,8 @@ def test_what_is_said_to_change_changes_then_and_not_before(meaning, elapsed_s):
         assert shown_at(signal, elapsed_s + 1e3)[:2] == now[:2]
         return
     assert 0 < now.changes_in_s < 4
+    if now.changes_in_s < 1e-6:
+        return  # less than a float of this size can tell
     before = shown_at(signal, elapsed_s + now.changes_in_s * 0.5)
     assert before[:2] == now[:2]
 
