@@ -154,7 +154,7 @@ def test_an_unknown_key_is_named_with_those_that_are_known(tables, key, place, a
             "`$.readers[0].formats[0]`",
             "'H10301', 'W34', 'C1000-35', 'W36', 'W36-odd-even', 'H10302', 'H10304', 'W32', 'raw'",
         ),
-        ({"board": {"pins": "pigpio"}}, "`$.board.pins`", "'lgpio', 'rpigpio', 'native', 'sim'"),
+        ({"board": {"pins": "pigpio"}}, "`$.board.pins`", "'gpiod', 'lgpio', 'rpigpio', 'native', 'sim'"),
     ],
 )
 def test_a_choice_that_does_not_exist_is_named_with_those_that_do(tables, place, choices):
@@ -202,7 +202,7 @@ def test_a_name_that_cannot_be_a_topic_level_is_refused(name):
 
 @pytest.mark.parametrize("camera", ["webcam", 0])
 def test_a_camera_that_is_none_is_told_in_words_what_there_is(camera):
-    assert 'allowed: "picamera2", a number in quotes' in refusal(vision={"camera": camera})
+    assert 'allowed: "picamera2", "csi:0" (Jetson), a number in quotes' in refusal(vision={"camera": camera})
 
 
 def test_a_run_folder_too_deep_for_a_socket_is_refused_before_the_start():
@@ -245,6 +245,40 @@ def test_a_run_folder_too_deep_for_a_socket_is_refused_before_the_start():
             "readers[1].device",
             "a line of its own; this one is in's",
         ),
+        ({"policy": {"liveness": "deny_attack", "face_wait_s": 0.9}}, "policy.face_wait_s", "at least 1.0 with liveness"),
+        (
+            {"lock": {"kind": "maglock", "fail": "safe", "hardware_release": True, "fire_door": True}},
+            "lock.own_latch",
+            "a magnet is no latch",
+        ),
+        ({"lock": {"second_role": "alarm"}}, "lock.second_role", "given with lock.second_pin"),
+        (
+            {"lock": {"second_pin": 5, "second_role": "shunt"}, "inputs": {"contact_pin": "none"}},
+            "lock.second_role",
+            "follows the door contact",
+        ),
+        (
+            {"lock": {"second_pin": 5, "second_role": "opener", "fire_door": True}},
+            "lock.second_role",
+            "must stand still in a fire (NFPA 80)",
+        ),
+        ({"lock": {"second_pin": 22}}, "lock.second_pin", "already lock.relay_pin"),
+        ({"lock": {"second_pin": "GPIO24"}}, "inputs.rex_pin", "already lock.second_pin"),
+        ({"supervision": {"contact_channel": 0}}, "supervision.contact_channel", "already inputs.contact_pin"),
+        (
+            {"supervision": {"fire_channel": 1, "tamper_channel": 1}},
+            "supervision.tamper_channel",
+            "already supervision.fire_channel",
+        ),
+        ({"supervision": {"fire_channel": 1}, "lock": {"second_pin": 9}}, "supervision.spi_port", "already lock.second_pin"),
+        ({"readers": [{"kind": "wiegand", "formats": ["raw"]}]}, "readers[0].raw_lengths", "given with 'raw' among the formats"),
+        ({"readers": [{"kind": "wiegand", "formats": ["W34", "W34"]}]}, "readers[0].formats", "each format once"),
+        ({"readers": [{"kind": "wiegand", "led_pin": 22}]}, "lock.relay_pin", "already readers[0].led_pin"),
+        ({"feedback": {"quiet_from": "22:00"}}, "feedback.quiet_until", "give both or neither"),
+        ({"feedback": {"display": "sim:/tmp/x"}}, "feedback.display", "goes with board.pins = 'sim' alone"),
+        ({"feedback": {"buzzer_pin": 23}}, "feedback.buzzer_pin", "already inputs.contact_pin"),
+        ({"timing": {"propped_s": 20.0}}, "timing.propped_s", "at least timing.held_open_s (30.0)"),
+        ({"timing": {"warn_before_s": 30.0}}, "timing.warn_before_s", "less than timing.held_open_s (30.0)"),
         ({"policy": {"mismatch_wait_s": 2.0}}, "policy.mismatch_wait_s", "at most policy.face_wait_s (1.5)"),
     ],
 )
@@ -252,6 +286,17 @@ def test_what_does_not_go_together_is_refused_with_the_reason(tables, key, why):
     text = refusal(**tables)
     assert text.startswith(f"`$.{key}` is ")
     assert why in text
+
+
+def test_resistors_that_cannot_be_told_apart_are_refused_with_ones_that_can():
+    text = refusal(supervision={"fire_channel": 0, "pull_up_ohm": 100, "series_ohm": 5000, "parallel_ohm": 5000})
+    assert text.startswith("`$.supervision`: ")
+    assert "take 2200, 1000 and 3300" in text
+
+
+def test_an_input_may_hang_on_the_converter_instead_of_a_pin():
+    config = parse_config({**LEAST, "inputs": {"contact_pin": "none"}, "supervision": {"contact_channel": 0}})
+    assert config.wired == {"contact", "rex"}
 
 
 def test_what_the_law_of_the_site_allows_may_be_switched_on():
