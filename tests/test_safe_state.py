@@ -12,9 +12,10 @@ from agent import cli
 from agent.config import parse_config
 from agent.errors import HardwareError
 from agent.safe_state import make_safe
+from hw.pins_sim import SimPin
 from hw.rig import Rig
 
-RELAY = 22
+RELAY, SECOND = 22, 16
 
 
 @pytest.fixture
@@ -79,3 +80,31 @@ def test_a_relay_pin_that_cannot_be_driven_is_named(rig, tmp_path, monkeypatch):
     board = {"pins": "sim", "rig": f"{tmp_path}/rig.sock"}
     with pytest.raises(HardwareError, match=r"lock\.relay_pin 22.*GPIO busy"):
         make_safe(parse_config({"site": "hq", "door": "front", "board": board}))
+
+
+@pytest.mark.parametrize(("active_high", "unpowered"), [("true", False), ("false", True)])
+def test_the_second_relay_is_made_safe_too(rig, tmp_path, active_high, unpowered):
+    path = tmp_path / "door.toml"
+    path.write_text(config_text(tmp_path, f"second_pin = {SECOND}\nsecond_active_high = {active_high}\npulse_s = -1"))
+    assert cli.main(["safe-state", "--config", str(path)]) == 0
+    assert rig.wait_for(lambda outputs: bool(outputs) and outputs[-1].high is None, 10.0)
+    driven = [(o.pin, o.high) for o in rig.outputs if o.high is not None]
+    assert set(driven) == {(RELAY, False), (SECOND, unpowered)}
+    assert driven[0][0] == RELAY, "the lock comes first"
+
+
+def test_a_lock_relay_that_is_stuck_does_not_leave_the_second_with_power(rig, tmp_path, monkeypatch):
+    works = SimPin._set_state
+
+    def refuse(self: SimPin, value: float) -> None:
+        if self._number == RELAY:
+            raise RuntimeError("GPIO busy")
+        works(self, value)
+
+    monkeypatch.setattr(SimPin, "_set_state", refuse)
+    board = {"pins": "sim", "rig": f"{tmp_path}/rig.sock"}
+    config = parse_config({"site": "hq", "door": "front", "board": board, "lock": {"second_pin": SECOND}})
+    with pytest.raises(HardwareError, match=r"lock\.relay_pin 22.*GPIO busy"):
+        make_safe(config)
+    assert rig.wait_for(lambda outputs: bool(outputs) and outputs[-1].high is None, 10.0)
+    assert {(o.pin, o.high) for o in rig.outputs if o.high is not None} == {(SECOND, False)}
