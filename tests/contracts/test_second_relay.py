@@ -14,6 +14,8 @@ from hw.lock_second import BothLocks, FollowingRelay, OpenerLock, open_relay
 from tests.contracts.conftest import RELAY, SECOND, Bench, eventually
 
 LONG_S = 30.0
+SEEN_S = 0.3
+"""Long enough to be seen on a loaded machine before it is over."""
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def test_two_leaves_are_let_go_and_held_together(bench, both):
 
 
 def test_both_pulses_end_by_themselves(bench, both):
-    both.pulse(0.05)
+    both.pulse(SEEN_S)
     assert eventually(lambda: levels(bench) == (True, True))
     assert eventually(lambda: levels(bench) == (False, False))
 
@@ -105,7 +107,7 @@ def test_a_second_leaf_that_is_stuck_keeps_the_first_from_nothing_either(bench, 
 
 @pytest.fixture
 def operator(bench: Bench, fitted: list[Any], faults: list[str]) -> Callable[..., OpenerLock]:
-    def fit(delay_s: float = 0.05, pulse_s: float = 0.05, may_run: Callable[[], bool] = lambda: True) -> OpenerLock:
+    def fit(delay_s: float = 0.05, pulse_s: float = SEEN_S, may_run: Callable[[], bool] = lambda: True) -> OpenerLock:
         relay = open_relay("lock.second_pin", SECOND, True, bench.factory)
         fitted.append(OpenerLock(strike(bench, RELAY, faults), relay, delay_s, pulse_s, may_run, faults.append))
         return fitted[-1]
