@@ -19,6 +19,7 @@ from agent.vision.evidence import FOLDER, EvidenceWriter
 from agent.vision.eyes import Eyes
 from agent.vision.loop import Parts, VisionBroken, VisionLoop
 from agent.vision.ring import Ring
+from agent.vision.scene_file import VIEW_FILE, Watchman
 from agent.vision.tally_file import Learner
 from hw.cameras import edition, open_camera
 from models_tflite.manifest import Manifest, load_manifest
@@ -55,6 +56,7 @@ def run_vision(config: Config, stop: Stop) -> int:
         evidence_folder=Path(config.records.folder) / FOLDER,
         least_interval_s=INTERVAL_SHARE / config.vision.frames_per_s,
         learner=_learner(config, manifest) if config.vision.calibrate else None,
+        watchman=Watchman(Path(config.records.folder) / VIEW_FILE, config.vision.camera),
     )  # fmt: skip
     log.info("vision started engine=%s embedder=%s camera=%s", engine.describe(), manifest.embedder_id, config.vision.camera)
     notify("READY=1")
@@ -86,5 +88,7 @@ def _close(parts: Parts) -> None:
         parts.evidence.close()
     if parts.learner is not None:
         parts.learner.save()
+    if parts.watchman is not None:
+        parts.watchman.save()
     log.info("vision stopped sent=%d dropped=%d", parts.to_door.sent, parts.to_door.dropped)
     parts.to_door.close()

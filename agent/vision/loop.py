@@ -16,6 +16,7 @@ from agent.vision.chain import First
 from agent.vision.evidence import EvidenceWriter, exhibit
 from agent.vision.eyes import Eyes
 from agent.vision.ring import Moment, Ring
+from agent.vision.scene_file import Watchman
 from agent.vision.tally_file import Learner
 from hw.interfaces import Frame
 
@@ -63,6 +64,8 @@ class Parts:
     """Frames that come faster are let go: the configured rate is a bound on the work."""
     learner: Learner | None = None
     """None where the camera is not being calibrated."""
+    watchman: Watchman | None = None
+    """None where nobody wants to know whether somebody did something to the camera."""
 
 
 class VisionLoop:
@@ -91,17 +94,25 @@ class VisionLoop:
             self._say_health(now_s)
 
     def _see(self, frame: Frame) -> None:
+        observation = self._observed(frame)
+        if observation is not None:
+            self._parts.to_door.send(encode(observation))
+            self._parts.ring.put(Moment(frame, observation))
+            if self._parts.learner is not None:
+                self._parts.learner.see(observation)
+        if self._parts.watchman is not None:
+            self._parts.watchman.see(frame, observation)
+
+    def _observed(self, frame: Frame) -> Observation | None:
+        """What is seen in a frame; None when that ended in an exception."""
         try:
             observation = self._observe(frame)
         except Exception as error:  # noqa: BLE001 - counted, logged, reported, and thrice in a row fatal
             self._count_fault(error)
-            return
+            return None
         self._faults_in_row, self._fault = 0, ""
         self._frames_since += 1
-        self._parts.to_door.send(encode(observation))
-        self._parts.ring.put(Moment(frame, observation))
-        if self._parts.learner is not None:
-            self._parts.learner.see(observation)
+        return observation
 
     def _observe(self, frame: Frame) -> Observation:
         """Tells the door at once who it is, where that is new, and looks at the rest behind it."""
@@ -143,10 +154,11 @@ class VisionLoop:
         parts = self._parts
         kept = parts.evidence.fault if parts.evidence is not None else ""
         learned = parts.learner.fault if parts.learner is not None else ""
-        faults = tuple(fault for fault in (parts.eyes.fault, self._fault, kept, learned, *parts.chain.faults()) if fault)
+        watched, tamper = (parts.watchman.fault, parts.watchman.signs) if parts.watchman is not None else ("", ())
+        faults = tuple(fault for fault in (parts.eyes.fault, self._fault, kept, learned, watched, *parts.chain.faults()) if fault)
         rate = self._frames_since / max(now_s - self._health_s, 1e-3)
-        health = VisionHealth(at_s=now_s, ok=not faults, camera=parts.eyes.fault or f"{parts.eyes.name} ok",
-                              engine=parts.chain.engine(), frames_per_s=round(rate, 1), faults=faults)  # fmt: skip
+        health = VisionHealth(at_s=now_s, ok=not faults and not tamper, camera=parts.eyes.fault or f"{parts.eyes.name} ok",
+                              engine=parts.chain.engine(), frames_per_s=round(rate, 1), faults=faults, tamper=tamper)  # fmt: skip
         parts.to_door.send(encode(health))
         notify("WATCHDOG=1")
         self._health_s, self._frames_since = now_s, 0
