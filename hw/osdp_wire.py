@@ -360,7 +360,7 @@ class Talk:
         library, kind = self._library, event["type"]
         if kind == library.EVENT_NOTIFICATION_COMMAND and self._asked:
             asked = self._asked.pop(0)
-            if not event["arg1"] and self._line.heard_s > self._line.wrote_s:  # it did answer
+            if not event["arg1"] and self._line.heard_s > self._line.wrote_s and self._gate.refusal:
                 self._out(Unwilling(asked))
         elif kind == library.EVENT_NOTIFICATION_SC_STATUS:
             self._default_key = bool(event["arg0"]) and bool(event["arg1"])

@@ -2,7 +2,7 @@
 
 The line hangs outside the door. Two things make the gate necessary with libosdp 3.2.9 as control panel, both shown by a test:
 
-- a card read in plain text, in a security block of the handshake (type 12 or 14), is taken for genuine in the middle of a Secure Channel:
+- a card read in plain text, in a security block of the handshake (types 11 to 14), is taken for genuine in the middle of a Secure Channel:
   only types 15 to 18 have their MAC checked;
 - a reply that arrives unasked waits in a buffer and is taken for the answer to the next command.
 
@@ -64,6 +64,8 @@ class OsdpGate:
         self._answered = True
         self.heard = Heard(addresses=set())
         self.key_is_being_set = False
+        self.refusal = False
+        """Whether the last reply was a NAK with a MAC: the reader itself will not do that. A plain one only says that it lost the channel."""
 
     def asked(self) -> None:
         """A command goes out: one reply may come, and what came before was no reply to it."""
@@ -121,6 +123,7 @@ class OsdpGate:
     def _notice(self, frame: bytes, secure: bool) -> None:
         heard = self.heard
         heard.frames += 1
+        self.refusal = secure and bool(frame[4] & WITH_BLOCK) and frame[HEADER_BYTES + 2] == NAK
         if secure and frame[4] & WITH_BLOCK:
             return
         at = HEADER_BYTES + (frame[HEADER_BYTES] if frame[4] & WITH_BLOCK else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -16,7 +17,6 @@ from agent.core.feedback import TABLE, Meaning, Signal
 from agent.core.formats import FORMATS
 from agent.core.messages import CredentialRead, KeyPressed, ReaderNews, ReaderStatus, ReadFault
 from agent.errors import ConfigError
-from hw.osdp_wire import RANDOM_STATE_BYTES, seed_from_kernel
 from hw.reader_osdp import OsdpReader
 from tests.contracts.conftest import eventually
 from tests.hw.osdp_far_end import FarEnd, reply, without_security
@@ -181,6 +181,25 @@ def test_a_command_that_a_reader_refuses_is_not_sent_again_and_cards_come(door, 
     assert len(far.seen(osdp_sys.CMD_BUZZER)) == 1
 
 
+def test_a_reader_that_lost_the_channel_while_it_was_told_something_is_told_it_again(door, far):
+    """After a dip of its power it answers the next command with a plain NAK, whatever the command was."""
+    assert eventually(lambda: door.online and far.seen(osdp_sys.CMD_STATUS))
+    lost: list[bytes] = []
+
+    def hand(data: bytes) -> bytes:
+        asked, at = far.asked[-1], data.find(0x53)
+        if lost or at < 0 or asked[asked.find(0x53) + 6] != 0x17:  # a command with data; questions have none
+            return data
+        lost.append(data)
+        return reply(ADDRESS, data[at + 4] & 3, b"", b"\x41\x06")
+
+    far.on_way_up = hand
+    door.reader.show(TABLE[Meaning.GRANTED])
+    assert eventually(lambda: lost)
+    far.commands.clear()
+    assert eventually(lambda: far.seen(osdp_sys.CMD_LED) and far.seen(osdp_sys.CMD_BUZZER))
+
+
 # -- who is refused --------------------------------------------------------------------------------------------------------------
 
 
@@ -331,15 +350,13 @@ def test_libosdp_alone_draws_its_challenge_from_a_generator_that_nobody_seeds():
     assert len(drawn) == 1
 
 
-def test_the_generator_takes_what_the_kernel_gives():
-    import ctypes
-
-    libc, refill, drawn = ctypes.CDLL(None), seed_from_kernel(), set()
-    for _ in range(1000):
-        refill()
-        drawn.add(libc.rand())
-    assert len(drawn) > 990
-    assert RANDOM_STATE_BYTES == 128
+def test_what_the_kernel_gives_reaches_that_generator():
+    program = (
+        "import ctypes\nfrom hw.osdp_wire import seed_from_kernel\nrefill = seed_from_kernel()\nlibc = ctypes.CDLL(None)\n"
+        "first = [libc.rand() for _ in range(8)]\nrefill()\nprint(first, [libc.rand() for _ in range(8)])"
+    )
+    drawn = {subprocess.check_output([sys.executable, "-c", program]) for _ in range(3)}
+    assert len(drawn) == 3
 
 
 # -- cut wires and what ends -----------------------------------------------------------------------------------------------------
@@ -443,3 +460,38 @@ def test_the_process_ends_with_the_door_program(far, tmp_path):
 def test_the_door_program_itself_never_loads_libosdp():
     program = "import sys, hw.reader_osdp; print(sorted({'osdp_sys', 'osdp', 'serial', 'numpy'} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"
+
+
+SET_BACK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <unistd.h>
+int gettimeofday(struct timeval *tv, void *tz) {
+    static int (*real)(struct timeval *, void *);
+    if (!real) real = (int (*)(struct timeval *, void *))dlsym(RTLD_NEXT, "gettimeofday");
+    int result = real(tv, tz);
+    if (access(getenv("SET_BACK"), F_OK) == 0) tv->tv_sec -= 3600;
+    return result;
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+def test_a_clock_that_is_set_back_by_an_hour_costs_seconds_and_not_an_hour(far, tmp_path, monkeypatch):
+    """libosdp tells time by the wall clock, and a controller without a battery learns the time some minutes after its start."""
+    (tmp_path / "back.c").write_text(SET_BACK)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "back.so", tmp_path / "back.c", "-ldl"], check=True)
+    monkeypatch.setenv("LD_PRELOAD", str(tmp_path / "back.so"))
+    monkeypatch.setenv("SET_BACK", str(tmp_path / "now"))
+    door = Door(far)
+    try:
+        assert eventually(lambda: door.online)
+        time.sleep(0.5)
+        (tmp_path / "now").touch()
+        time.sleep(0.1)
+        far.card(CARD)
+        assert eventually(lambda: door.of(CredentialRead)) or eventually(lambda: door.of(CredentialRead))
+    finally:
+        door.reader.close()
