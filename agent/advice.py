@@ -20,7 +20,11 @@ def _advice(config: Config) -> Iterator[str]:
         )
     if config.policy.without_vision == "fob_alone":
         yield 'policy.without_vision = "fob_alone": whoever can stop the camera needs a fob alone; "deny" asks for the face always'
-    if "contact" not in config.inputs.wired():
-        yield 'inputs.contact_pin = "none": forced, held and propped doors are not seen'
+    if not config.wired & {"contact", "bolt"}:
+        yield "there is neither a door contact nor a bolt monitor: nobody can say whether the door is shut, and no forced door is told of"
+    elif "contact" not in config.wired:
+        yield "there is no door contact: forced, held and propped doors are not seen"
+    if "interlock" in config.wired and "contact" not in config.wired:
+        yield "inputs.interlock_pin without a door contact: the other door's controller cannot know of this one"
     if config.link.host not in ("127.0.0.1", "localhost", "::1") and not config.link.ca_file:
         yield "link.ca_file is empty and the broker is on another machine: events and commands cross the network unencrypted"

@@ -7,6 +7,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
@@ -87,7 +88,12 @@ PINS = {
         why="no pin can be driven",
         mend="sudo apt install python3-lgpio, or pip install 'doorward[pi]'",
     ),
-    "gpiod": Package(distribution="gpiod", module="gpiod", why="no pin can be driven", mend="pip install 'doorward[jetson]'"),
+    "gpiod": Package(
+        distribution="gpiod",
+        module="gpiod",
+        why="no pin can be driven",
+        mend="pip install 'gpiod>=2.5', or the pi or jetson extra of doorward",
+    ),
     "rpigpio": Package(
         distribution="RPi.GPIO", module="RPi.GPIO", why="no pin can be driven", mend="sudo apt install python3-rpi.gpio"
     ),
@@ -104,8 +110,10 @@ DISPLAY = Package(distribution="RPLCD", module="RPLCD", why="the display stays d
 
 def check_packages(machine: Machine) -> Iterator[Finding]:
     """Those that this configuration needs, and no others."""
-    for package in needed(machine.config):
-        yield judge_package(package, machine.package(package.distribution, package.module))
+    wanted = needed(machine.config)
+    with ThreadPoolExecutor(max_workers=4) as pool:  # each is imported in a process of its own
+        found = list(pool.map(lambda package: machine.package(package.distribution, package.module), wanted))
+    yield from (judge_package(package, seen) for package, seen in zip(wanted, found, strict=True))
     if machine.config.vision.camera.startswith(("csi:", "gst:")):
         yield _command(
             machine,
@@ -120,7 +128,7 @@ def needed(config: Config) -> tuple[Package, ...]:
     more = [PINS[config.board.pins]] if config.board.pins in PINS else []
     more += [PICAMERA] if config.vision.camera == "picamera2" else []
     more += [OSDP] if any(isinstance(reader, OsdpReader) for reader in config.readers) else []
-    more += [DISPLAY] if getattr(getattr(config, "feedback", None), "display", "none").startswith("lcd:") else []
+    more += [DISPLAY] if config.feedback.display.startswith("lcd:") else []
     return (*DOOR, *VISION, *more)
 
 
@@ -260,7 +268,7 @@ def needs(config: Config) -> tuple[Need, ...]:
         found.append(Need(group="video", why="the camera cannot be opened without it"))
     if config.vision.engine in ("auto", "edgetpu"):
         found.append(Need(group="plugdev", why="a Coral accelerator cannot be opened without it"))
-    if getattr(config, "supervision", None) is not None:
+    if config.supervision.wired():
         found.append(Need(group="spi", why="supervised inputs cannot be read without it"))
     return tuple(found)
 
@@ -287,7 +295,10 @@ def devices(config: Config, chips: list[str]) -> Iterator[tuple[str, str, str]]:
     if camera.isdigit() or camera.startswith("/dev/"):
         path = f"/dev/video{camera}" if camera.isdigit() else camera
         yield path, "the camera cannot be opened", "plug it in; `v4l2-ctl --list-devices` shows what is there"
-    display = getattr(getattr(config, "feedback", None), "display", "none")
+    display = config.feedback.display
+    if config.supervision.wired():
+        name = f"/dev/spidev{config.supervision.spi_port}.{config.supervision.spi_device}"
+        yield name, "supervised inputs cannot be read", "sudo raspi-config nonint do_spi 0; then restart"
     if display.startswith("lcd:"):
         yield f"/dev/i2c-{display.split(':')[1]}", "the display stays dark", "sudo raspi-config nonint do_i2c 0"
 

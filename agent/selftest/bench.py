@@ -10,8 +10,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from agent.config import Config, WiegandReader
 from agent.core.messages import ReaderNews
+from agent.core.supervision import Loop
 from agent.errors import HardwareError
 from hw.board import open_input, open_pins
+from hw.inputs_adc import AdcInputs, open_adc
 from hw.inputs_gpio import GpioInputs
 from hw.reader_wiegand import GpioWiegandLines
 
@@ -100,16 +102,20 @@ class Bench:
     def __init__(self, config: Config) -> None:
         """Raises HardwareError when there are no pins at all."""
         self.config = config
-        self.pins = open_pins(config.board.pins, config.board.rig)
+        self.pins = open_pins(config.board.pins, config.board.rig, config.board.model)
         self.edges: Watch[InputEdge] = Watch()
         self.levels: dict[str, bool] = {}
         self.news: dict[str, Watch[ReaderNews]] = {}
         self.lines: dict[str, Lines] = {}
+        self.loops: dict[str, str] = {}
+        """Supervised input -> "cut" or "shorted" as its resistors show it, "" when its wire is sound."""
         self.why: dict[str, str] = {}
         """Name of an input or reader -> why it could not be opened."""
         self._opened: list[Any] = []
         for name, pin in config.inputs.wired().items():
             self._open(name, partial(self._open_input, name, pin))
+        if config.supervision.wired():
+            self._open_supervised()
         for number, reader in enumerate(config.readers):
             if isinstance(reader, WiegandReader):
                 self._open(reader.name, partial(self._open_lines, number, reader))
@@ -126,9 +132,28 @@ class Bench:
             self.why[name] = str(error)
 
     def _open_input(self, name: str, pin: Any) -> None:
-        inputs = GpioInputs({name: pin}, self.pins)
+        inverted = ("bolt",) if self.config.inputs.bolt_closed_when == "released" else ()
+        inputs = GpioInputs({name: pin}, self.pins, inverted)
         self._opened.append(inputs)
         inputs.start(self._heard)
+
+    def _open_supervised(self) -> None:
+        """One converter for all of them; without it each of their steps says why."""
+        loops = self.config.supervision
+        resistors = Loop(pull_up_ohm=loops.pull_up_ohm, series_ohm=loops.series_ohm, parallel_ohm=loops.parallel_ohm)
+        try:
+            channels = open_adc(loops.wired(), self.pins, loops.spi_port, loops.spi_device)
+        except HardwareError as error:
+            self.why.update(dict.fromkeys(loops.wired(), str(error)))
+            return
+        inputs = AdcInputs(channels, resistors, loops.poll_s, lambda name, what, _at_s: self.loops.__setitem__(name, what))
+        self._opened.append(inputs)
+        inputs.start(self._heard)
+
+    def place(self, name: str) -> str:
+        """Where an input's wire ends, in an installer's words."""
+        pin = self.config.inputs.wired().get(name)
+        return f"pin {pin}" if pin is not None else f"channel {self.config.supervision.wired()[name]} of the converter"
 
     def _heard(self, name: str, active: bool, at_s: float) -> None:
         known = self.levels.get(name)

@@ -98,23 +98,38 @@ class InputSeen(Struct, frozen=True, kw_only=True):
     """What was seen of one input, and of the others meanwhile."""
 
     name: str
-    pin: str
+    place: str
+    """Where its wire ends: 'pin 23', or a channel of the converter."""
     rest_active: bool
     """How it stood before anybody did anything."""
     edges: tuple[bool, ...] = ()
     """True: became active."""
     moved: tuple[str, ...] = ()
     """Other inputs that became active meanwhile."""
+    loop: str = ""
+    """Of a supervised loop: what its resistors say of the wire, "cut" or "shorted"."""
 
 
 def judge_input(seen: InputSeen) -> Judged:
     """Well when it was quiet, became active, and was quiet again."""
     words = words_for(seen.name)
-    measured = {"pin": seen.pin, "edges": str(len(seen.edges))}
-    for explain in (_turned_round, _stuck, _swapped, _dead, _stays, _chatters):
+    measured = {"wire": seen.place, "edges": str(len(seen.edges))}
+    for explain in (_wire, _turned_round, _stuck, _swapped, _dead, _stays, _chatters):
         if (fault := explain(seen, words)) is not None:
             return Judged(faults=(fault,), measured=measured)
     return Judged(said=f"answers: {words.active}, and back", measured=measured)
+
+
+def _wire(seen: InputSeen, words: InputWords) -> Fault | None:
+    """A loop with resistors tells by itself what its wire has."""
+    if not seen.loop:
+        return None
+    where = "is cut, or a terminal is loose" if seen.loop == "cut" else "is shorted, or somebody bridged it"
+    return Fault(
+        what=f"{words.title}: the resistors at {words.part} are not seen",
+        likely=f"its wire to {seen.place} {where}",
+        mend="measure the loop at the controller with its wire off: both resistors must be there, at the far end and not at this one",
+    )
 
 
 def _turned_round(seen: InputSeen, words: InputWords) -> Fault | None:
@@ -134,16 +149,15 @@ def _stuck(seen: InputSeen, words: InputWords) -> Fault | None:
     if words.kind == "closed":
         return Fault(
             what=f"{words.title} says '{words.active}' all the time",
-            likely=f"its loop is open: a wire to pin {seen.pin} or to ground is off",
+            likely=f"its loop is open: a wire to {seen.place} or to ground is off",
             mend=(
                 f"bridge the two terminals at the controller: if it is quiet then, the fault is in the cable or "
-                f"{words.part}, else pin"
-                f' {seen.pin} is the wrong one. Is it not fitted at all? Then {seen.name}_pin = "none"'
+                f'{words.part}, else {seen.place} is the wrong one. Is it not fitted at all? Then write "none" for it'
             ),
         )
     return Fault(
         what=f"{words.title} says '{words.active}' all the time",
-        likely=f"the two wires of pin {seen.pin} touch, {words.part} is stuck, or it is normally closed",
+        likely=f"the two wires of {seen.place} touch, {words.part} is stuck, or it is normally closed",
         mend=f"take one wire off: if it is quiet then, the fault is in the cable or {words.part}",
     )
 
@@ -165,15 +179,15 @@ def _dead(seen: InputSeen, words: InputWords) -> Fault | None:
     if words.kind == "closed":
         return Fault(
             what=f"{words.title} never changed",
-            likely=f"pin {seen.pin} is bridged to ground before {words.part}, or the magnet never leaves it",
+            likely=f"{seen.place} is bridged to ground before {words.part}, or the magnet never leaves it",
             mend=(
-                f"take a wire off pin {seen.pin}: if it now says '{words.active}', the bridge is in the cable or at {words.part}"
+                f"take a wire off {seen.place}: if it now says '{words.active}', the bridge is in the cable or at {words.part}"
             ),
         )
     return Fault(
         what=f"{words.title} never changed",
-        likely=f"a wire of {words.part} to pin {seen.pin} or to ground is off, or the pin is another one",
-        mend=f"bridge pin {seen.pin} and ground at the controller: if that is seen, the fault is in the cable or {words.part}",
+        likely=f"a wire of {words.part} to {seen.place} or to ground is off, or the pin is another one",
+        mend=f"bridge {seen.place} and ground at the controller: if that is seen, the fault is in the cable or {words.part}",
     )
 
 
@@ -192,6 +206,6 @@ def _chatters(seen: InputSeen, words: InputWords) -> Fault | None:
         return None
     return Fault(
         what=f"{words.title} chatters: {len(seen.edges)} changes in one go",
-        likely=f"a loose wire at pin {seen.pin} or at {words.part}",
+        likely=f"a loose wire at {seen.place} or at {words.part}",
         mend="push the wires home; on a long cable use a screened pair",
     )

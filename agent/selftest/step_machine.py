@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from agent.config import Config, expression_allowed
+from agent.config import Config, WiegandReader, expression_allowed
 from agent.core.feedback import FeedbackRules, Meaning, signal_for
 from agent.errors import DoorwardError
 from agent.selftest.judge_machine import (
@@ -40,8 +40,8 @@ CONNECT_S = 5.0
 
 def try_signals(hands: Hands) -> Judged:
     """Each meaning is shown for as long as it takes to see and hear it."""
-    feedback: Any = hands.config.feedback  # type: ignore[attr-defined,unused-ignore]
-    lines: dict[str, Any] = {reader.name: reader for reader in hands.config.readers if hasattr(reader, "led_pin")}
+    feedback = hands.config.feedback
+    lines = {reader.name: reader for reader in hands.config.readers if isinstance(reader, WiegandReader)}
     try:
         parts = open_parts(feedback, lines, hands.bench.pins)
     except DoorwardError as error:

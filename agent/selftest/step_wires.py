@@ -160,9 +160,9 @@ def try_input(hands: Hands, name: str) -> Judged:
     hands.installer.do(name, _sentence(words.act))
     bench.edges.wait(mark, lambda edges: _worked(edges, name, rest_active), hands.timeout_s, hands.installer.waiting)
     edges = bench.edges.since(mark)
-    pins = bench.config.inputs.wired()
     return judge_input(InputSeen(
-        name=name, pin=str(pins[name]), rest_active=rest_active, edges=tuple(edge.active for edge in edges if edge.name == name),
+        name=name, place=bench.place(name), loop=bench.loops.get(name, ""), rest_active=rest_active,
+        edges=tuple(edge.active for edge in edges if edge.name == name),
         moved=tuple(dict.fromkeys(edge.name for edge in edges if edge.name != name and edge.active)),
     ))  # fmt: skip
 

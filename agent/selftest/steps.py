@@ -8,7 +8,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from agent.config import Config
+from agent.config import Config, WiegandReader
 from agent.door_app import open_relay
 from agent.selftest.bench import Bench
 from agent.selftest.installer import Installer
@@ -18,6 +18,8 @@ from agent.selftest.result import Judged, Result
 from agent.selftest.step_machine import try_accelerator, try_broker, try_camera, try_clock, try_signals
 from agent.selftest.step_wires import Hands, try_egress, try_input, try_lock, try_reader
 from hw.lock_gpio import RelayLock
+
+NOT_WIRED = "this door has none, says the configuration"
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -84,19 +86,14 @@ class SelfTest:
         ]
 
     def _inputs(self) -> list[Step]:
-        wired = self._config.inputs.wired()
-        names = (
-            *(name for name in INPUT_NAMES if name in wired or hasattr(self._config.inputs, f"{name}_pin")),
-            *(wired.keys() - set(INPUT_NAMES)),
-        )
         return [
             Step(
                 name,
                 words_for(name).title,
                 partial(try_input, self._hands, name),
-                "" if name in wired else f'inputs.{name}_pin = "none"',
+                "" if name in self._config.wired else NOT_WIRED,
             )
-            for name in names
+            for name in INPUT_NAMES
         ]
 
     def _open_lock(self) -> RelayLock:
@@ -122,8 +119,8 @@ def _no_egress(config: Config) -> str:
 
 
 def _no_signals(config: Config) -> str:
-    feedback = getattr(config, "feedback", None)
-    named = [getattr(feedback, f"{name}_pin", "none") for name in ("red", "green", "amber", "blue", "buzzer")]
-    named += [getattr(reader, name, "none") for reader in config.readers for name in ("led_pin", "red_led_pin", "beeper_pin")]
-    named.append(getattr(feedback, "display", "none"))
+    feedback = config.feedback
+    named = [feedback.display, *(getattr(feedback, f"{name}_pin") for name in ("red", "green", "amber", "blue", "buzzer"))]
+    wiegand = [reader for reader in config.readers if isinstance(reader, WiegandReader)]
+    named += [pin for reader in wiegand for pin in (reader.led_pin, reader.red_led_pin, reader.beeper_pin)]
     return "" if any(name != "none" for name in named) else "no lamp, buzzer or display in the configuration"

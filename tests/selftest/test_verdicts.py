@@ -138,7 +138,7 @@ def test_a_quiet_and_a_garbling_reader_are_told_apart():
 
 @pytest.mark.parametrize("name", INPUTS)
 def test_every_input_is_well_when_it_goes_there_and_back(name):
-    assert judge_input(InputSeen(name=name, pin="23", rest_active=False, edges=(True, False))).faults == ()
+    assert judge_input(InputSeen(name=name, place="pin 23", rest_active=False, edges=(True, False))).faults == ()
 
 
 @pytest.mark.parametrize("name", INPUTS)
@@ -146,14 +146,23 @@ def test_every_input_is_well_when_it_goes_there_and_back(name):
     rest=st.booleans(), edges=st.lists(st.booleans(), max_size=60), moved=st.lists(st.sampled_from(sorted(INPUTS)), max_size=2)
 )
 def test_whatever_an_input_does_somebody_can_act_on_it(name, rest, edges, moved):
-    judged = judge_input(InputSeen(name=name, pin="23", rest_active=rest, edges=tuple(edges), moved=tuple(moved)))
+    judged = judge_input(InputSeen(name=name, place="pin 23", rest_active=rest, edges=tuple(edges), moved=tuple(moved)))
     assert judged.status in ("ok", "fault")
     if judged.faults:
         told(judged)
 
 
+@pytest.mark.parametrize(("loop", "word"), [("cut", "is cut"), ("shorted", "is shorted")])
+def test_a_loop_with_resistors_says_itself_what_its_wire_has(loop, word):
+    seen = InputSeen(name="contact", place="channel 3 of the converter", rest_active=True, loop=loop)
+    assert word in told(judge_input(seen))
+    assert "channel 3" in told(judge_input(seen))
+
+
 def test_an_input_that_chatters_is_a_loose_wire():
-    assert "loose wire" in told(judge_input(InputSeen(name="contact", pin="23", rest_active=False, edges=(True, False) * 30)))
+    assert "loose wire" in told(
+        judge_input(InputSeen(name="contact", place="pin 23", rest_active=False, edges=(True, False) * 30))
+    )
 
 
 def lock(**seen: Any) -> Judged:

@@ -17,6 +17,8 @@ from agent.run_lock import only_one
 from tests.contracts.conftest import eventually
 from tests.selftest.hands import CONTACT, D0, D1, FIRE, FOB, RELAY, REX, Door, Film, Walk, door_toml
 
+pytestmark = pytest.mark.system
+
 QUICK = ("--hold", "0.4", "--timeout", "3", "--yes")
 
 
@@ -168,6 +170,17 @@ def test_a_self_test_that_is_killed_leaves_the_lock_without_power(door):
     process.wait()
     assert eventually(lambda: door.rig.level(RELAY) is None)
     assert [output.high for output in door.rig.outputs if output.pin == RELAY][-2:] == [False, None]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [("y\n", "ok"), ("n\n", "fault"), ("", "unsure")], ids=["seen", "not seen", "nobody says"]
+)
+def test_lights_and_buzzer_are_shown_and_the_installer_says_whether_they_were_seen(door, answer, status):
+    config = door_toml(door.folder, extra="[feedback]\nred_pin = 5\ngreen_pin = 6\nbuzzer_pin = 16\n")
+    walked = Walk(door, config, *QUICK, "--only", "signals", answers=answer)
+    assert walked.result("signals")["status"] == status, walked.said
+    assert all(any(output.pin == pin and output.high for output in door.rig.outputs) for pin in (5, 6, 16))
+    assert all(door.rig.level(pin) is None for pin in (5, 6, 16)), "dark and silent again"
 
 
 # -- refusals --------------------------------------------------------------------------------------------------------------------
