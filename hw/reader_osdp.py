@@ -69,7 +69,11 @@ class WireProcess:
         self._orders, self._results = self._stdin.fileno(), self._stdout.fileno()
         os.set_blocking(self._orders, False)
         self._rest = b""
-        self.send(setup)
+        try:
+            self.send(setup)
+        except HardwareError:
+            self.end()
+            raise
 
     def send(self, message: ToWire) -> None:
         """Raises HardwareError when it does not take it: it hangs or has gone."""

@@ -17,6 +17,7 @@ from agent.core.feedback import TABLE, Meaning, Signal
 from agent.core.formats import FORMATS
 from agent.core.messages import CredentialRead, KeyPressed, ReaderNews, ReaderStatus, ReadFault
 from agent.errors import ConfigError
+from hw.osdp_wire import Down, FromWire, Orders, Setup, _talk
 from hw.reader_osdp import OsdpReader
 from tests.contracts.conftest import eventually
 from tests.hw.osdp_far_end import FarEnd, reply, without_security
@@ -253,6 +254,15 @@ def test_a_door_without_a_key_says_so_and_takes_it_as_soon_as_there_is_one(far):
         assert eventually(lambda: door.online)
     finally:
         door.reader.close()
+
+
+def test_a_controller_without_libosdp_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "osdp_sys", None)
+    said: list[FromWire] = []
+    assert _talk(Setup("/dev/none", 9600, 0, KEY), Orders(), said.append) == 1
+    (down,) = said
+    assert isinstance(down, Down)
+    assert "pip install 'doorward[osdp]'" in down.detail
 
 
 # -- a hand on the wire ----------------------------------------------------------------------------------------------------------
