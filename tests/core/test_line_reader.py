@@ -30,7 +30,9 @@ def test_a_number_is_nothing_until_its_line_ends():
     assert read.card == 1234
 
 
-@pytest.mark.parametrize("line", [b"hello\n", b"12 34\n", b"-5\n", b"0x12\n", b"\xff\xfe\n", b"18446744073709551616\n", "１２\n".encode(), b"1_2\n"])
+@pytest.mark.parametrize(
+    "line", [b"hello\n", b"12 34\n", b"-5\n", b"0x12\n", b"\xff\xfe\n", b"18446744073709551616\n", "１２\n".encode(), b"1_2\n"]
+)
 def test_what_is_no_number_of_at_most_64_bits_is_a_fault(line):
     assert [one.fault for one in feed((5.0, line))] == ["framing"]
 

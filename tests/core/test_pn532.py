@@ -169,7 +169,9 @@ def test_something_else_on_the_line_is_not_taken_for_a_pn532():
         bench.run(2.0)
 
 
-@pytest.mark.parametrize("answer", ["01", "0101000408", "010100040805112233", "0101000408070411", "01010004080b" + "11" * 11, "0101000408ff"])
+@pytest.mark.parametrize(
+    "answer", ["01", "0101000408", "010100040805112233", "0101000408070411", "01010004080b" + "11" * 11, "0101000408ff"]
+)
 def test_an_answer_without_a_whole_uid_names_nobody(answer):
     with pytest.raises(WireError):
         read_uid(bytes.fromhex(answer))

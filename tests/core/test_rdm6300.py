@@ -79,7 +79,9 @@ def feed(*chunks: tuple[float, bytes]) -> list[CredentialRead | ReadFault]:
 
 def test_a_tag_is_read_from_the_wire():
     (read,) = feed((10.0, FRAME))
-    assert read == CredentialRead(reader="front", format="EM4100", facility=0x62, card=CARD, bits=f"{0x62:08b}{CARD:032b}", read_s=10.0)
+    assert read == CredentialRead(
+        reader="front", format="EM4100", facility=0x62, card=CARD, bits=f"{0x62:08b}{CARD:032b}", read_s=10.0
+    )
 
 
 def test_an_id12_ends_its_frames_with_a_line_of_its_own():
