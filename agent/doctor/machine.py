@@ -52,6 +52,8 @@ class FileSeen(Struct, frozen=True, kw_only=True):
     group: str = ""
     private: bool = True
     """Whether nobody but its owner may read it."""
+    hidden: bool = False
+    """It lies where this user may not look."""
 
     def open_to(self, user: str, groups: frozenset[str], bits: int) -> bool:
         """Whether a user may use it: `bits` 4 to read, 6 to read and write."""
@@ -100,6 +102,8 @@ class Machine:
     def file(self, name: str) -> FileSeen:
         try:
             seen = self.path(name).stat()
+        except PermissionError:
+            return FileSeen(path=name, exists=False, hidden=True)
         except OSError:
             return FileSeen(path=name, exists=False)
         return FileSeen(

@@ -87,6 +87,8 @@ class KeyFile(Struct, frozen=True, kw_only=True):
 
 
 def judge_key(wanted: KeyFile, file: FileSeen, user: UserSeen) -> Finding:
+    if file.hidden:
+        return note(f"{wanted.key}: only root may look at {file.path}", "run it as root: sudo doorward doctor")
     if not file.exists:
         return bad(f"{wanted.key}: {file.path} is not there", wanted.why, wanted.mend)
     if wanted.private and not file.private:

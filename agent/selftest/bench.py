@@ -109,6 +109,8 @@ class Bench:
         self.lines: dict[str, Lines] = {}
         self.loops: dict[str, str] = {}
         """Supervised input -> "cut" or "shorted" as its resistors show it, "" when its wire is sound."""
+        self.doubtful: set[str] = set()
+        """Inputs whose own step was no success: they are no witnesses for others."""
         self.why: dict[str, str] = {}
         """Name of an input or reader -> why it could not be opened."""
         self._opened: list[Any] = []
@@ -119,6 +121,11 @@ class Bench:
         for number, reader in enumerate(config.readers):
             if isinstance(reader, WiegandReader):
                 self._open(reader.name, partial(self._open_lines, number, reader))
+
+    @property
+    def has_witness(self) -> bool:
+        """Whether the door's contact can say that it opened."""
+        return "contact" in self.levels and "contact" not in self.doubtful
 
     def close(self) -> None:
         for device in reversed(self._opened):
@@ -148,7 +155,8 @@ class Bench:
             return
         inputs = AdcInputs(channels, resistors, loops.poll_s, lambda name, what, _at_s: self.loops.__setitem__(name, what))
         self._opened.append(inputs)
-        inputs.start(self._heard)
+        turned = {"bolt"} if self.config.inputs.bolt_closed_when == "released" else set()
+        inputs.start(lambda name, active, at_s: self._heard(name, active != (name in turned), at_s))
 
     def place(self, name: str) -> str:
         """Where an input's wire ends, in an installer's words."""

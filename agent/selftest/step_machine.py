@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from agent.config import Config, WiegandReader, expression_allowed
+from agent.config import Config, WiegandReader
 from agent.core.feedback import FeedbackRules, Meaning, signal_for
 from agent.errors import DoorwardError
 from agent.selftest.judge_machine import (
@@ -104,21 +104,16 @@ def try_camera(hands: Hands) -> tuple[Judged, bytes]:
 def try_accelerator(config: Config) -> Judged:
     """Every network that this door may open is loaded, and one of them run."""
     usb, pcie, library = edge_tpu_on_usb(Path("/sys/bus/usb/devices")), Path("/dev/apex_0").exists(), edge_tpu_library()
-    seen = AcceleratorSeen(wanted=config.vision.engine, usb=usb, pcie=pcie, library=library)
     try:
         from agent.selftest.networks import run_networks
-
-        running, described, degraded, embed_ms = run_networks(config, expression=expression_allowed(config.deployment))
-    except (DoorwardError, ImportError) as error:
-        mend = "" if isinstance(error, DoorwardError) else ": pip install 'doorward[vision]'"
-        return judge_accelerator(AcceleratorSeen(**{**_fields(seen), "error": f"{error}{mend}"}))
+    except ImportError as error:
+        missing = f"no network can be run: {error}: pip install 'doorward[vision]'"
+        return judge_accelerator(AcceleratorSeen(wanted=config.vision.engine, error=missing, usb=usb, pcie=pcie, library=library))
+    ran = run_networks(config)
     return judge_accelerator(AcceleratorSeen(
-        **{**_fields(seen), "running": running, "described": described, "degraded": degraded, "embed_ms": embed_ms}
+        wanted=config.vision.engine, error=ran.error, running=ran.engine, described=ran.described, degraded=ran.degraded,
+        embed_ms=ran.embed_ms, usb=usb, pcie=pcie, library=library,
     ))  # fmt: skip
-
-
-def _fields(seen: AcceleratorSeen) -> dict[str, Any]:
-    return {name: getattr(seen, name) for name in seen.__struct_fields__}
 
 
 def edge_tpu_on_usb(devices: Path) -> str:

@@ -85,6 +85,11 @@ def test_the_doors_private_key_is_there_its_own_and_private(seen, level):
     assert judge_key(KEY, seen, DOOR).level == level
 
 
+def test_a_key_that_this_user_may_not_look_at_is_not_called_missing():
+    hidden = FileSeen(path="/etc/doorward/door.key", exists=False, hidden=True)
+    assert judge_key(KEY, hidden, DOOR).level == "note"
+
+
 def test_a_public_key_may_be_roots_when_all_may_read_it():
     public = KeyFile(key="records.centre_key", private=False, why="", mend="")
     assert judge_key(public, file(owner="root", mode=0o644), DOOR).level == "well"

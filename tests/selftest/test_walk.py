@@ -136,6 +136,13 @@ def test_a_door_that_never_holds_is_named(door):
     assert "can be opened although the lock should hold" in walk(door, "lock").fault("lock")
 
 
+def test_a_contact_that_is_wired_wrong_is_no_witness_against_the_lock(door):
+    door.contact = FIRE
+    walked = walk(door, "contact", "lock")
+    assert walked.result("contact")["status"] == "fault"
+    assert walked.result("lock")["status"] == "unsure", "nobody answered, and nobody is accused"
+
+
 def test_nothing_moves_without_consent(door):
     walked = Walk(door, door_toml(door.folder), "--hold", "0.3", "--timeout", "2", "--only", "lock")
     assert walked.result("lock")["status"] == "skipped"
