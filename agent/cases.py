@@ -11,12 +11,14 @@ from msgspec.structs import replace
 from agent.clock import Clock
 from agent.core import door
 from agent.core.access import AccessRules, may_pass
-from agent.core.decide import Case, Decision, DecisionPolicy, decide
+from agent.core.decide import Case, Decision, DecisionPolicy, carried, decide
+from agent.core.desk import Desk
 from agent.core.messages import CredentialRead, EvidenceRequest, ReadFault
-from agent.core.reasons import SENTENCES
+from agent.core.reasons import SENTENCES, Reason
 from agent.doorway import Doorway
 from agent.eyes import Eyes
 from agent.local_socket import Sender, encode
+from agent.teller import Teller
 
 MAX_CASES = 8
 """Credentials that may wait for a face at once; more than that is a jammed or attacked reader."""
@@ -39,12 +41,15 @@ class Cases:
     """Of the loop's thread."""
 
     def __init__(
-        self, doorway: Doorway, eyes: Eyes, policy: DecisionPolicy, access: AccessRules, clock: Clock, to_vision: Sender
-    ) -> None:
-        self._doorway, self._eyes, self._policy, self._clock, self._to_vision = doorway, eyes, policy, clock, to_vision
+        self, doorway: Doorway, eyes: Eyes, desk: Desk, policy: DecisionPolicy, access: AccessRules, clock: Clock, to_vision: Sender,
+        teller: Teller,
+    ) -> None:  # fmt: skip
+        self._doorway, self._eyes, self._desk, self._policy, self._clock = doorway, eyes, desk, policy, clock
+        self._to_vision, self._teller = to_vision, teller
         self.access = access
         self._waiting: list[_Waiting] = []
-        self._last_grant_s = float("-inf")
+        self._last_grant: tuple[str, float] = ("", float("-inf"))
+        """The reader, and when."""
 
     @property
     def due_s(self) -> list[float]:
@@ -52,31 +57,34 @@ class Cases:
 
     def open(self, read: CredentialRead) -> ReadFault | None:
         """A credential was read. Returns a fault when too many wait already."""
-        waiting = (asked.case.read for asked in self._waiting)
-        if any(earlier.key == read.key and read.read_s - earlier.read_s < REPEAT_READ_S for earlier in waiting):
+        if any(_is_repeat(read, asked.case) for asked in self._waiting):
             return None
         if len(self._waiting) >= MAX_CASES:
             return ReadFault(reader=read.reader, fault="too_many_waiting", bits=read.bits, at_s=read.read_s)
-        case = Case(
-            read=read,
-            access=may_pass(self.access, read.key, self._clock.wall()),
-            started_s=min(read.read_s, self._clock.mono_s()),
-        )
+        case = self._desk.open(read, min(read.read_s, self._clock.mono_s()), self._clock.wall())
         self._waiting.append(_Waiting(case, case.started_s))
         self.ask()
         return None
 
+    def enter_pin(self, reader: str, digits: str, at_s: float) -> None:
+        """A PIN was typed; without a case that waits for one it is nobody's."""
+        cases = self._desk.enter_pin([asked.case for asked in self._waiting], reader, digits, at_s)
+        self._waiting = [_Waiting(case, asked.until_s) for case, asked in zip(cases, self._waiting, strict=True)]
+        self.ask()
+
     def ask(self) -> None:
-        """Ask every case for its answer, now."""
-        waiting: list[_Waiting] = []
-        for case in (asked.case for asked in self._waiting):
-            now_s = self._clock.mono_s()
+        """Ask every case for its answer, one after the other: the answer to the first of two changes that to the second."""
+        for _ in range(len(self._waiting)):
+            case = self._waiting.pop(0).case  # one that fails is on record as a fault, and is not asked again
+            now_s, wall = self._clock.mono_s(), self._clock.wall()
+            case = self._desk.stand(case, now_s, wall, self._doorway.state.other_open)
             answer = decide(case, self._eyes.view(now_s), self._doorway.state.mode, self._policy, now_s)
             if isinstance(answer, Decision):
-                self._carry_out(answer, now_s)
+                self._carry_out(case, answer, now_s)
             else:
-                waiting.append(_Waiting(replace(case, rejected=answer.rejected), answer.until_s))
-        self._waiting = waiting
+                case = carried(case, answer)
+                self._waiting.append(_Waiting(case, answer.until_s))
+                self._teller.waits(case)
 
     def take_rules(self, access: AccessRules) -> None:
         """Whoever waits for a second look is asked by the new rules too: theirs may be the fob that was just reported stolen."""
@@ -84,18 +92,20 @@ class Cases:
         self._waiting = [_Waiting(replace(asked.case, access=may_pass(access, asked.case.read.key, now)), asked.until_s)
                          for asked in self._waiting]  # fmt: skip
 
-    def take_overrun(self, at_s: float) -> None:
+    def take_overrun(self, reader: str, at_s: float) -> None:
         """More bits after a frame that opened the door: what was read was not what was sent."""
-        if at_s - self._last_grant_s < OVERRUN_TAKES_BACK_S:
+        last_reader, granted_s = self._last_grant
+        if reader == last_reader and at_s - granted_s < OVERRUN_TAKES_BACK_S:
+            self._desk.called_off()
             self._doorway.apply(door.LockNow(at_s=self._clock.mono_s(), by="reader overrun"))
 
-    def _carry_out(self, decision: Decision, now_s: float) -> None:
-        event = self._doorway.announce("access.granted" if decision.granted else "access.denied", self._evidence(decision))
+    def _carry_out(self, case: Case, decision: Decision, now_s: float) -> None:
+        event = self._doorway.announce(f"access.{decision.outcome}", self._evidence(decision))
         if decision.granted:
-            self._last_grant_s = now_s
-            self._doorway.apply(
-                door.Granted(at_s=self._clock.mono_s(), seconds=decision.pulse_s, by=decision.cardholder or "fob")
-            )
+            self._last_grant = (decision.read.reader, now_s)
+            self._doorway.apply(_opening(decision, self._clock.mono_s()))
+        self._teller.decided(decision)
+        self._desk.decided(case, decision, now_s, self._clock.wall(), self._doorway.state.open)
         self._ask_for_picture(decision, event.id)
 
     def _evidence(self, decision: Decision) -> dict[str, Any]:
@@ -118,3 +128,17 @@ class Cases:
             detail=tuple(SENTENCES[reason] for reason in decision.reasons), track=match.track if match else None,
             score=match.score if match else None, threshold=match.threshold if match else None,
         )))  # fmt: skip
+
+
+def _is_repeat(read: CredentialRead, waiting: Case) -> bool:
+    """The fob of a case that waits is still in the reader's field, or was held out again while its PIN is awaited."""
+    same = read.key == waiting.read.key and read.reader == waiting.read.reader
+    return same and (read.read_s - waiting.read.read_s < REPEAT_READ_S or waiting.pin == "awaited")
+
+
+def _opening(decision: Decision, at_s: float) -> door.Granted | door.Leaves:
+    by = decision.cardholder or "fob"
+    if decision.leaving:
+        return door.Leaves(at_s=at_s, seconds=decision.pulse_s, by=by, extended=decision.extended)
+    return door.Granted(at_s=at_s, seconds=decision.pulse_s, by=by, extended=decision.extended,
+                        despite_lockdown=Reason.PASSES_LOCKDOWN in decision.reasons)  # fmt: skip

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gpiozero import OutputDevice
 
+from agent.advice import advice
 from agent.calibration import Calibration, calibration_in_force, threshold_in_force
 from agent.clock import Clock, SystemClock
-from agent.config import Config, WiegandReader
+from agent.config import Config, OsdpReader, WiegandReader
 from agent.core import door
-from agent.core.credentials import FORMATS, WiegandFramer
+from agent.core.access import AccessRules
 from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy
+from agent.core.desk import Desk, Wiring
+from agent.core.feedback import FeedbackRules, Meaning, signal_for
+from agent.core.formats import formats_named
 from agent.core.identity import FaceRules
+from agent.core.keypad import PinPad
+from agent.core.lock_check import LockCheck
+from agent.core.pins import PinRules
+from agent.core.wiegand import WiegandFramer
 from agent.dead_man import DeadMan
-from agent.door_items import Edge, EdgesLost, Fault, InputEdge, Item, NewRules
-from agent.door_loop import DoorLoop, Parts, run_turns
-from agent.errors import ConfigError, HardwareError
+from agent.door_hardware import (
+    fit_lock,
+    listen_to_inputs,
+    listen_to_wiegand,
+    open_inputs,
+    open_other_readers,
+    open_signallers,
+    open_wiegand,
+    opened_relays,
+)  # fmt: skip
+from agent.door_items import Fault, Item, NewRules
+from agent.door_loop import DoorLoop, Parts, WiegandPort, run_turns
 from agent.inbox import Inbox
 from agent.link.mqtt import Link
 from agent.local_socket import DOOR_SOCKET, VISION_SOCKET, Receiver, Sender
@@ -33,15 +49,11 @@ from agent.notify import notify
 from agent.records.bundle import BundleStore, BundleWatch
 from agent.records.journal import Journal
 from agent.records.mode import ModeKeeper, load_mode
+from agent.records.passback import PassbackKeeper, load_kept
+from agent.run_lock import only_one
 from agent.safe_state import make_safe
-from hw.board import open_pins
-from hw.inputs_gpio import GpioInputs
-from hw.lock_gpio import RelayLock
-from hw.reader_wiegand import GpioWiegandLines
+from hw.signals import Signals
 from models_tflite.manifest import Manifest, load_manifest
-
-if TYPE_CHECKING:
-    from hw.interfaces import WiegandLines
 
 log = logging.getLogger(__name__)
 
@@ -52,112 +64,151 @@ BEAT_EVERY_S = 1.0
 
 
 def run_door(config: Config, stopped: Callable[[], bool]) -> int:
-    """Run until `stopped`; the relay is in its safe state before the first and after the last line of work. Returns the exit status."""
+    """Run until `stopped`; the relays are in their safe state before the first and after the last line of work. Returns the exit status."""
     clock = SystemClock()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     dead_man = DeadMan.start(lambda: make_safe(config))
     log_by_thread()
+    for text in advice(config):
+        log.warning("door config advice=%s", text)
     try:
-        with _alone(Path(config.run_folder)):
-            pins = open_pins(config.board.pins, config.board.rig)
-            relay = open_relay(config, pins)
-            try:
-                return _guard(config, pins, relay, clock, stopped, dead_man)
-            finally:
-                if not relay.closed:
-                    relay.off()
-                    relay.close()
-                pins.close()
-                log.info("door stopped lock=unpowered")
+        # After the dead man's fork: the child must not inherit what says that a door program runs here
+        with only_one(Path(config.run_folder)), opened_relays(config) as (pins, relays):
+            return _guard(config, pins, relays, clock, stopped, dead_man)
     finally:
         dead_man.let_go()
 
 
-@contextmanager
-def _alone(run: Path) -> Iterator[None]:
-    """One door program for a run folder, before any pin is touched: some drivers let a second one take a lock's pin from the first.
-
-    Raises ConfigError. Entered after the dead man's fork, so that the lock ends with this process and not with its child.
-    """
-    try:
-        file = (run / "door.lock").open("w")
-    except OSError as error:
-        raise ConfigError(f"{run}: cannot be written: {error}; `run_folder` must be a folder this user may write") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ConfigError(f"{run}: another door program runs here; stop it or use another `run_folder`") from error
-        yield
-
-
-def open_relay(config: Config, pins: Any) -> OutputDevice:
-    """The relay's pin. Opening it already puts it into its safe state: no power on the coil. Raises HardwareError."""
-    try:
-        return OutputDevice(
-            config.lock.relay_pin, active_high=config.lock.relay_active_high, initial_value=False, pin_factory=pins
-        )
-    except Exception as error:  # gpiozero's back ends raise errors of their own kinds
-        raise HardwareError(f"lock.relay_pin: pin {config.lock.relay_pin} cannot be driven: {error}; who else has it?") from error
-
-
-def _guard(config: Config, pins: Any, relay: OutputDevice, clock: Clock, stopped: Callable[[], bool], dead_man: DeadMan) -> int:
-    """Everything between a relay without power and a stopped program."""
-    folder = Path(config.records.folder)
+def _guard(
+    config: Config, pins: Any, relays: dict[str, OutputDevice], clock: Clock, stopped: Callable[[], bool], dead_man: DeadMan
+) -> int:
+    """Everything between relays without power and a stopped program. What is opened is closed in the opposite order, lock first."""
     inbox: Inbox[Item] = Inbox()
+    with ExitStack() as opened:
+        parts, access, start = _open(config, pins, relays, clock, inbox, dead_man, opened)
+        loop = DoorLoop(parts, clock, access, load_mode(Path(config.records.folder) / "mode"))
+        opened.callback(lambda: loop.announce("door.stopped", {"mode": loop.state.mode.value}))
+        opened.callback(parts.lock.close)
+        opened.callback(notify, "STOPPING=1")
+        start()
+        loop.announce("door.started", {"mode": loop.state.mode.value, "profile": config.deployment.profile})
+        gc.freeze()  # rules and modules live as long as the program: no collector needs to walk them while a fob waits
+        notify("READY=1")
+        return run_turns(loop, stopped)
+
+
+def _open(
+    config: Config,
+    pins: Any,
+    relays: dict[str, OutputDevice],
+    clock: Clock,
+    inbox: Inbox[Item],
+    dead_man: DeadMan,
+    opened: ExitStack,
+) -> tuple[Parts, AccessRules, Callable[[], None]]:
+    """Everything that the loop works with, the rules to begin with, and what sets it all listening."""
+    folder, run = Path(config.records.folder), Path(config.run_folder)
+
+    def on_fault(what: str) -> Callable[[str], None]:
+        return lambda text: inbox.put(Fault(what, text))
+
     manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
-    policy = decision_policy(
-        config, manifest, calibration_in_force(config, manifest, lambda text: inbox.put(Fault("door.fault", text)))
-    )
+    policy = decision_policy(config, manifest, calibration_in_force(config, manifest, on_fault("door.fault")))
     journal = Journal(folder, clock)
+    opened.callback(journal.close)
     bundles = BundleStore(config, journal)
     link = Link(config, journal, on_command=inbox.put)
-    run = Path(config.run_folder)
-    names = config.inputs.wired()
-    wiegand = [reader for reader in config.readers if isinstance(reader, WiegandReader)]
-    lines = {reader.name: GpioWiegandLines(reader.d0_pin, reader.d1_pin, pins) for reader in wiegand}
-    inputs = GpioInputs(names, pins)
+    opened.callback(link.close)
+    from_vision, to_vision = Receiver(run / DOOR_SOCKET), Sender(run / VISION_SOCKET)
+    opened.callback(from_vision.close)
+    opened.callback(to_vision.close)
+    lines = open_wiegand(config, pins, inbox.put)
+    for pair in lines.values():
+        opened.callback(pair.close)
+    inputs = open_inputs(config, pins, inbox.put)
+    opened.callback(inputs.close)
+    readers, feedback = open_other_readers(config), feedback_rules(config)
+    signals = Signals(
+        open_signallers(config, pins, readers),
+        signal_for(Meaning.READY, feedback, clock.wall().astimezone()),
+        on_fault("signal.fault"),
+    )
+    opened.callback(signals.close)
     rules = bundles.load()
-    mode = ModeKeeper(folder / "mode", lambda text: inbox.put(Fault("door.fault", text)))
-    # From here on a fail-safe lock holds. Not before: a start that takes long, or fails, leaves its door free
-    lock = RelayLock(relay, config.lock.fail, lambda text: inbox.put(Fault("lock.fault", text)))
-    parts = Parts(
-        inbox=inbox, framers={reader.name: WiegandFramer(reader.name, tuple(FORMATS[f] for f in reader.formats)) for reader in wiegand},
-        debounced={name: Debounce(config.inputs.debounce_s) for name in names}, lock=lock, rules=door_rules(config),
-        policy=policy, journal=journal, link=link,
-        from_vision=Receiver(run / DOOR_SOCKET), to_vision=Sender(run / VISION_SOCKET),
-        save_mode=mode.save, beat=_Beat(clock, dead_man, inbox, inputs.look),
-    )  # fmt: skip
-    loop = DoorLoop(parts, clock, rules, load_mode(folder / "mode"))
     watch = BundleWatch(bundles, rules, lambda rules: inbox.put(NewRules(rules)))
-    for name, pair in lines.items():
-        _listen(pair, name, parts, clock)
-    inputs.start(lambda name, active, at_s: inbox.put(InputEdge(name, active, at_s)))
-    link.start()
-    watch.start()
-    loop.announce("door.started", {"mode": loop.state.mode.value, "profile": config.deployment.profile})
-    gc.freeze()  # rules and modules live as long as the program: no collector needs to walk them while a fob waits
-    notify("READY=1")
-    try:
-        return run_turns(loop, stopped)
-    finally:
-        lock.close()
-        notify("STOPPING=1")
-        loop.announce("door.stopped", {"mode": loop.state.mode.value})
-        for pair in lines.values():
-            pair.close()
-        inputs.close()
-        watch.stop()
-        link.close()
-        journal.close()
-        parts.from_vision.close()
-        parts.to_vision.close()
+    opened.callback(watch.stop)
+    kept, forgotten = load_kept(folder / "passback", config.site, config.door)
+    if forgotten:
+        inbox.put(Fault("passback.forgotten", forgotten))
+    keeper = PassbackKeeper(folder / "passback", config.site, config.door, on_fault("passback.fault"))
+    opened.callback(keeper.close)
+    # From here on a fail-safe lock holds. Not before: a start that takes long, or fails, leaves its door free
+    lock, follow, end_second = fit_lock(config, relays, inbox)
+    lock_check = LockCheck(config.lock.settle_s) if "bolt" in config.wired else None
+    opened.callback(end_second)
+    parts = Parts(
+        inbox=inbox, wiegand=_ports(config, lines), pads=_pads(config), debounced=_debounced(config), lock=lock,
+        lock_check=lock_check, follow=follow, rules=door_rules(config), policy=policy,
+        desk=Desk(_wiring(config), rules, PinRules(tries=config.policy.pin_tries, lockout_s=config.policy.pin_lockout_s), kept),
+        keep=keeper.save, signals=signals, feedback=feedback, journal=journal, link=link, from_vision=from_vision, to_vision=to_vision,
+        save_mode=ModeKeeper(folder / "mode", on_fault("door.fault")).save, beat=_Beat(clock, dead_man, inbox, inputs.look),
+    )  # fmt: skip
+
+    def start() -> None:
+        for name, pair in lines.items():
+            listen_to_wiegand(name, pair, inbox.put)
+            parts.wiegand[name].framer.listening_since(clock.mono_s())
+        for reader in readers.values():
+            reader.start(inbox.put)
+        listen_to_inputs(config, inputs, inbox.put)
+        link.start()
+        watch.start()
+
+    return parts, rules, start
 
 
-def _listen(lines: WiegandLines, reader: str, parts: Parts, clock: Clock) -> None:
-    put = parts.inbox.put
-    lines.start(lambda bit, at_s: put(Edge(reader, bit, at_s)), lambda at_s: put(EdgesLost(reader, at_s)))
-    parts.framers[reader].listening_since(clock.mono_s())
+def _ports(config: Config, lines: dict[str, Any]) -> dict[str, WiegandPort]:
+    framers = {reader.name: WiegandFramer(reader.name, formats_named(reader.formats, reader.raw_lengths), reader.keypad, reader.pace)
+               for reader in config.readers if isinstance(reader, WiegandReader)}  # fmt: skip
+    return {name: WiegandPort(framer=framer, heard_until_s=lines[name].heard_until_s) for name, framer in framers.items()}
+
+
+def _keypads(config: Config) -> frozenset[str]:
+    """Readers with keys. An OSDP reader tells by itself whether it has some; where it has none, none are pressed."""
+    return frozenset(reader.name for reader in config.readers
+                     if isinstance(reader, OsdpReader) or (isinstance(reader, WiegandReader) and reader.keypad != "none"))  # fmt: skip
+
+
+def _pads(config: Config) -> dict[str, PinPad]:
+    return {name: PinPad(config.policy.pin_most_digits, config.policy.pin_pause_s) for name in _keypads(config)}
+
+
+def _debounced(config: Config) -> dict[str, Debounce]:
+    return {name: Debounce(config.inputs.debounce_s) for name in config.wired}
+
+
+def _wiring(config: Config) -> Wiring:
+    return Wiring(
+        leads={reader.name: reader.leads for reader in config.readers}, keypads=_keypads(config),
+        has_contact="contact" in config.wired, has_other_door="interlock" in config.wired,
+    )  # fmt: skip
+
+
+def feedback_rules(config: Config) -> FeedbackRules:
+    """How the door tells people."""
+    section = config.feedback
+    return FeedbackRules(
+        language=section.language, sound=section.sound, quiet_sound=section.quiet_sound,
+        quiet_from_min=_minute(section.quiet_from), quiet_until_min=_minute(section.quiet_until),
+    )  # fmt: skip
+
+
+def _minute(hour_minute: str) -> int | None:
+    """Minute of the day."""
+    if not hour_minute:
+        return None
+    hour, _, minute = hour_minute.partition(":")
+    return 60 * int(hour) + int(minute)
 
 
 def door_rules(config: Config) -> door.DoorRules:
@@ -179,7 +230,7 @@ def decision_policy(config: Config, manifest: Manifest, calibration: Calibration
     return DecisionPolicy(
         face=face, face_wait_s=policy.face_wait_s, mismatch_wait_s=policy.mismatch_wait_s, vision_wait_s=policy.vision_wait_s,
         without_vision=policy.without_vision, without_template=policy.without_template, liveness=policy.liveness,
-        pulse_s=config.lock.pulse_s, extended_pulse_s=config.lock.extended_pulse_s,
+        pulse_s=config.lock.pulse_s, extended_pulse_s=config.lock.extended_pulse_s, pin_wait_s=policy.pin_wait_s,
     )  # fmt: skip
 
 

@@ -32,6 +32,14 @@ class InputEdge(Struct, frozen=True, gc=False):
     at_s: float
 
 
+class InputFault(Struct, frozen=True, gc=False):
+    """The wire of a supervised input is "cut" or "shorted"; "" when it is sound again."""
+
+    name: str
+    fault: str
+    at_s: float
+
+
 class NewRules(Struct, frozen=True):
     """A bundle was accepted."""
 
@@ -45,4 +53,4 @@ class Fault(Struct, frozen=True):
     text: str
 
 
-Item = Edge | EdgesLost | ReaderNews | InputEdge | Command | Refusal | NewRules | Fault
+Item = Edge | EdgesLost | ReaderNews | InputEdge | InputFault | Command | Refusal | NewRules | Fault

@@ -1,7 +1,7 @@
 """The door's loop: one thread that hands inputs to the pure core and carries out what it answers, lock first.
 
-Order of every answer: black box (memory that outlives the process, microseconds), relay, then disk and network in threads of their own.
-So no opening can go unrecorded, and no disk or network lies on the way to the relay.
+Order of every answer: black box (memory that outlives the process, microseconds), relay, then light and sound, disk and network in threads
+of their own. So no opening can go unrecorded, and no disk or network lies on the way to the relay.
 """
 
 from __future__ import annotations
@@ -19,17 +19,24 @@ from agent.clock import Clock
 from agent.core import door
 from agent.core.access import AccessRules
 from agent.core.commands import Command, Refusal
-from agent.core.credentials import WiegandFramer
 from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy, View
-from agent.core.messages import CredentialRead, DoorMode, ReaderStatus, ReadFault
-from agent.door_items import Edge, EdgesLost, Fault, InputEdge, Item, NewRules
+from agent.core.desk import Desk, Kept
+from agent.core.feedback import FeedbackRules
+from agent.core.fold import Fold
+from agent.core.keypad import PinPad
+from agent.core.lock_check import LockCheck
+from agent.core.messages import CredentialRead, DoorMode, KeyPressed, ReaderStatus, ReadFault
+from agent.core.wiegand import WiegandFramer
+from agent.door_items import Edge, EdgesLost, Fault, InputEdge, InputFault, Item, NewRules
 from agent.doorway import Doorway
 from agent.eyes import Eyes
 from agent.inbox import Inbox
 from agent.local_socket import Receiver, Sender
 from agent.orders import Answers, Orders
 from agent.records.journal import Journal
+from agent.teller import Signals, Teller
+from agent.unlock_hours import UnlockHours
 
 if TYPE_CHECKING:
     from hw.interfaces import Lock  # that file knows pictures, and with them numpy: 13 MB that a door has no use for
@@ -41,6 +48,8 @@ HEALTH_EVERY_S = 5.0
 MAX_FAILED_TURNS = 5
 """So many turns in a row that end in an unexpected exception mean that the program is broken: it stops in the safe state and is restarted."""
 
+LOCK_STATES = {"obeys_again": "", "does_not_hold": "jammed", "does_not_let_go": "jammed"}
+
 
 class Uplink(Answers, Protocol):
     """What the loop says to the world; none of it waits for the network."""
@@ -50,16 +59,35 @@ class Uplink(Answers, Protocol):
     def health(self) -> dict[str, Any]: ...
 
 
+class WiegandPort(Struct, frozen=True, kw_only=True):
+    """A Wiegand reader as the loop sees it."""
+
+    framer: WiegandFramer
+    heard_until_s: Callable[[float], float]
+    """See hw.interfaces.WiegandLines."""
+
+
 class Parts(Struct, frozen=True, kw_only=True):
     """Everything the loop works with, put together by door_app."""
 
     inbox: Inbox[Item]
-    framers: dict[str, WiegandFramer]
-    """One for each Wiegand reader; the others frame for themselves."""
+    wiegand: dict[str, WiegandPort]
+    """By name; other readers frame for themselves."""
+    pads: dict[str, PinPad]
+    """Of the readers with keys."""
     debounced: dict[str, Debounce]
     lock: Lock
+    lock_check: LockCheck | None
+    """Where the lock's own monitor contact is wired."""
+    follow: Callable[[door.DoorState, float], None]
+    """Shows the door's state on a second relay."""
     rules: door.DoorRules
     policy: DecisionPolicy
+    desk: Desk
+    keep: Callable[[Kept], None]
+    """Saves what the desk must know after a restart."""
+    signals: Signals
+    feedback: FeedbackRules
     journal: Journal
     link: Uplink
     from_vision: Receiver
@@ -73,22 +101,40 @@ class DoorLoop:
     """Call `turn` for ever; `close` leaves the lock in its safe state."""
 
     def __init__(self, parts: Parts, clock: Clock, access: AccessRules, mode: DoorMode) -> None:
-        self._parts = parts
-        self._clock = clock
+        self._parts, self._clock = parts, clock
         self._doorway = Doorway(parts.lock, parts.rules, parts.journal, clock, door.DoorState(mode=mode))
         self._eyes = Eyes(parts.from_vision)
-        self._cases = Cases(self._doorway, self._eyes, parts.policy, access, clock, parts.to_vision)
+        self._teller = Teller(parts.signals, parts.feedback, clock)
+        self._cases = Cases(
+            self._doorway, self._eyes, parts.desk, parts.policy, access, clock, parts.to_vision, self._teller
+        )  # fmt: skip
+        self._hours = UnlockHours(parts.desk, self._doorway, clock)
         self._orders = Orders(self._doorway, parts.link, parts.save_mode, clock, parts.policy.pulse_s)
+        self._orders.also("forgive", self._forgive)
+        self._orders.also("assist", self._assist)
+        self._orders.afterwards(self._after_command)
+        self._kept = parts.desk.kept
         self._vision_status = ""
+        self._tamper: tuple[str, ...] = ()
         self._health_due_s = 0.0
         self._read_faults = 0
-        self._told: tuple[door.DoorState, bool] | None = None
-        """The state that was published, and whether the lock had really let go."""
+        self._noise = Fold()
+        self._readers: dict[str, ReaderStatus] = {}
+        self._input_faults: dict[str, str] = {}
+        self._lock_trouble = ""
+        self._told: tuple[door.DoorState, bool, str] | None = None
+        """The state that was published, whether the lock had really let go, and what its monitor made of it."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             Edge: self._take_edge, EdgesLost: self._take_loss, CredentialRead: self._take_read, ReadFault: self._take_read_fault,
-            ReaderStatus: self._take_reader_status, InputEdge: self._take_input,
-            Command: self._orders.take, Refusal: self._orders.refuse, NewRules: self._take_rules, Fault: self._take_fault,
+            KeyPressed: self._take_key, ReaderStatus: self._take_reader_status, InputEdge: self._take_input,
+            InputFault: self._take_input_fault, Command: self._orders.take, Refusal: self._orders.refuse, NewRules: self._take_rules,
+            Fault: self._take_fault,
         }  # fmt: skip
+        self._inputs: dict[str, Callable[[bool, float], None]] = {
+            "contact": self._contact, "rex": self._rex, "fire": self._fire, "interlock": self._interlock, "bolt": self._bolt,
+            "tamper": self._tampered,
+        }  # fmt: skip
+        self._tell_rule_faults()
 
     @property
     def state(self) -> door.DoorState:
@@ -100,11 +146,16 @@ class DoorLoop:
 
     def turn(self) -> None:
         """Wait for something to do, or for the next deadline, and do it."""
-        inbox = self._parts.inbox.fileno()
-        ready, _, _ = select.select([inbox, self._eyes], [], [], self._patience_s())
-        if self._eyes in ready:
+        inbox, eyes = self._parts.inbox.fileno(), self._eyes.fileno()
+        ready, _, _ = select.select([inbox, eyes], [], [], self._patience_s())
+        if eyes in ready:
             self._eyes.look(self._clock.mono_s())
+        # Before the inbox is emptied: what was handed on by then lies in it
+        now_s = self._clock.mono_s()
+        heard_s = {name: port.heard_until_s(now_s) for name, port in self._parts.wiegand.items()}
         self._handle(self._parts.inbox.drain())
+        for name, port in self._parts.wiegand.items():
+            self._take_frame(port.framer.flush(heard_s[name]))
         self._keep_time()
 
     def _handle(self, items: list[Item]) -> None:
@@ -121,57 +172,86 @@ class DoorLoop:
 
     def _patience_s(self) -> float:
         now_s = self._clock.mono_s()
-        due = [framer.due_s for framer in self._parts.framers.values()]
+        due = [port.framer.due_s for port in self._parts.wiegand.values()]
+        due += [pad.due_s for pad in self._parts.pads.values()]
         due += [debounce.due_s for debounce in self._parts.debounced.values()]
-        due += [*self._cases.due_s, self._doorway.due_s, self._health_due_s]
+        due += [*self._cases.due_s, self._doorway.due_s, self._hours.due_s, self._noise.due_s, self._health_due_s]
+        due += [self._parts.lock_check.due_s] if self._parts.lock_check else []
         return max(0.0, min(1.0, *(t - now_s for t in due if t is not None)))
 
     def _keep_time(self) -> None:
         now_s = self._clock.mono_s()
-        for framer in self._parts.framers.values():
-            self._take_frame(framer.flush(now_s))
         for name in self._parts.debounced:
             self._settle(name, now_s)
+        for pad in self._parts.pads.values():
+            pad.expire(now_s)
         self._cases.ask()
+        self._hours.keep(now_s)
         self._doorway.tick(now_s)
+        self._parts.follow(self.state, now_s)
         self._parts.beat()
+        self._check_lock(now_s)
         self._note_vision(self._eyes.view(now_s))
-        if (self.state, self._doorway.released) != self._told:
+        self._note_tamper()
+        self._note_noise(now_s)
+        self._keep()
+        if (self.state, self._doorway.released, self._lock_trouble) != self._told:
             self._publish_door()
         if now_s >= self._health_due_s:
             self._publish_health(now_s)
+
+    def _keep(self) -> None:
+        if self._parts.desk.kept is not self._kept:
+            self._kept = self._parts.desk.kept
+            self._parts.keep(self._kept)
 
     # -- readers -------------------------------------------------------------------------------------------------------------
 
     def _take_edge(self, edge: Edge) -> None:
         # Edges come in order, so silence before this one ended the frame before it, however late the loop is
-        framer = self._parts.framers[edge.reader]
+        framer = self._parts.wiegand[edge.reader].framer
         self._take_frame(framer.before(edge.at_s))
         self._take_frame(framer.edge(edge.bit, edge.at_s))
 
     def _take_loss(self, loss: EdgesLost) -> None:
-        framer = self._parts.framers[loss.reader]
-        self._take_frame(framer.before(loss.at_s))
-        self._take_frame(framer.lost(loss.at_s))
+        # Not `before`: silence between two edges proves nothing when edges between them were lost
+        self._take_frame(self._parts.wiegand[loss.reader].framer.lost(loss.at_s))
 
-    def _take_frame(self, frame: CredentialRead | ReadFault | None) -> None:
-        if isinstance(frame, CredentialRead):
-            self._take_read(frame)
-        elif frame is not None:
-            self._take_read_fault(frame)
+    def _take_frame(self, frame: CredentialRead | KeyPressed | ReadFault | None) -> None:
+        if frame is not None:
+            self._handlers[type(frame)](frame)
 
     def _take_read(self, read: CredentialRead) -> None:
+        if (pad := self._parts.pads.get(read.reader)) is not None:
+            pad.clear()
         if (fault := self._cases.open(read)) is not None:
             self._take_read_fault(fault)
 
+    def _take_key(self, pressed: KeyPressed) -> None:
+        """No key is logged or published: it belongs to somebody's PIN."""
+        pad = self._parts.pads.get(pressed.reader)
+        if pad is not None and (digits := pad.press(pressed)) is not None:
+            self._cases.enter_pin(pressed.reader, digits, pressed.at_s)
+
     def _take_read_fault(self, fault: ReadFault) -> None:
+        if fault.fault == "overrun" and (pad := self._parts.pads.get(fault.reader)) is not None:
+            pad.clear()
         if fault.fault == "overrun" and not fault.bits:
-            self._cases.take_overrun(fault.at_s)  # the first surplus bit; the rest and its report follow when the line is silent
+            # The first surplus bit; the rest and its report follow when the line is silent
+            self._cases.take_overrun(fault.reader, fault.at_s)
             return
         self._read_faults += 1
-        self.announce("reader.fault", msgspec.to_builtins(fault))
+        self._teller.misread(fault)
+        if self._noise.tells(fault.reader, self._clock.mono_s()):
+            self.announce("reader.fault", msgspec.to_builtins(fault))
+
+    def _note_noise(self, now_s: float) -> None:
+        for reader, untold in self._noise.ended(now_s):
+            self.announce("reader.noise", {"reader": reader, "faults": untold})
 
     def _take_reader_status(self, status: ReaderStatus) -> None:
+        self._readers[status.reader] = status
+        self._health_due_s = self._clock.mono_s()
         self.announce("reader.status", msgspec.to_builtins(status))
 
     # -- inputs --------------------------------------------------------------------------------------------------------------
@@ -183,26 +263,76 @@ class DoorLoop:
 
     def _settle(self, name: str, now_s: float) -> None:
         if (settled := self._parts.debounced[name].settle(now_s)) is not None:
-            event = self._input(name, *settled)
-            if event is not None:
-                self._doorway.apply(event)
+            self._inputs[name](*settled)
 
-    def _input(self, name: str, active: bool, at_s: float) -> door.DoorInput | None:
-        if name == "contact":
-            return door.ContactChanged(at_s=at_s, open=active)
-        if name == "rex":
-            # Counted from now: a press that a busy loop finds late must still let somebody out
-            return door.RexPressed(at_s=self._clock.mono_s()) if active else None
-        if name == "fire":
-            return door.FireChanged(at_s=at_s, active=active)
-        self.announce("tamper.active" if active else "tamper.cleared", {"input": name})
-        return None
+    def _contact(self, is_open: bool, at_s: float) -> None:
+        was_open = self.state.open
+        self._doorway.apply(door.ContactChanged(at_s=at_s, open=is_open))
+        if is_open and was_open is False and not self.state.forced:
+            self._parts.desk.opened(at_s, self._clock.wall())
 
-    # -- news from other threads ---------------------------------------------------------------------------------------------
+    def _rex(self, pressed: bool, at_s: float) -> None:
+        if pressed:  # counted from now: a press that a busy loop finds late must still let somebody out
+            self._doorway.apply(door.RexPressed(at_s=self._clock.mono_s()))
+
+    def _fire(self, active: bool, at_s: float) -> None:
+        self._doorway.apply(door.FireChanged(at_s=at_s, active=active))
+
+    def _interlock(self, is_open: bool, at_s: float) -> None:
+        self._doorway.apply(door.OtherDoorChanged(at_s=at_s, open=is_open))
+
+    def _bolt(self, released: bool, at_s: float) -> None:
+        if self._parts.lock_check is not None:
+            self._parts.lock_check.read(released, at_s)
+
+    def _tampered(self, active: bool, at_s: float) -> None:
+        self.announce("tamper.active" if active else "tamper.cleared", {"input": "tamper"})
+
+    def _take_input_fault(self, fault: InputFault) -> None:
+        if fault.fault:
+            self._input_faults[fault.name] = fault.fault
+        else:
+            self._input_faults.pop(fault.name, None)
+        self.announce("input.fault" if fault.fault else "input.ok", {"input": fault.name, "fault": fault.fault})
+
+    def _check_lock(self, now_s: float) -> None:
+        """What the lock's own contact says beside what it was told."""
+        check = self._parts.lock_check
+        if check is None:
+            return
+        check.ordered(self._doorway.released, now_s)
+        check.leaf(self.state.open, now_s)
+        if (found := check.settle(now_s)) is not None:
+            self._lock_trouble = LOCK_STATES[found.finding]
+            self.announce(f"lock.{found.finding}", {"since_s": round(now_s - found.since_s, 3)})
+
+    # -- commands and news from other threads --------------------------------------------------------------------------------
+
+    def _forgive(self, command: Command) -> tuple[bool, str]:
+        return True, f"done: {self._parts.desk.forgive()} forgiven"
+
+    def _assist(self, command: Command) -> tuple[bool, str]:
+        self._teller.help_is_coming()
+        return True, "done"
+
+    def _after_command(self, command: Command) -> None:
+        if command.name == "unlock":
+            self._teller.let_in(self._parts.policy.pulse_s)
+        elif command.name in ("lock", "lockdown"):
+            self._hours.end()
+        elif command.name == "release":
+            self._hours.ask(again=True)
 
     def _take_rules(self, new: NewRules) -> None:
+        self._parts.desk.take_rules(new.rules)
         self._cases.take_rules(new.rules)
         self.announce("bundle.applied", {"version": new.rules.version, "credentials": len(new.rules.people)})
+        self._tell_rule_faults()
+        self._hours.ask()
+
+    def _tell_rule_faults(self) -> None:
+        for fault in self._parts.desk.faults:
+            self.announce("rules.not_applied", {"error": fault})
 
     def _take_fault(self, fault: Fault) -> None:
         self.announce(fault.what, {"error": fault.text})
@@ -211,11 +341,12 @@ class DoorLoop:
 
     def _publish_door(self) -> None:
         state, link, released = self.state, self._parts.link, self._doorway.released
-        self._told = (state, released)
+        self._told = (state, released, self._lock_trouble)
         link.publish_state("mode", state.mode.value)
-        link.publish_state("lock", "released" if released else "secured")
+        link.publish_state("lock", self._lock_trouble or ("released" if released else "secured"))
         link.publish_state("contact", {True: "open", False: "closed", None: "unknown"}[state.open])
         link.publish_state("alarm", state.alarm)
+        self._teller.door(state)
 
     def _publish_health(self, now_s: float) -> None:
         self._health_due_s = now_s + HEALTH_EVERY_S
@@ -223,8 +354,11 @@ class DoorLoop:
         self._parts.link.publish_state("health", {
             "vision": view.status, "engine": vision.engine if vision else "", "camera": vision.camera if vision else "",
             "frames_per_s": vision.frames_per_s if vision else 0.0, "vision_faults": list(vision.faults) if vision else [],
-            "journal_faults": list(self._parts.journal.faults), "unreadable_packets": self._eyes.garbage,
-            "read_faults": self._read_faults, "rules_version": self._cases.access.version, "link": self._parts.link.health(),
+            "camera_tamper": list(self._tamper), "journal_faults": list(self._parts.journal.faults),
+            "unreadable_packets": self._eyes.garbage, "read_faults": self._read_faults, "rules_version": self._cases.access.version,
+            "readers": {name: {"online": s.online, "tamper": s.tamper, "secure": s.secure} for name, s in self._readers.items()},
+            "input_faults": dict(self._input_faults), "awaits_first_card": self._hours.awaits_first_card,
+            "link": self._parts.link.health(),
         })  # fmt: skip
 
     def _note_vision(self, view: View) -> None:
@@ -235,6 +369,14 @@ class DoorLoop:
                 "vision.back" if view.status == "fresh" else "vision.lost", {"status": view.status, "age_s": view.age_s}
             )
         self._vision_status = view.status
+
+    def _note_tamper(self) -> None:
+        """A vision program that is silent says nothing new: what it said last stands until it speaks again."""
+        signs = self._eyes.health.tamper if self._eyes.health else ()
+        if signs == self._tamper:
+            return
+        self._tamper = signs
+        self.announce("camera.tamper" if signs else "camera.clear", {"signs": list(signs)})
 
 
 def run_turns(loop: DoorLoop, stopped: Callable[[], bool]) -> int:

@@ -37,10 +37,15 @@ class Orders:
     ) -> None:
         self._doorway, self._answers, self._save_mode, self._clock, self._pulse_s = doorway, answers, save_mode, clock, pulse_s
         self._others: dict[str, Callable[[Command], tuple[bool, str]]] = {}
+        self._after: Callable[[Command], None] = lambda command: None
 
     def also(self, name: str, obey: Callable[[Command], tuple[bool, str]]) -> None:
         """Another part of the door obeys this command; it returns whether it did, and what to say."""
         self._others[name] = obey
+
+    def afterwards(self, tell: Callable[[Command], None]) -> None:
+        """Another part of the door hears of each command once it was obeyed."""
+        self._after = tell
 
     def take(self, command: Command) -> None:
         if command.name == "unlock" and not self._why_shut():
@@ -49,6 +54,8 @@ class Orders:
         ok, reason = self._obey(command)
         self._record(command, ok, reason)
         self._answers.result(command.id, ok, reason, command.user)
+        if ok:
+            self._after(command)
 
     def refuse(self, refusal: Refusal) -> None:
         self._doorway.announce("command.refused", msgspec.to_builtins(refusal))
@@ -66,6 +73,7 @@ class Orders:
         self._record(command, True, "done")
         fault = self._doorway.apply(door.Granted(at_s=self._clock.mono_s(), seconds=self._pulse_s, by=command.user))
         self._answers.result(command.id, not fault, fault or "done", command.user)
+        self._after(command)
 
     def _record(self, command: Command, ok: bool, reason: str) -> None:
         told: dict[str, Any] = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from gpiozero import OutputDevice
@@ -12,17 +13,24 @@ from gpiozero.pins.mock import MockFactory
 
 from agent.core import door
 from agent.core.access import AccessProfile, AccessRules, Interval, Schedule
-from agent.core.credentials import H10301, WiegandFramer
 from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy
-from agent.core.messages import DoorMode, FromVision
+from agent.core.desk import Desk, Kept, Wiring
+from agent.core.feedback import FeedbackRules, Meaning, signal_for
+from agent.core.formats import H10301
+from agent.core.keypad import PinPad
+from agent.core.lock_check import LockCheck
+from agent.core.messages import DoorMode, FromVision, KeyPressed
+from agent.core.passback import Leads
 from agent.core.people import Cardholder, Credential, Roll
+from agent.core.wiegand import WiegandFramer
 from agent.door_items import Edge, InputEdge, Item
-from agent.door_loop import DoorLoop, Parts
+from agent.door_loop import DoorLoop, Parts, WiegandPort
 from agent.inbox import Inbox
 from agent.local_socket import Receiver, Sender, encode
 from agent.records.journal import Journal
 from hw.lock_gpio import RelayLock
+from hw.signals import Signals
 from tests.core.people import MODEL, OWNER, RULES
 
 OWNER_FOB = "00000000100010100101000110"
@@ -88,24 +96,49 @@ def rules(template: bytes = OWNER, **changes: Any) -> AccessRules:
     )
 
 
-class DoorUnderTest:
-    """Feed it with `read`, `see`, `press`, `send`; move time with `after`; look at `lock`, `events`, `told`."""
+WIRED = ("contact", "rex", "fire", "tamper", "interlock", "bolt")
 
-    def __init__(self, folder: Path, policy: DecisionPolicy = POLICY, access: AccessRules | None = None) -> None:
+
+class DoorUnderTest:
+    """Feed it with `read`, `see`, `press`, `type`, `send`; move time with `after`; look at `lock`, `events`, `told`, `shown`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        policy: DecisionPolicy = POLICY,
+        access: AccessRules | None = None,
+        *,
+        kept: Kept | None = None,
+        leads: Mapping[str, Leads] = {"front": "in"},
+        check_lock: bool = False,
+    ) -> None:
         self.clock = TestClock()
         self.told = Told()
         self.saved: list[DoorMode] = []
+        self.kept: list[Kept] = []
+        self.followed: list[door.DoorState] = []
         self.inbox: Inbox[Item] = Inbox()
         self.journal = Journal(folder / "records", self.clock)
         self.lock = RelayLock(OutputDevice(22, pin_factory=MockFactory(), initial_value=False), "secure", print)
+        self.feedback = FeedbackRules()
+        self.signals = Signals({}, signal_for(Meaning.READY, self.feedback, START), print)
         self._eyes, self._hand = Receiver(folder / "door.sock"), Sender(folder / "door.sock")
+        wiring = Wiring(leads=leads, keypads=frozenset(leads), has_contact=True, has_other_door=True)
+        access = access or rules()
         parts = Parts(
             inbox=self.inbox,
-            framers={"front": WiegandFramer("front", (H10301,))},
-            debounced={name: Debounce(0.03) for name in ("contact", "rex", "fire", "tamper")},
+            wiegand={name: WiegandPort(framer=WiegandFramer(name, (H10301,)), heard_until_s=float) for name in leads},
+            pads={name: PinPad() for name in leads},
+            debounced={name: Debounce(0.03) for name in WIRED},
             lock=self.lock,
-            rules=door.DoorRules(held_open_s=30.0, rex_pulse_s=5.0, relock_on_open=True, fire_releases=False),
+            lock_check=LockCheck(1.0) if check_lock else None,
+            follow=lambda state, now_s: self.followed.append(state),
+            rules=door.DoorRules(held_open_s=30.0, rex_pulse_s=5.0, relock_on_open=True, fire_releases=False, warn_before_s=10.0),
             policy=policy,
+            desk=Desk(wiring, access, kept=kept),
+            keep=self.kept.append,
+            signals=self.signals,
+            feedback=self.feedback,
             journal=self.journal,
             link=self.told,
             from_vision=self._eyes,
@@ -113,13 +146,24 @@ class DoorUnderTest:
             save_mode=self.saved.append,
             beat=lambda: None,
         )
-        self.loop = DoorLoop(parts, self.clock, access or rules(), DoorMode.LOCKED)
+        self.loop = DoorLoop(parts, self.clock, access, DoorMode.LOCKED)
 
-    def read(self, bits: str) -> None:
+    @property
+    def shown(self) -> Meaning:
+        """What the person at the door sees and hears."""
+        return self.signals.current.meaning
+
+    def type(self, keys: str, reader: str = "front") -> None:
+        """Keys are pressed, a quarter of a second apart."""
+        for key in keys:
+            self.send(KeyPressed(reader=reader, key=cast(Any, key), at_s=self.clock.now_s))
+            self.after(0.25)
+
+    def read(self, bits: str, reader: str = "front") -> None:
         """A fob is read; the loop turns when its silence is over."""
         for bit in bits:
             self.clock.now_s += 0.001
-            self.inbox.put(Edge("front", int(bit), self.clock.now_s))
+            self.inbox.put(Edge(reader, int(bit), self.clock.now_s))
         self.turn()
         self.after(0.004)
 
@@ -159,6 +203,7 @@ class DoorUnderTest:
 
     def close(self) -> None:
         self.lock.close()
+        self.signals.close()
         self.journal.close()
         self._eyes.close()
 

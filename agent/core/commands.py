@@ -14,8 +14,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-NAMES = ("unlock", "lock", "hold_unlocked", "block", "lock_open", "lockdown", "release")
-"""unlock lets somebody in once; hold_unlocked, block, lock_open and lockdown are ONVIF's lasting modes, lock and release end them."""
+NAMES = ("unlock", "lock", "hold_unlocked", "block", "lock_open", "lockdown", "release", "forgive", "assist")
+"""unlock lets somebody in once; hold_unlocked, block, lock_open and lockdown are ONVIF's lasting modes, lock and release end them. forgive
+lets everybody come in once more despite anti-passback; assist tells the person at the door that help is coming."""
 
 SENTENCES = {
     "malformed": "the command cannot be read",

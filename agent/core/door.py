@@ -96,6 +96,15 @@ class Granted(Struct, frozen=True, kw_only=True):
     """One of the few whom the site lets pass all the same."""
 
 
+class Leaves(Struct, frozen=True, kw_only=True):
+    """A reader that leads out was used: nothing refuses it."""
+
+    at_s: float
+    seconds: float
+    by: str
+    extended: bool = False
+
+
 class ContactChanged(Struct, frozen=True, kw_only=True):
     at_s: float
     open: bool
@@ -150,7 +159,7 @@ class Tick(Struct, frozen=True, kw_only=True):
 
 
 DoorInput = (
-    Granted | ContactChanged | RexPressed | FireChanged | OtherDoorChanged | ScheduleSays | LockNow | SetMode | Release | Tick
+    Granted | Leaves | ContactChanged | RexPressed | FireChanged | OtherDoorChanged | ScheduleSays | LockNow | SetMode | Release | Tick
 )  # fmt: skip
 
 
@@ -197,6 +206,12 @@ def _granted(state: DoorState, event: Granted, rules: DoorRules) -> Step:
         return state, (Report("lock.refused", {"mode": state.mode.value, "by": event.by, "other_open": state.other_open}),)
     state = msgspec.structs.replace(state, extended=event.extended)
     return _let_go(state, event.at_s, event.seconds), (Pulse(event.seconds),)
+
+
+def _leaves(state: DoorState, event: Leaves, rules: DoorRules) -> Step:
+    state = _let_go(state, event.at_s, event.seconds)
+    state = msgspec.structs.replace(state, leaving_until_s=event.at_s + event.seconds, extended=event.extended)
+    return state, (Pulse(event.seconds),)
 
 
 def _rex(state: DoorState, event: RexPressed, rules: DoorRules) -> Step:
@@ -396,6 +411,6 @@ def _next_left_open(state: DoorState, rules: DoorRules) -> tuple[float, LeftOpen
 
 
 _HANDLERS: dict[type, Any] = {
-    Granted: _granted, ContactChanged: _contact, RexPressed: _rex, FireChanged: _fire, OtherDoorChanged: _other_door,
+    Granted: _granted, Leaves: _leaves, ContactChanged: _contact, RexPressed: _rex, FireChanged: _fire, OtherDoorChanged: _other_door,
     ScheduleSays: _schedule, LockNow: _lock_now, SetMode: _set_mode, Release: _release, Tick: _tick,
 }  # fmt: skip
