@@ -48,7 +48,7 @@ def doctor(args: argparse.Namespace) -> int:
     def examine(check: Check) -> None:
         paper.over(paper.ink("2", f"  … {check.title}"))
         findings = look(check.run, machine)
-        paper.over("")
+        paper.clear()
         for finding in findings:
             counts[finding.level] += 1
             if args.json:

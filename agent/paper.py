@@ -17,6 +17,7 @@ class Paper:
         self.alive = stream.isatty()
         """Whether a line can be written over."""
         shows = self.alive and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
+        self._passing = False
         self._colour = shows or bool(os.environ.get("FORCE_COLOR"))
 
     def ink(self, code: str, text: str) -> str:
@@ -24,7 +25,14 @@ class Paper:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
 
     def line(self, text: str = "") -> None:
+        self.clear()
         self.stream.write(f"{text}\n")
+        self.stream.flush()
+
+    def ask(self, text: str) -> None:
+        """A question; the answer is typed behind it."""
+        self.clear()
+        self.stream.write(f"{text} ")
         self.stream.flush()
 
     def wrapped(self, text: str, first: str, indent: int) -> None:
@@ -37,3 +45,9 @@ class Paper:
         if self.alive:
             self.stream.write(f"\r\x1b[K{text}")
             self.stream.flush()
+            self._passing = bool(text)
+
+    def clear(self) -> None:
+        """Wipes such a line away."""
+        if self._passing:
+            self.over("")

@@ -21,7 +21,7 @@ class Installer:
     """
 
     def __init__(self, words: TextIO, machine: TextIO, answers: TextIO, *, json: bool, yes: bool) -> None:
-        self._words, self._machine, self._answers = words, machine, answers
+        self._machine, self._answers = machine, answers
         self._json, self._yes = json, yes
         self._paper = Paper(words)
         self._ink = self._paper.ink
@@ -71,7 +71,6 @@ class Installer:
         self._paper.over(self._ink("2", f"    waiting, {left_s:.0f} s left"))
 
     def result(self, result: Result) -> None:
-        self._paper.over("")
         mark = self._ink(INK[result.status], f"  {MARK[result.status]} {WORD[result.status]}")
         self._paper.line(f"{mark}  {result.said}".rstrip() if result.said else mark)
         for fault in result.faults:
@@ -88,11 +87,10 @@ class Installer:
             self._paper.wrapped(fault.mend, self._ink("36", "    mend    "), 12)
 
     def _ask(self, question: str) -> bool | None:
-        self._words.write(f"  {self._ink('36;1', '?')} {question} ")
-        self._words.flush()
+        self._paper.ask(f"  {self._ink('36;1', '?')} {question}")
         answer = self._answers.readline()
         if not answer or not self._answers.isatty():
-            self._words.write("\n")
+            self._paper.line()
         return {"y": True, "n": False}.get(answer.strip().lower()[:1])
 
     def _tell(self, record: dict[str, Any]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+import tty
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,6 +91,28 @@ def test_a_reader_that_is_dead_is_told_from_one_whose_line_lies_at_ground(door):
     assert "no 12 V" in walk(door, "reader").fault("reader")
     door.rig.set(D0, False)
     assert "D0 (green, pin 17) lies at 0 V" in walk(door, "reader").fault("reader")
+
+
+def rdm6300(tag: bytes) -> bytes:
+    """A frame as the reader's data sheet has it: STX, ten digits, their bytes' exclusive or, ETX."""
+    check = tag[0] ^ tag[1] ^ tag[2] ^ tag[3] ^ tag[4]
+    return b"\x02" + (tag.hex() + f"{check:02x}").upper().encode() + b"\x03"
+
+
+@pytest.mark.parametrize(
+    ("bytes_sent", "words"),
+    [(rdm6300(b"\x01\x00\x00\x14\xa3"), "card"), (b"", "is quiet"), (b"\x02garbage\x03" * 3, "baud")],
+    ids=["a fob", "nothing", "another baud rate"],
+)
+def test_a_serial_reader_is_heard_or_told_apart(door, bytes_sent, words):
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    door.send = lambda: (time.sleep(0.5), os.write(ours, bytes_sent))
+    reader = f'[[readers]]\nkind = "serial"\nname = "front"\ndevice = "{os.ttyname(theirs)}"\nprotocol = "rdm6300"\n'
+    walked = Walk(door, door_toml(door.folder, extra=reader), *QUICK, "--only", "reader")
+    os.close(ours)
+    os.close(theirs)
+    assert words in walked.result("reader")["said"] + walked.fault("reader"), walked.said
 
 
 # -- inputs ----------------------------------------------------------------------------------------------------------------------
