@@ -133,12 +133,16 @@ class Watchman:
     def see(self, frame: Frame, observation: Observation | None) -> None:
         """A frame, and who is in it where that is known. Never raises."""
         near = observation is not None and stands_near(observation)
-        self._guard.run(lambda: self._watch.see(frame.pixels, frame.taken_s, near), frame.taken_s)
+        self._guard.run(lambda: self._look(frame, near), frame.taken_s)
         if self.signs != self._told:
             log.warning("camera tamper signs=%s before=%s", ",".join(self.signs) or "none", ",".join(self._told) or "none")
             self._told = self.signs
+
+    def _look(self, frame: Frame, near: bool) -> None:
+        self._watch.see(frame.pixels, frame.taken_s, near)
         kept = self._watch.kept
-        if kept is not None and kept.learned_s >= self._watch.settings.learn_s and frame.taken_s - self._saved_s >= SAVE_EVERY_S:
+        learned = kept is not None and kept.learned_s >= self._watch.settings.learn_s
+        if learned and frame.taken_s - self._saved_s >= SAVE_EVERY_S:
             self._saved_s = frame.taken_s
             self.save()
 

@@ -225,7 +225,7 @@ class SceneWatch:
         """Share of some ten thousand pixels that are not what they were in the last sample."""
         step = max(1, pixels.shape[1] // 128)
         dots = np.ascontiguousarray(pixels[::step, ::step, 1])
-        changed = np.count_nonzero(dots != self._dots) / dots.size if self._dots.size else 1.0
+        changed = float(np.count_nonzero(dots != self._dots) / dots.size) if self._dots.size else 1.0
         self._dots = dots
         return changed
 

@@ -16,6 +16,7 @@ from agent.vision.evidence import EvidenceWriter
 from agent.vision.eyes import Eyes
 from agent.vision.loop import Parts, VisionBroken, VisionLoop
 from agent.vision.ring import Ring
+from agent.vision.scene_file import Watchman
 from hw.interfaces import Frame
 from tests.vision.clock import HandClock
 from tests.vision.test_eyes import Scripted
@@ -60,7 +61,7 @@ class House:
             eyes=Eyes("scripted", lambda: camera, self.clock.mono_s, self.clock.pause, beside=lambda job: job()),
             chain=self.chain, ring=Ring(),
             to_door=Sender(folder / "door.sock"), from_door=self.vision, evidence=evidence, evidence_folder=folder / "evidence",
-            least_interval_s=0.05,
+            least_interval_s=0.05, watchman=Watchman(folder / "camera" / "view.json", "scripted"),
         )  # fmt: skip
         self.loop = VisionLoop(parts, self.clock)
 
@@ -150,6 +151,17 @@ def test_health_is_said_each_second_and_names_the_camera_that_is_gone(house):
     assert all(isinstance(message, VisionHealth) for message in said)
     assert said[0].ok is False or said[1].ok is False
     assert any("scripted" in message.camera for message in said)
+
+
+def test_a_camera_that_somebody_covered_is_told_with_each_health_message_and_people_are_looked_for_on(house):
+    """A scripted frame a second, and a second of silence after it: health is said in each."""
+    dark = [Frame(np.ones((480, 640, 3), np.uint8), 100.0 + n) for n in range(12)]
+    made = house([entry for frame in dark for entry in (frame, *[None] * 10)])
+    said = [message for _ in range(12) for message in made.turns(11)]
+    healths = [message for message in said if isinstance(message, VisionHealth)]
+    assert (healths[0].ok, healths[0].tamper) == (True, ())
+    assert (healths[-1].ok, healths[-1].tamper, healths[-1].faults) == (False, ("black",), ())
+    assert sum(isinstance(message, Observation) for message in said) == 12
 
 
 def test_one_frame_that_fails_is_reported_and_the_next_one_is_seen(house):
