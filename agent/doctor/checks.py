@@ -17,7 +17,7 @@ from msgspec import Struct
 from agent.advice import advice
 from agent.config import Config, OsdpReader, SerialReader, expression_allowed
 from agent.doctor.finding import Finding, bad, note, warn, well
-from agent.doctor.machine import Machine
+from agent.doctor.machine import UNITS, Machine
 from agent.doctor.verdicts import (
     KeyFile,
     Need,
@@ -357,15 +357,13 @@ def check_watchdog(machine: Machine) -> Iterator[Finding]:
 
 # -- what runs -----------------------------------------------------------------------------------------------------------------
 
-UNITS = ("doorward.target", "doorward-door.service", "doorward-vision.service")
-
 
 def check_units(machine: Machine) -> Iterator[Finding]:
     said = machine.run("systemctl", "show", "--property=Version", "--value")
     if said.status != 0:
         yield note("systemd does not run here: nothing starts the programs by itself", "fine for trying out, not for a door")
         return
-    for name in UNITS:
+    for name in ("doorward.target", *UNITS):
         yield judge_unit(_unit(machine, name))
 
 

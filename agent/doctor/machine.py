@@ -22,6 +22,7 @@ from agent.errors import ConfigError
 COMMAND_TIMEOUT_S = 20.0
 SERVICE_USER = "doorward"
 """Of the units in systemd/."""
+UNITS = ("doorward-door.service", "doorward-vision.service")
 
 
 class Ran(NamedTuple):
@@ -122,7 +123,13 @@ class Machine:
         except KeyError:
             return UserSeen(SERVICE_USER, None)
         groups = {group.gr_name for group in grp.getgrall() if found.pw_name in group.gr_mem} | {_group_name(found.pw_gid)}
-        return UserSeen(SERVICE_USER, frozenset(groups))
+        return UserSeen(SERVICE_USER, frozenset(groups | self.unit_groups))
+
+    @cached_property
+    def unit_groups(self) -> frozenset[str]:
+        """Groups that the installed units add to their programs (SupplementaryGroups)."""
+        said = self.run("systemctl", "show", *UNITS, "--property=SupplementaryGroups", "--value")
+        return frozenset(said.output.split()) if said.status == 0 else frozenset()
 
     def run(self, *command: str) -> Ran:
         if shutil.which(command[0]) is None:

@@ -60,7 +60,6 @@ def judge_user(user: UserSeen, needs: tuple[Need, ...]) -> Iterator[Finding]:
         if need.group in user.groups:
             yield well(f"{user.name} is in the group {need.group}")
         else:
-            # A unit's SupplementaryGroups serve as well, but only for that unit; commands by hand need the membership
             yield warn(f"{user.name} is not in the group {need.group}", need.why, f"sudo usermod -aG {need.group} {user.name}")
 
 

@@ -12,7 +12,7 @@ from agent import cli
 from agent.advice import advice
 from agent.config import parse_config
 from agent.doctor.checks import CHECKS, certificate_days, check_models, check_pins_after_death, check_records
-from agent.doctor.machine import Machine
+from agent.doctor.machine import Machine, Ran
 from agent.doctor_cli import look
 
 
@@ -94,6 +94,12 @@ def test_a_journal_that_is_no_journal_is_told(tmp_path):
     (tmp_path / "records").mkdir()
     (tmp_path / "records/journal.db").write_bytes(os.urandom(4096))
     assert "bad" in [finding.level for finding in check_records(Machine(config, tmp_path))]
+
+
+def test_a_group_that_the_units_add_is_as_good_as_the_users_own(bare, monkeypatch):
+    monkeypatch.setattr(bare, "run", lambda *command: Ran(0, "gpio dialout\n\nvideo plugdev render"))
+    monkeypatch.setattr("agent.doctor.machine.SERVICE_USER", "root")
+    assert {"gpio", "video"} <= bare.user().groups
 
 
 def test_the_date_of_a_certificate_is_read(tmp_path):
