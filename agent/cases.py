@@ -20,6 +20,8 @@ from agent.eyes import Eyes
 from agent.local_socket import Sender, encode
 from agent.teller import Teller
 
+KINDS = {"granted": "access.granted", "denied": "access.denied", "first_of_two": "access.first_of_two"}
+
 MAX_CASES = 8
 """Credentials that may wait for a face at once; more than that is a jammed or attacked reader."""
 
@@ -100,7 +102,7 @@ class Cases:
             self._doorway.apply(door.LockNow(at_s=self._clock.mono_s(), by="reader overrun"))
 
     def _carry_out(self, case: Case, decision: Decision, now_s: float) -> None:
-        event = self._doorway.announce(f"access.{decision.outcome}", self._evidence(decision))
+        event = self._doorway.announce(KINDS[decision.outcome], self._evidence(decision))
         if decision.granted:
             self._last_grant = (decision.read.reader, now_s)
             self._doorway.apply(_opening(decision, self._clock.mono_s()))

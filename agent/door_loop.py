@@ -48,7 +48,11 @@ HEALTH_EVERY_S = 5.0
 MAX_FAILED_TURNS = 5
 """So many turns in a row that end in an unexpected exception mean that the program is broken: it stops in the safe state and is restarted."""
 
-LOCK_STATES = {"obeys_again": "", "does_not_hold": "jammed", "does_not_let_go": "jammed"}
+LOCK_FINDINGS = {
+    "obeys_again": ("lock.obeys_again", ""), "does_not_hold": ("lock.does_not_hold", "jammed"),
+    "does_not_let_go": ("lock.does_not_let_go", "jammed"),
+}  # fmt: skip
+"""What the lock's own contact shows -> the event, and the state that is published instead of what the relay was told."""
 
 
 class Uplink(Answers, Protocol):
@@ -303,8 +307,8 @@ class DoorLoop:
         check.ordered(self._doorway.released, now_s)
         check.leaf(self.state.open, now_s)
         if (found := check.settle(now_s)) is not None:
-            self._lock_trouble = LOCK_STATES[found.finding]
-            self.announce(f"lock.{found.finding}", {"since_s": round(now_s - found.since_s, 3)})
+            kind, self._lock_trouble = LOCK_FINDINGS[found.finding]
+            self.announce(kind, {"since_s": round(now_s - found.since_s, 3)})
 
     # -- commands and news from other threads --------------------------------------------------------------------------------
 

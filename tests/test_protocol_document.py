@@ -13,16 +13,19 @@ from agent.core.messages import DoorMode
 from agent.core.reasons import SENTENCES as SENTENCES_OF_REASONS
 
 ROOT = Path(__file__).parent.parent
-KIND = re.compile(r"\"((?:access|bundle|command|door|fire|journal|lock|mode|reader|rex|tamper|vision)\.[a-z_]+)\"")
+KIND = re.compile(
+    r"\"((?:access|bundle|camera|command|door|fire|input|journal|lock|mode|passback|reader|rex|rules|signal|tamper|vision)\.[a-z_]+)\""
+)
 
 
-FILES = (".sock", ".db", ".lock")
+NO_KINDS = (".sock", ".db", ".lock", "_pin")
+OF_CONFIGURATION = ("config.py", "config_checks.py", "sections.py", "advice.py")
 
 
 def kinds_in_code() -> set[str]:
     """Words that look like kinds, except keys of the configuration and names of files."""
-    sources = [path for path in (ROOT / "agent").rglob("*.py") if path.name != "config.py"]
-    return {kind for path in sources for kind in KIND.findall(path.read_text("utf-8")) if not kind.endswith(FILES)}
+    sources = [path for path in (ROOT / "agent").rglob("*.py") if path.name not in OF_CONFIGURATION]
+    return {kind for path in sources for kind in KIND.findall(path.read_text("utf-8")) if not kind.endswith(NO_KINDS)}
 
 
 def kinds_in_document() -> set[str]:

@@ -27,6 +27,7 @@ UNTIL_RELEASED = (*KEPT_SHUT, DoorMode.LOCKED_OPEN)
 """Modes that only `Release`, or a lock-down, ends."""
 
 LeftOpen = Literal["no", "warned", "held", "propped"]
+LEFT_OPEN_KINDS: dict[LeftOpen, str] = {"warned": "door.warned", "held": "door.held", "propped": "door.propped"}
 
 
 class DoorRules(Struct, frozen=True, kw_only=True):
@@ -385,7 +386,7 @@ def _tick(state: DoorState, event: Tick, rules: DoorRules) -> Step:
         actions += more
     while (due := _next_left_open(state, rules)) is not None and event.at_s >= due[0]:
         state = msgspec.structs.replace(state, left_open=due[1])
-        actions += (Report(f"door.{due[1]}", {"after_s": round(due[0] - (state.watched_since_s or due[0]), 3)}),)
+        actions += (Report(LEFT_OPEN_KINDS[due[1]], {"after_s": round(due[0] - (state.watched_since_s or due[0]), 3)}),)
     return state, actions
 
 

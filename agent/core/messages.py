@@ -200,7 +200,7 @@ class ReadFault(Struct, frozen=True, kw_only=True):
 
     reader: str
     fault: str
-    """parity, length, overrun, framing"""
+    """parity, length, framing, overrun, lost, too_many_waiting; of serial readers also checksum, random_uid"""
     bits: str
     at_s: float
 

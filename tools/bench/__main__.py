@@ -16,6 +16,7 @@ import msgspec
 from agent.errors import DoorwardError
 from tools.bench.arrival import face_after_fob
 from tools.bench.chain import vision_chain
+from tools.bench.decoding import decoding
 from tools.bench.detection import detection
 from tools.bench.document import document, write
 from tools.bench.figures import Section, Setting, plain
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[Setting], Section]] = {
     "films": films,
     "footprint": footprint,
     "recording": recording,
+    "decoding": decoding,
     "lookup": lookup,
     "readers": readers,
 }

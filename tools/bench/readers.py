@@ -126,7 +126,7 @@ def _children_cpu_s() -> float:
 def _usual_panel(
     device: str, key: bytes, seen: Callable[[int], None]
 ) -> tuple[Callable[[], None], Callable[[], bool], Callable[[], float]]:
-    import osdp  # type: ignore[import-untyped]
+    import osdp
     import serial
 
     class Channel(osdp.Channel):  # type: ignore[misc]
