@@ -21,6 +21,7 @@ from agent.vision.loop import Parts, VisionBroken, VisionLoop
 from agent.vision.ring import Ring
 from agent.vision.scene_file import VIEW_FILE, Watchman
 from agent.vision.tally_file import Learner
+from hw.camera_names import lasting_name, public_name
 from hw.cameras import edition, open_camera
 from models_tflite.manifest import Manifest, load_manifest
 
@@ -49,22 +50,28 @@ def run_vision(config: Config, stop: Stop) -> int:
     engine = open_engine(config.vision.engine, config.vision.threads)
     run = Path(config.run_folder)
     parts = Parts(
-        eyes=Eyes(config.vision.camera, lambda: open_camera(config.vision), clock.mono_s, stop.wait, lambda: edition(config.vision)),
+        eyes=_eyes(config, clock, stop),
         chain=build_chain(engine, manifest, config, calibration_in_force(config, manifest, log.warning)), ring=Ring(),
         to_door=Sender(run / DOOR_SOCKET), from_door=Receiver(run / VISION_SOCKET),
         evidence=EvidenceWriter() if config.deployment.keep_evidence else None,
         evidence_folder=Path(config.records.folder) / FOLDER,
         least_interval_s=INTERVAL_SHARE / config.vision.frames_per_s,
         learner=_learner(config, manifest) if config.vision.calibrate else None,
-        watchman=Watchman(Path(config.records.folder) / VIEW_FILE, config.vision.camera),
+        watchman=Watchman(Path(config.records.folder) / VIEW_FILE, lasting_name(config.vision.camera)),
     )  # fmt: skip
-    log.info("vision started engine=%s embedder=%s camera=%s", engine.describe(), manifest.embedder_id, config.vision.camera)
+    log.info("vision started engine=%s embedder=%s camera=%s", engine.describe(), manifest.embedder_id, parts.eyes.name)
     notify("READY=1")
     try:
         return _turn_until(stop, VisionLoop(parts, clock))
     finally:
         notify("STOPPING=1")
         _close(parts)
+
+
+def _eyes(config: Config, clock: SystemClock, stop: Stop) -> Eyes:
+    """Its name is told to everybody: without passwords."""
+    vision = config.vision
+    return Eyes(public_name(vision.camera), lambda: open_camera(vision), clock.mono_s, stop.wait, lambda: edition(vision))
 
 
 def _learner(config: Config, manifest: Manifest) -> Learner:

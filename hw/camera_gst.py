@@ -23,6 +23,7 @@ from fractions import Fraction
 from typing import IO
 
 from agent.errors import CameraError, HardwareError
+from hw.camera_names import public_name, without_passwords
 from hw.interfaces import Frame
 from hw.newest import NewestFrame
 from hw.raw_video import Layout, RawVideo
@@ -78,16 +79,11 @@ def csi(sensor: int) -> Pipeline:
 def any_source(elements: str) -> Pipeline:
     """Elements that give video of any kind, like `videotestsrc is-live=true`; size, rate and layout are made of it here."""
     return Pipeline(
-        f"gst:{_first_element(elements)}",
+        public_name(f"gst:{elements}"),
         f"{elements} ! videoconvert ! videoscale ! videorate drop-only=true"
         " ! video/x-raw,format={layout},width={width},height={height},framerate=[1/1,{rate}]",
         "BGRx", "does `gst-launch-1.0 … ! autovideosink` show it?",
     )  # fmt: skip
-
-
-def _first_element(elements: str) -> str:
-    """Its name alone may stand in a log: properties can hold a password."""
-    return elements.split(maxsplit=1)[0] if elements.split() else "(nothing)"
 
 
 class GstCamera:
@@ -218,11 +214,6 @@ class _Complaints:
         with stream:
             for line in stream:
                 self._lines.append(line.decode("utf-8", "replace").strip())
-
-
-def without_passwords(text: str) -> str:
-    """A text of somebody else's as it may stand in a log."""
-    return re.sub(r"(\w+://)[^/\s]*@", r"\1", text)
 
 
 def _widen(pipe: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 
 from agent.errors import CameraError
+from hw.camera_names import public_name
 from hw.interfaces import Frame
 from hw.newest import FilmEnded, NewestFrame
 
@@ -34,7 +35,7 @@ class OpenCvCamera:
 
     def __init__(self, source: str, width_px: int, height_px: int, frames_per_s: float) -> None:
         """`source`: '0', '/dev/video0', 'rtsp://host/path' or 'file:PATH'. Raises CameraError when it cannot be opened."""
-        self._name = _without_password(source)
+        self._name = public_name(source)
         self._is_film = source.startswith("file:")
         self._capture = _open(source, width_px, height_px, frames_per_s)
         film_rate = float(self._capture.get(cv2.CAP_PROP_FPS)) if self._is_film else 0.0
@@ -115,7 +116,7 @@ def _open_stream(url: str) -> cv2.VideoCapture:
     mend = "does `ffplay` show this address, and do user and password stand in it?"
     with _ffmpeg_options(RTSP_OPTIONS):
         capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
-    return _demand(capture, _without_password(url), mend)
+    return _demand(capture, public_name(url), mend)
 
 
 @contextmanager
@@ -149,11 +150,3 @@ def _demand(capture: cv2.VideoCapture, name: str, mend: str) -> cv2.VideoCapture
         return capture
     capture.release()
     raise CameraError(f"camera {name}: cannot be opened: {mend}")
-
-
-def _without_password(url: str) -> str:
-    """The source as it may stand in a log."""
-    scheme, sign, rest = url.partition("://")
-    if not sign:
-        return url
-    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -38,7 +38,7 @@ class SavedView(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The file. Strips are bytes of STEP a level, fields are float32 little-endian."""
 
     camera: str
-    """As the configuration names it: another camera has another view."""
+    """Its lasting name (hw.camera_names): another camera has another view."""
     frame_px: tuple[int, int]
     sideways: bytes
     upright: bytes

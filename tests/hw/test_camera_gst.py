@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from agent.errors import CameraError, HardwareError
-from hw.camera_gst import GstCamera, Pipeline, any_source, csi, without_passwords
+from hw.camera_gst import GstCamera, Pipeline, any_source, csi
+from hw.camera_names import without_passwords
 from hw.cameras import open_camera
 from hw.raw_video import RawVideo
 from tests.contracts.camera_benches import launched_by, read_to_the_end

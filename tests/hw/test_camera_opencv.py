@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from agent.errors import CameraError, HardwareError
-from hw.camera_opencv import OpenCvCamera, _without_password
+from hw.camera_names import lasting_name, public_name
+from hw.camera_opencv import OpenCvCamera
 from hw.camera_picamera2 import PiCamera
 from hw.cameras import open_camera
 from hw.interfaces import Frame
@@ -91,9 +92,17 @@ def test_a_device_that_is_not_there_comes_with_the_mend():
 
 
 def test_the_password_of_a_camera_is_not_written_to_a_log():
-    assert _without_password("rtsp://admin:secret@10.0.0.2/live") == "rtsp://10.0.0.2/live"
-    assert _without_password("rtsp://10.0.0.2/live") == "rtsp://10.0.0.2/live"
-    assert _without_password("/dev/video0") == "/dev/video0"
+    assert public_name("rtsp://admin:secret@10.0.0.2/live") == "rtsp://10.0.0.2/live"
+    assert public_name("rtsp://10.0.0.2/live") == "rtsp://10.0.0.2/live"
+    assert public_name("/dev/video0") == "/dev/video0"
+    assert public_name("gst:rtspsrc user-pw=secret ! decodebin") == "gst:rtspsrc"
+    assert public_name("gst: ") == "gst:(nothing)"
+
+
+def test_two_cameras_that_differ_in_what_may_not_be_told_have_two_names():
+    one, other = (lasting_name(f"gst:rtspsrc location={n}") for n in "12")
+    assert one != other
+    assert one.startswith("gst:rtspsrc ")
 
 
 def picture(number: int) -> Frame:
