@@ -41,8 +41,12 @@ def _vision(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from agent.advice import advice
+
     config = _load(args)
     demand_threshold(args.config, config)
+    for text in advice(config):
+        print(f"{args.config}: allowed, but is it meant? {text}", file=sys.stderr)
     print(f"{args.config}: fine, door {config.site}/{config.door}", file=sys.stderr)
     return 0
 

@@ -65,8 +65,10 @@ class WiegandLines(Protocol):
         ...
 
     def heard_until_s(self, now_s: float) -> float:
-        """The time up to which every edge has been handed on: `now_s`, or earlier while some still wait in the kernel. Ask it first, then take
-        what was handed on, then believe in the silence."""
+        """The time up to which every edge has been handed on: `now_s`, or earlier while some still wait in the kernel.
+
+        Ask it first, then take what was handed on, then believe in the silence.
+        """
         ...
 
     def close(self) -> None: ...
