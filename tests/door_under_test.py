@@ -5,31 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 from gpiozero import OutputDevice
 from gpiozero.pins.mock import MockFactory
 
+from agent.config import parse_config
 from agent.core import door
 from agent.core.access import AccessProfile, AccessRules, Interval, Schedule
 from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy
 from agent.core.desk import Desk, Kept, Wiring
-from agent.core.feedback import FeedbackRules, Meaning, signal_for
+from agent.core.feedback import FeedbackRules, Meaning, Signal, signal_for
 from agent.core.formats import H10301
-from agent.core.keypad import PinPad
+from agent.core.keypad import Keypad, PinPad
 from agent.core.lock_check import LockCheck
 from agent.core.messages import DoorMode, FromVision, KeyPressed
 from agent.core.passback import Leads
 from agent.core.people import Cardholder, Credential, Roll
+from agent.core.pins import PinRules
 from agent.core.wiegand import WiegandFramer
+from agent.door_hardware import fit_lock
 from agent.door_items import Edge, InputEdge, Item
 from agent.door_loop import DoorLoop, Parts, WiegandPort
 from agent.inbox import Inbox
 from agent.local_socket import Receiver, Sender, encode
 from agent.records.journal import Journal
-from hw.lock_gpio import RelayLock
+from agent.records.mode import ModeKeeper, load_mode
+from agent.records.passback import PassbackKeeper, load_kept
 from hw.signals import Signals
 from tests.core.people import MODEL, OWNER, RULES
 
@@ -70,10 +74,13 @@ class Told:
 
     def __init__(self) -> None:
         self.states: dict[str, Any] = {}
+        self.said: list[tuple[str, Any]] = []
+        """Every state in its order."""
         self.results: list[tuple[str | None, bool, str]] = []
 
     def publish_state(self, name: str, value: Any) -> None:
         self.states[name] = value
+        self.said.append((name, value))
 
     def result(self, command_id: str | None, ok: bool, reason: str, user: str | None) -> None:
         self.results.append((command_id, ok, reason))
@@ -97,10 +104,27 @@ def rules(template: bytes = OWNER, **changes: Any) -> AccessRules:
 
 
 WIRED = ("contact", "rex", "fire", "tamper", "interlock", "bolt")
+DOOR_RULES = door.DoorRules(held_open_s=30.0, rex_pulse_s=5.0, relock_on_open=True, fire_releases=False, warn_before_s=10.0)
+RELAYS = {"first": 22, "second": 16}
+
+
+class SignalsNoted(Signals):
+    """Remembers what was shown, in its order."""
+
+    def __init__(self, *args: Any) -> None:
+        self.noted: list[Signal] = []
+        super().__init__(*args)
+
+    def show(self, signal: Signal) -> None:
+        self.noted.append(signal)
+        super().show(signal)
 
 
 class DoorUnderTest:
-    """Feed it with `read`, `see`, `press`, `type`, `send`; move time with `after`; look at `lock`, `events`, `told`, `shown`."""
+    """Feed it with `read`, `see`, `press`, `type`, `send`; move time with `after`; look at `lock`, `events`, `told`, `shown`.
+
+    What it must know after a restart lies in files, as at a real door: `restart` gives the door that comes up next.
+    """
 
     def __init__(
         self,
@@ -111,47 +135,91 @@ class DoorUnderTest:
         kept: Kept | None = None,
         leads: Mapping[str, Leads] = {"front": "in"},
         check_lock: bool = False,
+        door_rules: door.DoorRules = DOOR_RULES,
+        keypad: Keypad = "none",
+        second_role: Literal["none", "alarm", "shunt"] = "none",
+        clock: TestClock | None = None,
     ) -> None:
-        self.clock = TestClock()
+        """`keypad`: how keys come over the readers' data lines; those that `type` presses come beside them."""
+        self._made_with = {name: value for name, value in locals().items() if name not in ("self", "kept", "clock")}
+        self.clock = clock or TestClock()
         self.told = Told()
         self.saved: list[DoorMode] = []
         self.kept: list[Kept] = []
         self.followed: list[door.DoorState] = []
+        self.tampered = False
         self.inbox: Inbox[Item] = Inbox()
         self.journal = Journal(folder / "records", self.clock)
-        self.lock = RelayLock(OutputDevice(22, pin_factory=MockFactory(), initial_value=False), "secure", print)
+        self._mode_keeper = ModeKeeper(folder / "mode", print)
+        self._keeper = PassbackKeeper(folder / "passback", "hq", "front", print)
+        self._fit_lock(second_role)
         self.feedback = FeedbackRules()
-        self.signals = Signals({}, signal_for(Meaning.READY, self.feedback, START), print)
+        self.signals = SignalsNoted({}, signal_for(Meaning.READY, self.feedback, START), print)
         self._eyes, self._hand = Receiver(folder / "door.sock"), Sender(folder / "door.sock")
         wiring = Wiring(leads=leads, keypads=frozenset(leads), has_contact=True, has_other_door=True)
         access = access or rules()
         parts = Parts(
             inbox=self.inbox,
-            wiegand={name: WiegandPort(framer=WiegandFramer(name, (H10301,)), heard_until_s=float) for name in leads},
+            wiegand={name: WiegandPort(framer=WiegandFramer(name, (H10301,), keypad), heard_until_s=float) for name in leads},
             pads={name: PinPad() for name in leads},
             debounced={name: Debounce(0.03) for name in WIRED},
             lock=self.lock,
             lock_check=LockCheck(1.0) if check_lock else None,
-            follow=lambda state, now_s: self.followed.append(state),
-            rules=door.DoorRules(held_open_s=30.0, rex_pulse_s=5.0, relock_on_open=True, fire_releases=False, warn_before_s=10.0),
+            follow=self._follow,
+            rules=door_rules,
             policy=policy,
-            desk=Desk(wiring, access, kept=kept),
-            keep=self.kept.append,
+            desk=Desk(wiring, access, PinRules(), kept or load_kept(folder / "passback", "hq", "front")[0]),
+            keep=self._keep,
             signals=self.signals,
             feedback=self.feedback,
             journal=self.journal,
             link=self.told,
             from_vision=self._eyes,
             to_vision=Sender(folder / "vision.sock"),
-            save_mode=self.saved.append,
+            save_mode=self._save_mode,
             beat=lambda: None,
         )
-        self.loop = DoorLoop(parts, self.clock, access, DoorMode.LOCKED)
+        self.loop = DoorLoop(parts, self.clock, access, load_mode(folder / "mode"))
+
+    def _fit_lock(self, second_role: str) -> None:
+        table = {"second_pin": RELAYS["second"], "second_role": second_role} if second_role != "none" else {}
+        config = parse_config({"site": "hq", "door": "front", "lock": {"relay_pin": RELAYS["first"], **table}})
+        pins = MockFactory()
+        wired = RELAYS if table else {"first": RELAYS["first"]}
+        self._relays = {name: OutputDevice(pin, pin_factory=pins, initial_value=False) for name, pin in wired.items()}
+        self.lock, self._show_state, self._end_second = fit_lock(config, self._relays, self.inbox)
+
+    @property
+    def second_relay(self) -> bool:
+        """Whether there is power on the second relay's coil."""
+        return bool(self._relays["second"].value)
+
+    def _follow(self, state: door.DoorState, now_s: float) -> None:
+        self.followed.append(state)
+        self._show_state(state, now_s)
+
+    def _keep(self, kept: Kept) -> None:
+        self.kept.append(kept)
+        self._keeper.save(kept)
+
+    def _save_mode(self, mode: DoorMode) -> None:
+        self.saved.append(mode)
+        self._mode_keeper.save(mode, wait_s=5.0)
+
+    def restart(self) -> DoorUnderTest:
+        """The program ends and is started again, an instant later."""
+        self.close()
+        return DoorUnderTest(**self._made_with, clock=self.clock)
 
     @property
     def shown(self) -> Meaning:
         """What the person at the door sees and hears."""
         return self.signals.current.meaning
+
+    @property
+    def meanings(self) -> list[Meaning]:
+        """All that was shown, the resting signals apart."""
+        return [signal.meaning for signal in self.signals.noted]
 
     def type(self, keys: str, reader: str = "front") -> None:
         """Keys are pressed, a quarter of a second apart."""
@@ -173,6 +241,8 @@ class DoorUnderTest:
 
     def press(self, name: str, active: bool) -> None:
         """An input changes and stays so."""
+        if name == "tamper":
+            self.tampered = active
         self.inbox.put(InputEdge(name, active, self.clock.now_s))
         self.turn()
         self.after(0.04)
@@ -187,7 +257,7 @@ class DoorUnderTest:
 
     def turn(self) -> None:
         """One turn now, whether anything waits or not."""
-        self.inbox.put(InputEdge("tamper", False, self.clock.now_s))
+        self.inbox.put(InputEdge("tamper", self.tampered, self.clock.now_s))
         self.loop.turn()
 
     @property
@@ -203,7 +273,9 @@ class DoorUnderTest:
 
     def close(self) -> None:
         self.lock.close()
+        self._end_second()
         self.signals.close()
+        self._keeper.close()
         self.journal.close()
         self._eyes.close()
 
