@@ -103,10 +103,11 @@ class Cases:
 
     def _carry_out(self, case: Case, decision: Decision, now_s: float) -> None:
         event = self._doorway.announce(KINDS[decision.outcome], self._evidence(decision))
+        fault = ""
         if decision.granted:
             self._last_grant = (decision.read.reader, now_s)
-            self._doorway.apply(_opening(decision, self._clock.mono_s()))
-        self._teller.decided(decision)
+            fault = self._doorway.apply(_opening(decision, self._clock.mono_s()))
+        self._teller.decided(decision, stuck=bool(fault))
         self._desk.decided(case, decision, now_s, self._clock.wall(), self._doorway.state.open)
         self._ask_for_picture(decision, event.id)
 

@@ -73,7 +73,8 @@ class Orders:
         self._record(command, True, "done")
         fault = self._doorway.apply(door.Granted(at_s=self._clock.mono_s(), seconds=self._pulse_s, by=command.user))
         self._answers.result(command.id, not fault, fault or "done", command.user)
-        self._after(command)
+        if not fault:
+            self._after(command)
 
     def _record(self, command: Command, ok: bool, reason: str) -> None:
         told: dict[str, Any] = {

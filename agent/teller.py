@@ -35,9 +35,13 @@ class Teller:
         self._resting = Meaning.READY
         self._warned = False
 
-    def decided(self, decision: Decision) -> None:
+    def decided(self, decision: Decision, stuck: bool = False) -> None:
+        """`stuck`: the lock could not be driven; nobody is told to come in at a door that holds."""
         self._asked = None
-        self._show(meaning_of(decision), decision.pulse_s if decision.granted else None)
+        if stuck:
+            self._show(Meaning.OUT_OF_ORDER)
+        else:
+            self._show(meaning_of(decision), decision.pulse_s if decision.granted else None)
 
     def waits(self, case: Case) -> None:
         """Told once, not with each look."""
