@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-hardware golden check bench models system-packages clean
+.PHONY: help install demo test test-fast test-hardware contracts golden check bench models system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
@@ -37,6 +37,9 @@ test: .venv/.dev system-packages ## everything, with real brokers and killed pro
 test-hardware: .venv/.dev ## pins on a kernel's own GPIO chips, in User-Mode Linux (built once, three minutes); HARDWARE='tests/contracts -k lock' for some
 	tools/uml/build.sh $(CURDIR)/var/uml
 	tools/uml/run.sh $(CURDIR)/var/uml -q -m hardware $(or $(HARDWARE),tests)
+
+contracts: .venv/.dev ## every device and its simulator under one contract, with a table of what was kept
+	$(BIN)/pytest -q tests/contracts -m 'not hardware'
 
 golden: .venv/.dev ## record the golden episodes anew (tests/golden); then say in the commit why they changed
 	$(BIN)/python -m tests.golden

@@ -17,6 +17,7 @@ from hw.boards import board_named
 from hw.pins_gpiod import GpiodFactory
 from hw.pins_sim import SimFactory
 from hw.rig import Rig
+from tests.contracts.report import STANDS, Report
 from tests.hardware.gpio_sim import CONFIGFS, SimChip
 
 D0, D1, RELAY, CONTACT, REX, FIRE, TAMPER, BOLT, INTERLOCK, SECOND = 17, 27, 22, 23, 24, 25, 26, 5, 6, 16
@@ -151,3 +152,24 @@ def eventually(holds: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.002)
     return True
+
+
+REPORT = Report()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Count each promise that was tried on a device; what was skipped was not tried."""
+    outcome: Any = yield
+    result = outcome.get_result()
+    params: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    device = next((str(params[name]) for name in STANDS if name in params), "")
+    if device and not result.skipped and (result.when == "call" or result.failed):
+        REPORT.add(item.path.stem.removeprefix("test_"), device, result.passed)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if lines := REPORT.lines():
+        terminalreporter.section("contracts")
+        for line in lines:
+            terminalreporter.write_line(line)
