@@ -208,6 +208,7 @@ class DoorLoop:
         if self._parts.desk.kept is not self._kept:
             self._kept = self._parts.desk.kept
             self._parts.keep(self._kept)
+            self._hours.ask()  # it may have been the first card
 
     # -- readers -------------------------------------------------------------------------------------------------------------
 
