@@ -29,7 +29,7 @@ system-packages: ## Debian packages that the system tests need (Mosquitto); asks
 	@tools/system_packages.sh
 
 test-fast: .venv/.dev ## rules, parsers, state machines, drivers: under a minute
-	$(BIN)/pytest -q -m 'not system and not rebuild and not hardware'
+	$(BIN)/pytest -q -m 'not system and not slow and not rebuild and not hardware'
 
 test: .venv/.dev system-packages ## everything, with real brokers and killed processes
 	$(BIN)/pytest -q -m 'not rebuild and not hardware'

@@ -21,6 +21,8 @@ from demo.walks import walk_up
 from tests.analysis.films import numbered, write_film
 from tests.vision.people import portrait
 
+pytestmark = pytest.mark.slow
+
 FILM_S = 2
 
 

@@ -27,6 +27,8 @@ from tests.contracts.camera_benches import (
     settings,
 )
 
+pytestmark = pytest.mark.slow
+
 KINDS = {"sim": SimBench, "file": FilmBench, "gst": GstBench, "rtsp": RtspBench}
 
 

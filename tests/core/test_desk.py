@@ -489,10 +489,20 @@ def test_a_first_card_that_was_refused_or_leads_out_unlocks_nothing():
 def test_a_person_who_locks_the_door_ends_it_until_another_first_card():
     door = Door(FIRST)
     door.read("chief")
-    door.desk.end_unlock()
+    door.desk.end_unlock(door.wall)
     assert not unlocked(door)
     door.read("chief")
     assert unlocked(door)
+
+
+def test_a_person_who_locks_the_door_ends_its_plain_hours_over_a_restart_too_until_they_are_resumed():
+    door = Door(DoorAccess(unlock_schedule="opening"))
+    assert unlocked(door)
+    door.desk.end_unlock(door.wall)
+    again = Door(DoorAccess(unlock_schedule="opening"), kept=door.desk.kept)
+    assert not unlocked(again)
+    again.desk.resume_unlock()
+    assert unlocked(again)
 
 
 def test_a_restart_in_opening_hours_leaves_the_shop_open_and_one_at_night_shut():

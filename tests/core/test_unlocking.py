@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.core.access import DoorAccess
 from agent.core.schedules import Interval, Schedule, is_open
-from agent.core.unlocking import ASK_AT_LEAST_EVERY, begun, unlocking
+from agent.core.unlocking import ASK_AT_LEAST_EVERY, begun, ended, unlocking
 
 OPENING = Schedule(id="opening", zone="UTC", intervals=(Interval(days=(0, 1, 2, 3, 4), from_min=480, until_min=1080),))
 SCHEDULES = {"opening": OPENING}
@@ -50,6 +50,23 @@ def test_whoever_comes_before_opening_time_begins_nothing():
 
 def test_a_beginning_that_a_wrong_clock_put_into_the_far_future_counts_for_nothing():
     assert not unlocking(FIRST, SCHEDULES, {}, monday(18) + timedelta(days=3650), monday(9)).unlocked
+
+
+def test_hours_that_a_person_ended_are_over_and_the_next_ones_begin():
+    until = ended(PLAIN, SCHEDULES, {}, monday(9))
+    assert until == monday(18)
+    assert not unlocking(PLAIN, SCHEDULES, {}, None, monday(17, 59), until).unlocked
+    assert unlocking(PLAIN, SCHEDULES, {}, None, monday(9) + timedelta(days=1), until).unlocked
+
+
+def test_outside_the_hours_and_where_a_first_card_is_asked_for_there_is_nothing_to_end():
+    assert ended(PLAIN, SCHEDULES, {}, monday(7)) is None
+    assert ended(FIRST, SCHEDULES, {}, monday(9)) is None
+    assert ended(DoorAccess(), SCHEDULES, {}, monday(9)) is None
+
+
+def test_an_end_that_a_wrong_clock_put_into_the_far_future_counts_for_nothing():
+    assert unlocking(PLAIN, SCHEDULES, {}, None, monday(9), monday(18) + timedelta(days=3650)).unlocked
 
 
 def test_the_next_question_is_due_at_the_change_and_at_least_every_minute():

@@ -20,6 +20,8 @@ from demo.scene import Scene
 from demo.view import View
 from demo.walks import Glance, Walk, Waypoint, pass_by, stand, walk_up
 
+pytestmark = pytest.mark.slow
+
 SKIN, COAT, WALL = (120, 150, 210), (120, 30, 160), (90, 200, 90)
 
 

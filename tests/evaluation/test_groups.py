@@ -13,6 +13,8 @@ from agent.evaluation.verification import evaluate
 from tests.evaluation.looks import PROVENANCE, crowd, gathered
 from tests.evaluation.test_verification import POINT, crowd_pairs
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = 220
 COARSE = replace(POINT, fmr=1e-2, threshold=0.5)
 

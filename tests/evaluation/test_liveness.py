@@ -21,6 +21,8 @@ from tests.evaluation.looks import PROVENANCE
 from tests.vision.heads import head_at
 from tests.vision.liveness.test_planarity import print_at
 
+pytestmark = pytest.mark.slow
+
 HEADING = "pattern,label,subject,session,kind"
 
 

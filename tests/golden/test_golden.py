@@ -11,6 +11,8 @@ from tests.golden.compare import report
 from tests.golden.episodes import EPISODES, Episode
 from tests.golden.replay import made_with, recorded, replayed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("episode", EPISODES, ids=lambda episode: episode.name)
 def test_an_episode_is_seen_as_it_was_recorded(episode: Episode):

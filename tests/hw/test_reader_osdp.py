@@ -22,6 +22,8 @@ from hw.reader_osdp import OsdpReader
 from tests.contracts.conftest import eventually
 from tests.hw.osdp_far_end import FarEnd, reply, without_security
 
+pytestmark = pytest.mark.slow
+
 osdp_sys = pytest.importorskip("osdp_sys")
 
 KEY, OTHER = bytes(range(16)), bytes(range(1, 17))

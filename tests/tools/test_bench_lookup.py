@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 import signal
 
+import pytest
+
 from tools.bench import lookup as section
 from tools.bench.figures import Setting
 from tools.bench.lookup_child import fob, people
+
+pytestmark = pytest.mark.slow
 
 
 def test_all_ways_are_measured_and_a_map_cut_short_ends_its_program(tmp_path, monkeypatch):

@@ -17,6 +17,8 @@ from hw.interfaces import Frame
 from models_tflite.manifest import load_manifest
 from tests.vision.people import canvas_with, portrait, whole_picture
 
+pytestmark = pytest.mark.slow
+
 FRAME_S = 1 / 15
 SAME = 0.45
 

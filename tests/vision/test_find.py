@@ -16,6 +16,8 @@ from demo.view import View
 from models_tflite.manifest import load_manifest
 from tests.vision.people import canvas_with, portrait
 
+pytestmark = pytest.mark.slow
+
 VGA, HD = (640, 480), (1280, 720)
 FRAME_S = 1 / 15
 

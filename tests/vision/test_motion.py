@@ -16,6 +16,8 @@ from demo.view import View
 from demo.walks import pass_by, walk_up
 from tests.vision.people import portrait
 
+pytestmark = pytest.mark.slow
+
 FRAME_S = 1 / 15
 VGA = (640, 480)
 

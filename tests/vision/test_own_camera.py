@@ -33,6 +33,8 @@ from hw.interfaces import Frame
 from models_tflite.manifest import load_manifest
 from tests.vision.people import portrait
 
+pytestmark = pytest.mark.slow
+
 FLOOR = 0.46
 REFERENCE = Shape(0.018, 0.1165)
 SETTINGS = OwnCameraSettings()

@@ -35,6 +35,8 @@ from demo.walks import Walk, Waypoint
 from models_tflite.manifest import load_manifest
 from tests.vision.people import canvas_with, portrait
 
+pytestmark = pytest.mark.slow
+
 MANIFEST = load_manifest()
 OUTPUTS = MANIFEST.model("person_pose").outputs
 STANDING = np.array(

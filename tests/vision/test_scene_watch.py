@@ -24,6 +24,8 @@ from tests.vision.rooms import (
     turned,
 )
 
+pytestmark = pytest.mark.slow
+
 LEARNED_S = 30.0
 ROOM = room()
 

@@ -21,6 +21,8 @@ from agent.vision_app import run_vision
 from models_tflite import manifest
 from tests.vision.people import canvas_with, portrait
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory) -> Path:

@@ -20,6 +20,8 @@ from hw.interfaces import Frame
 from models_tflite.manifest import load_manifest
 from tests.vision.people import portrait
 
+pytestmark = pytest.mark.slow
+
 FRAME_S = 1 / 15
 EVERYTHING = Config(site="hq", door="front", deployment=Deployment(profile="standard", expression=True))
 NOTHING = Config(site="hq", door="front", vision=Vision(stages=()))

@@ -11,6 +11,8 @@ from agent.vision.liveness import LivenessTrack
 from tests.vision.heads import find, frontal, head_at, mesh_of
 from tests.vision.liveness.test_planarity import print_at
 
+pytestmark = pytest.mark.slow
+
 
 def watched(pictures, gain: float = 1.0, noise: float = 1.5):
     """The last verdict on pictures that come 15 a second."""
