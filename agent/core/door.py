@@ -211,14 +211,18 @@ def _granted(state: DoorState, event: Granted, rules: DoorRules) -> Step:
 
 def _leaves(state: DoorState, event: Leaves, rules: DoorRules) -> Step:
     state = _let_go(state, event.at_s, event.seconds)
-    state = msgspec.structs.replace(state, leaving_until_s=event.at_s + event.seconds, extended=event.extended)
-    return state, (Pulse(event.seconds),)
+    return _leaving(msgspec.structs.replace(state, extended=event.extended), event.at_s + event.seconds), (Pulse(event.seconds),)
 
 
 def _rex(state: DoorState, event: RexPressed, rules: DoorRules) -> Step:
     state = _let_go(state, event.at_s, rules.rex_pulse_s)
-    state = msgspec.structs.replace(state, leaving_until_s=event.at_s + rules.rex_pulse_s)
+    state = _leaving(state, event.at_s + rules.rex_pulse_s)
     return state, (Pulse(rules.rex_pulse_s), Report("rex.pressed", {"pulse_s": rules.rex_pulse_s}))
+
+
+def _leaving(state: DoorState, until_s: float) -> DoorState:
+    """Whoever leaves beside somebody who has longer takes nothing of it away."""
+    return msgspec.structs.replace(state, leaving_until_s=max(until_s, state.leaving_until_s))
 
 
 def _let_go(state: DoorState, at_s: float, seconds: float) -> DoorState:
@@ -298,7 +302,11 @@ def _stand_free_no_more(state: DoorState, now_s: float, rules: DoorRules, why: s
     """One reason to stand free is over; the door holds unless there is another, or somebody is leaving."""
     if _is_free(state, rules):
         return state, ()
-    state = msgspec.structs.replace(state, renew_s=None, watched_since_s=now_s if state.open else None)
+    # A leaf may be moving now that everybody was free to open; `_hold` leaves it its grace
+    may_open_until_s = max(state.may_open_until_s, now_s + OPENING_GRACE_S)
+    state = msgspec.structs.replace(
+        state, renew_s=None, watched_since_s=now_s if state.open else None, may_open_until_s=may_open_until_s
+    )
     return (state, ()) if _must_stay_released(state, now_s) else _hold(state, now_s, why)
 
 
@@ -307,7 +315,12 @@ def _is_free(state: DoorState, rules: DoorRules) -> bool:
 
 
 def _other_door(state: DoorState, event: OtherDoorChanged, rules: DoorRules) -> Step:
-    return msgspec.structs.replace(state, other_open=event.open), ()
+    """When it opens, time that was granted here and not used yet is over: never two doors of a lobby at once. Not for whoever leaves."""
+    state = msgspec.structs.replace(state, other_open=event.open)
+    if not event.open or state.released_until_s is None or state.renew_s is not None:
+        return state, ()
+    state = _only_for_leavers(state, event.at_s)
+    return (state, ()) if _must_stay_released(state, event.at_s) else _hold(state, event.at_s, "other door opened")
 
 
 def _schedule(state: DoorState, event: ScheduleSays, rules: DoorRules) -> Step:

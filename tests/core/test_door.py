@@ -21,6 +21,7 @@ from agent.core.door import (
     DoorState,
     FireChanged,
     Granted,
+    Leaves,
     LockNow,
     OtherDoorChanged,
     Pulse,
@@ -505,6 +506,49 @@ def test_nobody_is_let_in_while_the_other_door_of_a_lobby_stands_open_but_whoeve
     door.wait(9.0)
     door.feel(OtherDoorChanged(at_s=10.0, open=False))
     assert door.feel(grant(11.0)) == (Pulse(3.0),)
+
+
+def test_a_lobbys_other_door_that_opens_ends_a_grant_that_was_not_used_yet():
+    door = Door()
+    door.feel(grant(1.0))
+    actions = door.feel(OtherDoorChanged(at_s=2.0, open=True))
+    assert actions == (Secure(), Report("lock.secured", {"why": "other door opened"}))
+    assert (door.state.mode, door.released(2.0)) == (DoorMode.LOCKED, False)
+
+
+def test_a_lobbys_other_door_that_opens_takes_no_time_from_whoever_leaves():
+    door = Door()
+    door.feel(rex(1.0))
+    door.feel(msgspec.structs.replace(grant(2.0), seconds=20.0))
+    door.feel(OtherDoorChanged(at_s=3.0, open=True))
+    door.wait(5.9)
+    assert door.released(5.9)
+    door.wait(6.1)
+    assert not door.released(6.1), "the rest was granted to somebody coming in"
+
+
+def test_a_press_of_the_exit_button_takes_no_time_from_somebody_who_was_given_longer_to_leave():
+    door = Door()
+    door.feel(Leaves(at_s=1.0, seconds=30.0, by="holder-1", extended=True))
+    door.feel(rex(2.0))
+    door.feel(order(DoorMode.LOCKED_DOWN, 10.0))
+    assert door.released(30.9)
+
+
+def test_whoever_was_opening_the_door_when_its_hours_ended_has_forced_nothing():
+    door = Door()
+    door.feel(unlocked(1.0))
+    door.feel(unlocked(10.0, begins=False))
+    door.feel(opens(10.0 + OPENING_GRACE_S))
+    assert not door.state.forced
+
+
+def test_a_door_that_is_opened_a_moment_after_its_hours_was_forced():
+    door = Door()
+    door.feel(unlocked(1.0))
+    door.feel(unlocked(10.0, begins=False))
+    door.feel(opens(10.1 + OPENING_GRACE_S))
+    assert door.state.forced
 
 
 def test_somebody_leaving_when_a_schedule_ends_still_gets_out():
