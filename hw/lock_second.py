@@ -37,7 +37,7 @@ def open_relay(key: str, pin: int | str, active_high: bool, factory: Any) -> Out
 
 
 class BothLocks:
-    """Implements hw.interfaces.Lock for two locks that move together. What goes wrong with the second is told, and stops the first never."""
+    """Implements hw.interfaces.Lock for two locks that move together. What goes wrong with one is told, and never stops the other."""
 
     def __init__(self, first: Lock, second: Lock, on_fault: OnFault) -> None:
         self._first, self._second, self._on_fault = first, second, on_fault
@@ -48,7 +48,12 @@ class BothLocks:
         return self._first.released or self._second.released
 
     def pulse(self, seconds: float) -> None:
-        self._first.pulse(seconds)
+        try:
+            self._first.pulse(seconds)
+        finally:  # whoever leaves gets out by the leaf that still obeys
+            self._pulse_second(seconds)
+
+    def _pulse_second(self, seconds: float) -> None:
         try:
             self._second.pulse(seconds)
         except HardwareError as error:

@@ -102,6 +102,16 @@ def test_a_second_leaf_that_is_stuck_keeps_the_first_from_nothing_either(bench, 
     assert "GPIO busy" in faults[0]
 
 
+def test_a_first_leaf_that_is_stuck_keeps_nobody_from_passing_the_second(bench, both, monkeypatch):
+    def stuck(seconds):
+        raise HardwareError("GPIO busy")
+
+    monkeypatch.setattr(both._first, "pulse", stuck)
+    with pytest.raises(HardwareError, match="GPIO busy"):
+        both.pulse(LONG_S)
+    assert eventually(lambda: bench.output(SECOND) is True)
+
+
 # -- a door operator -----------------------------------------------------------------------------------------------------------
 
 
