@@ -50,8 +50,8 @@ class Cases:
         self._to_vision, self._teller = to_vision, teller
         self.access = access
         self._waiting: list[_Waiting] = []
-        self._last_grant: tuple[str, float] = ("", float("-inf"))
-        """The reader, and when."""
+        self._last_yes: tuple[Decision, float] | None = None
+        """The last opening, or first of two, and when it was decided."""
 
     @property
     def due_s(self) -> list[float]:
@@ -61,9 +61,9 @@ class Cases:
         """A credential was read. Returns a fault when too many wait already."""
         if any(_is_repeat(read, asked.case) for asked in self._waiting):
             return None
-        if len(self._waiting) >= MAX_CASES:
-            return ReadFault(reader=read.reader, fault="too_many_waiting", bits=read.bits, at_s=read.read_s)
         case = self._desk.open(read, min(read.read_s, self._clock.mono_s()), self._clock.wall())
+        if len(self._waiting) >= MAX_CASES and not case.leaving:  # who leaves waits for nothing and takes nobody's place
+            return ReadFault(reader=read.reader, fault="too_many_waiting", bits=read.bits, at_s=read.read_s)
         self._waiting.append(_Waiting(case, case.started_s))
         self.ask()
         return None
@@ -95,17 +95,21 @@ class Cases:
                          for asked in self._waiting]  # fmt: skip
 
     def take_overrun(self, reader: str, at_s: float) -> None:
-        """More bits after a frame that opened the door: what was read was not what was sent."""
-        last_reader, granted_s = self._last_grant
-        if reader == last_reader and at_s - granted_s < OVERRUN_TAKES_BACK_S:
-            self._desk.called_off()
+        """More bits after a frame: what was read was not what was sent. It waits for no answer, and what it brought about is taken back."""
+        self._waiting = [asked for asked in self._waiting if not _is_fresh(asked.case.read, asked.case.read.read_s, reader, at_s)]
+        if self._last_yes is None or not _is_fresh(self._last_yes[0].read, self._last_yes[1], reader, at_s):
+            return
+        self._desk.called_off()
+        # A door that stands free was not opened by this fob
+        if self._last_yes[0].granted and self._doorway.state.mode not in door.FREE_MODES:
             self._doorway.apply(door.LockNow(at_s=self._clock.mono_s(), by="reader overrun"))
 
     def _carry_out(self, case: Case, decision: Decision, now_s: float) -> None:
         event = self._doorway.announce(KINDS[decision.outcome], self._evidence(decision))
         fault = ""
+        if decision.outcome != "denied":
+            self._last_yes = (decision, now_s)
         if decision.granted:
-            self._last_grant = (decision.read.reader, now_s)
             fault = self._doorway.apply(_opening(decision, self._clock.mono_s()))
         self._teller.decided(decision, stuck=bool(fault))
         self._desk.decided(case, decision, now_s, self._clock.wall(), self._doorway.state.open)
@@ -131,6 +135,11 @@ class Cases:
             detail=tuple(SENTENCES[reason] for reason in decision.reasons), track=match.track if match else None,
             score=match.score if match else None, threshold=match.threshold if match else None,
         )))  # fmt: skip
+
+
+def _is_fresh(read: CredentialRead, since_s: float, reader: str, at_s: float) -> bool:
+    """Bits that come to this reader at `at_s` may belong to this read, which was answered, or made, at `since_s`."""
+    return read.reader == reader and at_s - since_s < OVERRUN_TAKES_BACK_S
 
 
 def _is_repeat(read: CredentialRead, waiting: Case) -> bool:

@@ -59,6 +59,7 @@ class Teller:
 
     def misread(self, fault: ReadFault) -> None:
         if fault.fault in MISREAD:
+            self._asked = None  # whoever still waits is asked again
             self._show(Meaning.TRY_AGAIN)
 
     def door(self, state: door.DoorState) -> None:
