@@ -157,20 +157,25 @@ class DoorLoop:
         # Before the inbox is emptied: what was handed on by then lies in it
         now_s = self._clock.mono_s()
         heard_s = {name: port.heard_until_s(now_s) for name, port in self._parts.wiegand.items()}
-        self._handle(self._parts.inbox.drain())
-        for name, port in self._parts.wiegand.items():
-            self._take_frame(port.framer.flush(heard_s[name]))
+        if self._handle(self._parts.inbox.drain()):
+            for name, port in self._parts.wiegand.items():
+                self._take_frame(port.framer.flush(heard_s[name]))
         self._keep_time()
 
-    def _handle(self, items: list[Item]) -> None:
-        """In their order. What waits behind one that fails is handled in the next turn: it may be somebody who wants to leave."""
-        handled = 0
+    def _handle(self, items: list[Item]) -> bool:
+        """In their order, but inputs before everything else: it may be somebody who wants to leave. What waits behind one that fails, or
+        behind a command, which may have waited for the disk, is handled in the next turn. Whether nothing was left for it.
+        """
+        ordered, handled = sorted(items, key=lambda item: not isinstance(item, InputEdge)), 0
         try:
-            for item in items:
+            for item in ordered:
                 handled += 1
                 self._handlers[type(item)](item)
+                if isinstance(item, Command):
+                    break
         finally:
-            self._parts.inbox.give_back(items[handled:])
+            self._parts.inbox.give_back(ordered[handled:])
+        return handled == len(ordered)
 
     # -- waiting -------------------------------------------------------------------------------------------------------------
 

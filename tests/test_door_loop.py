@@ -332,6 +332,39 @@ def test_whoever_wants_to_leave_is_not_kept_in_by_an_exception_about_something_e
     assert door.kinds("rex.") == ["rex.pressed"]
 
 
+def test_whoever_wants_to_leave_waits_for_one_command_to_be_saved_and_not_for_all(door):
+    door.press("rex", False)
+    saved = []
+    door.loop._orders._save_mode = saved.append
+    for _ in range(50):
+        door.inbox.put(command("lockdown", door))
+    door.inbox.put(InputEdge("rex", True, door.clock.now_s))
+    door.inbox.put(InputEdge("rex", False, door.clock.now_s + 0.2))
+    door.clock.now_s += 0.3
+    door.turn()
+    assert door.lock.released
+    assert len(saved) == 1
+    for _ in range(49):
+        door.turn()
+    assert len(saved) == 50
+    assert door.kinds("command.").count("command.done") == 50
+
+
+def test_a_frame_that_lies_behind_a_command_is_not_cut_short(door):
+    """Its silence is over by the clock, but not all of its bits have been handled."""
+    owner_in_view(door)
+    for number, bit in enumerate(OWNER_FOB):
+        door.clock.now_s += 0.001
+        if number == 20:
+            door.inbox.put(command("assist", door))
+        door.inbox.put(Edge("front", int(bit), door.clock.now_s))
+    door.after(0.2)
+    owner_in_view(door)
+    door.turn()
+    assert door.kinds("reader.") == []
+    assert door.decisions() == [(True, ["face_match"])]
+
+
 def test_a_press_of_the_exit_button_that_was_over_before_a_busy_loop_came_to_it_lets_somebody_out(door):
     door.press("rex", False)
     pressed_s = door.clock.now_s
