@@ -57,7 +57,7 @@ def run_vision(config: Config, stop: Stop) -> int:
         evidence_folder=Path(config.records.folder) / FOLDER,
         least_interval_s=INTERVAL_SHARE / config.vision.frames_per_s,
         learner=_learner(config, manifest) if config.vision.calibrate else None,
-        watchman=Watchman(Path(config.records.folder) / VIEW_FILE, lasting_name(config.vision.camera)),
+        watchman=_watchman(config) if config.vision.scene_watch else None,
     )  # fmt: skip
     log.info("vision started engine=%s embedder=%s camera=%s", engine.describe(), manifest.embedder_id, parts.eyes.name)
     notify("READY=1")
@@ -72,6 +72,10 @@ def _eyes(config: Config, clock: SystemClock, stop: Stop) -> Eyes:
     """Its name is told to everybody: without passwords."""
     vision = config.vision
     return Eyes(public_name(vision.camera), lambda: open_camera(vision), clock.mono_s, stop.wait, lambda: edition(vision))
+
+
+def _watchman(config: Config) -> Watchman:
+    return Watchman(Path(config.records.folder) / VIEW_FILE, lasting_name(config.vision.camera))
 
 
 def _learner(config: Config, manifest: Manifest) -> Learner:

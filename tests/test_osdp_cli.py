@@ -13,6 +13,8 @@ from agent.records.keys import make_door_keys
 from agent.records.osdp_key import key_path, load_osdp_key, pending_path, save_osdp_key
 from tests.hw.osdp_far_end import FarEnd
 
+pytestmark = pytest.mark.slow
+
 OLD, OTHER = bytes(range(16)), bytes(range(16, 32))
 CONSENT = "--yes-the-reader-is-in-install-mode"
 

@@ -106,5 +106,5 @@ def test_a_lock_relay_that_is_stuck_does_not_leave_the_second_with_power(rig, tm
     config = parse_config({"site": "hq", "door": "front", "board": board, "lock": {"second_pin": SECOND}})
     with pytest.raises(HardwareError, match=r"lock\.relay_pin 22.*GPIO busy"):
         make_safe(config)
-    assert rig.wait_for(lambda outputs: bool(outputs) and outputs[-1].high is None, 10.0)
+    assert rig.wait_for(lambda outputs: any(o.pin == SECOND and o.high is None for o in outputs), 10.0)
     assert {(o.pin, o.high) for o in rig.outputs if o.high is not None} == {(SECOND, False)}

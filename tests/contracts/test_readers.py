@@ -29,6 +29,8 @@ from tests.core.vectors import RDM6300, WIEGAND_26
 from tests.hw.pn532_chip import Pn532OnPty
 from tests.hw.pty_line import PtyLine
 
+pytestmark = pytest.mark.slow
+
 NAME = "front"
 SOON = (0.02, 0.1)
 AT_ONCE_S = 0.05

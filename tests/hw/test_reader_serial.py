@@ -24,6 +24,8 @@ from tests.core.vectors import RDM6300
 from tests.hw.pn532_chip import Pn532OnPty
 from tests.hw.pty_line import PtyLine
 
+pytestmark = pytest.mark.slow
+
 TAG = next(row for row in RDM6300 if row["xor_check"] == "xor_ok")
 FRAME = bytes.fromhex(TAG["frame_hex"])
 SOON = (0.02, 0.1)
