@@ -331,7 +331,7 @@ class DoorLoop:
         elif command.name in ("lock", "lockdown"):
             self._hours.end()
         elif command.name == "release":
-            self._hours.ask(again=True)
+            self._hours.resume()
 
     def _take_rules(self, new: NewRules) -> None:
         self._parts.desk.take_rules(new.rules)

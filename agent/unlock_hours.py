@@ -33,6 +33,11 @@ class UnlockHours:
             self._doorway.apply(door.ScheduleSays(at_s=self._clock.mono_s(), unlocked=now.unlocked, by="schedule"))
 
     def end(self) -> None:
-        """A person locked the door: where a first card is asked for, it takes another one."""
-        self._desk.end_unlock()
+        """A person locked the door: these hours are over, or take another first card."""
+        self._desk.end_unlock(self._clock.wall())
         self.ask()
+
+    def resume(self) -> None:
+        """A person gave the door back to its hours."""
+        self._desk.resume_unlock()
+        self.ask(again=True)

@@ -45,6 +45,8 @@ class Kept(Struct, frozen=True, kw_only=True):
     """Cardholder -> since when."""
     begun_until: Moment | None = None
     """Somebody's first card has begun the unlock schedule until then."""
+    ended_until: Moment | None = None
+    """A person has locked the door in the hours of its unlock schedule, which last until then."""
 
 
 class Desk:
@@ -56,6 +58,8 @@ class Desk:
         self._tally: pins.Tally = {}
         self._first: pairs.First | None = None
         self._passages: tuple[Passage, ...] = ()
+        self._last_change = (self._kept, self._kept)
+        """What was kept before and after the last decision that was no refusal."""
 
     @property
     def kept(self) -> Kept:
@@ -128,6 +132,12 @@ class Desk:
 
     def decided(self, case: Case, decision: Decision, now_s: float, now: datetime, door_open: bool | None) -> None:
         """A decision was carried out. `door_open` as the contact says; None when it has not said anything yet."""
+        before = self._kept
+        self._note(case, decision, now_s, now, door_open)
+        if decision.outcome != "denied":
+            self._last_change = (before, self._kept)
+
+    def _note(self, case: Case, decision: Decision, now_s: float, now: datetime, door_open: bool | None) -> None:
         if decision.outcome == "first_of_two":
             self._first = self._first_of(case, decision, now_s)
         if not decision.granted:
@@ -163,8 +173,13 @@ class Desk:
         self._passages = ()
 
     def called_off(self) -> None:
-        """What was granted a moment ago was taken back."""
-        self._passages = ()
+        """The last decision that was no refusal was taken back: nobody came by it, began the hours, or is the first of two."""
+        self._passages, self._first = (), None
+        before, after = self._last_change
+        if self._kept is after:
+            self._kept = before
+        elif self._kept.begun_until == after.begun_until:  # the door was opened meanwhile: whoever did is through
+            self._keep_hours(before.begun_until, before.ended_until)
 
     def forgive(self, cardholder: str | None = None) -> int:
         """One person, or everybody, may come in once more. Returns for how many that makes a difference."""
@@ -177,17 +192,26 @@ class Desk:
     def unlocking(self, now: datetime) -> unlocking.Unlocking:
         """Whether the schedule wants the door unlocked now, and when to ask again."""
         rules = self._rules
-        return unlocking.unlocking(rules.entry, rules.schedules, rules.calendars, self._kept.begun_until, now)
+        kept = self._kept
+        return unlocking.unlocking(rules.entry, rules.schedules, rules.calendars, kept.begun_until, now, kept.ended_until)
 
-    def end_unlock(self) -> None:
-        """A person locked the door, or locked it down: where a first card is asked for, it takes another one."""
-        if self._kept.begun_until is not None:
-            self._kept = replace(self._kept, begun_until=None)
+    def end_unlock(self, now: datetime) -> None:
+        """A person locked the door, or locked it down: these hours are over; where a first card is asked for, it takes another one."""
+        rules = self._rules
+        self._keep_hours(None, unlocking.ended(rules.entry, rules.schedules, rules.calendars, now))
+
+    def resume_unlock(self) -> None:
+        """A person gave the door back to its schedule."""
+        self._keep_hours(self._kept.begun_until, None)
+
+    def _keep_hours(self, begun_until: datetime | None, ended_until: datetime | None) -> None:
+        if (begun_until, ended_until) != (self._kept.begun_until, self._kept.ended_until):
+            self._kept = replace(self._kept, begun_until=begun_until, ended_until=ended_until)
 
     def _begin_unlock(self, now: datetime) -> None:
         until = unlocking.begun(self._rules.entry, self._rules.schedules, self._rules.calendars, now)
-        if until is not None and until != self._kept.begun_until:
-            self._kept = replace(self._kept, begun_until=until)
+        if until is not None:
+            self._keep_hours(until, None)
 
     # -- passback --------------------------------------------------------------------------------------------------------------
 

@@ -26,23 +26,40 @@ class Unlocking(Struct, frozen=True, kw_only=True):
 
 
 def unlocking(
-    entry: DoorAccess, schedules: Mapping[str, Schedule], calendars: Calendars, begun_until: datetime | None, now: datetime
-) -> Unlocking:
-    """`begun_until`: the end of the opening hours that somebody's first card has begun, see `begun`."""
+    entry: DoorAccess, schedules: Mapping[str, Schedule], calendars: Calendars, begun_until: datetime | None, now: datetime,
+    ended_until: datetime | None = None,
+) -> Unlocking:  # fmt: skip
+    """`begun_until`: the end of the opening hours that somebody's first card has begun, see `begun`; `ended_until`: of those that a person
+    has ended, see `ended`."""
     schedule = schedules.get(entry.unlock_schedule)
     if schedule is None:
         return Unlocking(unlocked=False, ask_again=now + ASK_AT_LEAST_EVERY)
     span = span_at(schedule, now, calendars, ASK_AT_LEAST_EVERY)
-    waits = entry.first_card and not (begun_until is not None and now < begun_until <= now + LOOK_AHEAD)
-    return Unlocking(
-        unlocked=span.open and not waits, ask_again=span.until, schedule=schedule.id, awaits_first_card=span.open and waits
-    )
+    waits = entry.first_card and not _lasts(begun_until, now)
+    return Unlocking(unlocked=span.open and not waits and not _lasts(ended_until, now), ask_again=span.until, schedule=schedule.id,
+                     awaits_first_card=span.open and waits)  # fmt: skip
+
+
+def _lasts(until: datetime | None, now: datetime) -> bool:
+    return until is not None and now < until <= now + LOOK_AHEAD
 
 
 def begun(entry: DoorAccess, schedules: Mapping[str, Schedule], calendars: Calendars, now: datetime) -> datetime | None:
     """Until when a first card that is shown now unlocks the door: to the end of these opening hours, and none when they have not begun."""
     schedule = schedules.get(entry.unlock_schedule)
     if schedule is None or not entry.first_card:
+        return None
+    span = span_at(schedule, now, calendars)
+    return span.until if span.open else None
+
+
+def ended(entry: DoorAccess, schedules: Mapping[str, Schedule], calendars: Calendars, now: datetime) -> datetime | None:
+    """Until when the door stays locked that a person locks now: to the end of these opening hours, at most `LOOK_AHEAD`.
+
+    None outside them, and where a first card is asked for: the next one begins them anew.
+    """
+    schedule = schedules.get(entry.unlock_schedule)
+    if schedule is None or entry.first_card:
         return None
     span = span_at(schedule, now, calendars)
     return span.until if span.open else None
