@@ -87,7 +87,7 @@ def test_the_second_relay_is_made_safe_too(rig, tmp_path, active_high, unpowered
     path = tmp_path / "door.toml"
     path.write_text(config_text(tmp_path, f"second_pin = {SECOND}\nsecond_active_high = {active_high}\npulse_s = -1"))
     assert cli.main(["safe-state", "--config", str(path)]) == 0
-    assert rig.wait_for(lambda outputs: bool(outputs) and outputs[-1].high is None, 10.0)
+    assert rig.wait_for(lambda outputs: {o.pin for o in outputs if o.high is None} == {RELAY, SECOND}, 10.0)
     driven = [(o.pin, o.high) for o in rig.outputs if o.high is not None]
     assert set(driven) == {(RELAY, False), (SECOND, unpowered)}
     assert driven[0][0] == RELAY, "the lock comes first"
