@@ -64,8 +64,9 @@ class Teller:
 
     def door(self, state: door.DoorState) -> None:
         """The door's state has changed."""
-        self._rest(Meaning.OUT_OF_ORDER if state.mode in door.KEPT_SHUT else Meaning.READY)
         warned = state.left_open != "no"
+        # The reminder rests, so that a fob which is answered meanwhile does not end it
+        self._rest(Meaning.CLOSE_THE_DOOR if warned else Meaning.OUT_OF_ORDER if state.mode in door.KEPT_SHUT else Meaning.READY)
         if warned and not self._warned:
             self._show(Meaning.CLOSE_THE_DOOR)
         elif self._warned and not warned:
