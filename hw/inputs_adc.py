@@ -25,6 +25,9 @@ FULL_SCALE = 1023
 BUTTONS = ("rex",)
 """Normally open, all other inputs are closed loops."""
 
+LOOK_S = 0.05
+"""So long `look` waits for the converter; a round of eight channels takes a millisecond. Whoever looks serves the exit button too."""
+
 ReadShare = Callable[[], float]
 OnChange = Callable[[str, bool, float], None]
 OnFault = Callable[[str, str, float], None]
@@ -61,34 +64,55 @@ class AdcInputs:
         self._poll_s, self._on_fault, self._clock = poll_s, on_fault, clock
         self._on_change: OnChange | None = None
         self._turn = threading.Lock()
-        self._stop = threading.Event()
+        self._stopped = self._again = False
+        self._wanted, self._looked = threading.Event(), threading.Event()
         self._poller = threading.Thread(target=self._poll, name="adc-inputs", daemon=True)
         self._unanswered = False
+        self._in_time = True
 
     def start(self, on_change: OnChange) -> None:
         self._on_change = on_change
-        self.look()
         self._poller.start()
+        self.look()
 
     def look(self) -> None:
-        """Tell how every input stands now."""
-        with self._turn:
-            self._told.clear()
-            self._sample()
+        """Have the poller tell how every input stands now. Waits no longer than `LOOK_S` for it: a bus that hangs hangs there."""
+        self._looked.clear()
+        self._again = True
+        self._wanted.set()
+        in_time = self._looked.wait(LOOK_S)
+        if self._in_time and not in_time:
+            log.error("converter does not answer in time channels=%s", list(self._channels))
+        self._in_time = in_time
 
     def close(self) -> None:
-        self._stop.set()
+        self._stopped = True
+        self._wanted.set()
         if self._poller.is_alive():
             self._poller.join(timeout=1.0)
-        with self._turn:
+        if not self._turn.acquire(timeout=LOOK_S):
+            log.error("converter hangs, and is left as it is channels=%s", list(self._channels))
+            return
+        try:
             self._on_change = None
             for channel in self._channels.values():
                 channel.close()
+        finally:
+            self._turn.release()
 
     def _poll(self) -> None:
-        while not self._stop.wait(self._poll_s):
+        while True:
+            self._wanted.wait(self._poll_s)
+            self._wanted.clear()
+            if self._stopped:
+                return
+            again, self._again = self._again, False
             with self._turn:
+                if again:
+                    self._told.clear()
                 self._sample()
+            if again:
+                self._looked.set()
 
     def _sample(self) -> None:
         for name, channel in self._channels.items():

@@ -161,6 +161,27 @@ def test_it_looks_by_itself(chip, factory, heard):
     assert len(chip.asked) == count
 
 
+def test_a_converter_that_hangs_holds_up_nobody_who_looks(inputs, heard, monkeypatch):
+    """The door's loop looks, and the exit button may be on a pin of its own."""
+    inputs.start(heard.change)
+    free, hangs = threading.Event(), threading.Event()
+
+    def hang(self: Any) -> int:
+        hangs.set()
+        free.wait(30.0)
+        return 320
+
+    monkeypatch.setattr("gpiozero.MCP3008.raw_value", property(hang))
+    done = threading.Thread(target=lambda: (inputs.look(), inputs.look()))
+    done.start()
+    assert hangs.wait(5.0)
+    done.join(5.0)
+    assert not done.is_alive()
+    free.set()
+    assert eventually(inputs._looked.is_set)
+    assert len(heard.changes) > 3, "once it answers again, every input is told anew"
+
+
 def test_inputs_on_pins_and_on_the_converter_are_one(inputs, heard, factory):
     """Pin 26 is a closed loop that is open: nothing is wired to it."""
     joined = JoinedInputs(GpioInputs({"tamper": 26}, factory), inputs)
