@@ -87,7 +87,7 @@ def _guard(
     with ExitStack() as opened:
         parts, access, start = _open(config, pins, relays, clock, inbox, dead_man, opened)
         loop = DoorLoop(parts, clock, access, load_mode(Path(config.records.folder) / "mode"))
-        opened.callback(lambda: loop.announce("door.stopped", {"mode": loop.state.mode.value}))
+        opened.callback(loop.say_goodbye)
         opened.callback(parts.lock.close)
         opened.callback(notify, "STOPPING=1")
         start()

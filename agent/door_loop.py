@@ -148,6 +148,11 @@ class DoorLoop:
         """Put an event on record."""
         self._doorway.announce(kind, data)
 
+    def say_goodbye(self) -> None:
+        """The program ends: what was only counted until now is told."""
+        self._note_noise(float("inf"))
+        self.announce("door.stopped", {"mode": self.state.mode.value})
+
     def turn(self) -> None:
         """Wait for something to do, or for the next deadline, and do it."""
         inbox, eyes = self._parts.inbox.fileno(), self._eyes.fileno()
@@ -332,6 +337,8 @@ class DoorLoop:
             self._hours.end()
         elif command.name == "release":
             self._hours.resume()
+        if command.name in ("lockdown", "block"):
+            self._parts.desk.break_up()
 
     def _take_rules(self, new: NewRules) -> None:
         self._parts.desk.take_rules(new.rules)

@@ -54,8 +54,15 @@ class Orders:
         ok, reason = self._obey(command)
         self._record(command, ok, reason)
         self._answers.result(command.id, ok, reason, command.user)
-        if ok:
+        if ok or self._stands(command):
             self._after(command)
+
+    def _stands(self, command: Command) -> bool:
+        """Whether an order to lock is in force although the lock does not hold yet: somebody is leaving, or its relay is stuck."""
+        mode = self._doorway.state.mode
+        if command.name == "lock":
+            return mode not in door.FREE_MODES
+        return mode in door.KEPT_SHUT and mode is MODES.get(command.name)
 
     def refuse(self, refusal: Refusal) -> None:
         self._doorway.announce("command.refused", msgspec.to_builtins(refusal))

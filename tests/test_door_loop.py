@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from agent.cases import MAX_CASES
 from agent.core.commands import Command, Refusal
-from agent.core.messages import DoorMode, Liveness, VisionHealth
+from agent.core.messages import DoorMode, Liveness, ReadFault, VisionHealth
 from agent.door_items import Edge, Fault, InputEdge, NewRules
 from agent.door_loop import MAX_FAILED_TURNS, run_turns
 from agent.errors import JournalError
@@ -447,3 +447,12 @@ def test_every_event_carries_the_wall_time_of_the_controller(door):
     door.read(UNKNOWN_FOB)
     assert door.journal.flush(5.0)
     assert all(pending.event.at >= START for pending in door.journal.pending())
+
+
+def test_noise_that_was_only_counted_is_told_when_the_program_ends(door):
+    for _ in range(30):
+        door.send(ReadFault(reader="front", fault="parity", bits="1" * 26, at_s=door.clock.now_s))
+    door.loop.say_goodbye()
+    told = [data for kind, data in door.events if kind in ("reader.noise", "door.stopped")]
+    assert len(door.kinds("reader.fault")) == 10
+    assert told == [{"reader": "front", "faults": 20}, {"mode": "Locked"}]

@@ -171,6 +171,27 @@ def test_each_order_is_answered_once(make):
     assert all(ok for _, ok, _ in door.told.results)
 
 
+def test_an_order_to_lock_while_somebody_is_leaving_ends_what_was_granted_to_somebody_coming_in(make):
+    door = make()
+    door.read(fob("ann"))
+    door.press("rex", True)
+    order(door, "lock")
+    assert door.lock.released
+    door.after(5.0)
+    assert stands(door) == HELD
+
+
+@pytest.mark.parametrize("name", ["lockdown", "block"])
+def test_the_first_of_two_does_not_come_in_with_one_whom_a_lock_down_lets_pass(make, name):
+    door = make(two_person="always")
+    walk_in(door, "ann")
+    order(door, name)
+    if name == "block":
+        order(door, "release")
+    assert not walk_in(door, "medic")[0]
+    assert not door.lock.released
+
+
 # -- a relay that cannot be driven ---------------------------------------------------------------------------------------------------
 
 
@@ -421,6 +442,22 @@ def test_an_order_to_lock_is_still_obeyed_after_a_restart_where_a_first_card_is_
     order(door, "lock")
     again = door.restart()
     again.press("contact", False)
+    assert stands(again) == HELD
+    again.close()
+
+
+def test_an_order_to_lock_while_somebody_is_leaving_is_still_obeyed_after_a_restart(make):
+    door = make(**FIRST_CARD)
+    door.after(TO_OPENING_S)
+    walk_in(door, "keeper")
+    assert stands(door) == FREE
+    door.press("rex", True)
+    assert order(door, "lock") == (False, "somebody is leaving: the lock holds when that is over")
+    door.after(6.0)
+    assert stands(door) == HELD
+    again = door.restart()
+    again.press("contact", False)
+    again.after(60.0)
     assert stands(again) == HELD
     again.close()
 

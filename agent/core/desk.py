@@ -187,6 +187,10 @@ class Desk:
         self._keep_places(passback.forgiven(self._places, cardholder))
         return before - len(self._places.inside)
 
+    def break_up(self) -> None:
+        """The door is locked down or blocked: who waited for a second person was checked by other rules."""
+        self._first = None
+
     # -- unlock schedule -------------------------------------------------------------------------------------------------------
 
     def unlocking(self, now: datetime) -> unlocking.Unlocking:

@@ -302,6 +302,7 @@ def _stand_free_no_more(state: DoorState, now_s: float, rules: DoorRules, why: s
     """One reason to stand free is over; the door holds unless there is another, or somebody is leaving."""
     if _is_free(state, rules):
         return state, ()
+    state = _only_for_leavers(state, now_s)
     # A leaf may be moving now that everybody was free to open; `_hold` leaves it its grace
     may_open_until_s = max(state.may_open_until_s, now_s + OPENING_GRACE_S)
     state = msgspec.structs.replace(
@@ -335,9 +336,10 @@ def _schedule(state: DoorState, event: ScheduleSays, rules: DoorRules) -> Step:
 def _lock_now(state: DoorState, event: LockNow, rules: DoorRules) -> Step:
     if state.mode is DoorMode.UNLOCKED:
         return _take_mode(state, event.at_s, DoorMode.LOCKED, event.by, rules)
-    if _must_stay_released(state, event.at_s):
+    if state.renew_s is not None:
         return state, ()
-    return _hold(state, event.at_s, f"command of {event.by}")
+    state = _only_for_leavers(state, event.at_s)
+    return (state, ()) if _must_stay_released(state, event.at_s) else _hold(state, event.at_s, f"command of {event.by}")
 
 
 def _set_mode(state: DoorState, event: SetMode, rules: DoorRules) -> Step:
