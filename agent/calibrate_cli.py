@@ -18,6 +18,7 @@ from agent.ownership import give_to_owner_of
 from agent.programs_cli import DEFAULT_CONFIG
 from agent.vision.own_camera import Estimate, NotEnough, OwnCameraSettings, Shape, Tally, estimate
 from agent.vision.tally_file import load_tally
+from hw.camera_names import lasting_name, public_name
 from models_tflite.manifest import EMBEDDER, Manifest, load_manifest
 
 DONE, FINDING = 0, 1
@@ -57,7 +58,7 @@ def calibrate(args: argparse.Namespace) -> int:
     if args.forget:
         return _forget(folder)
     manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
-    tally = load_tally(folder / TALLY_FILE) or Tally(embedder_id=manifest.embedder_id, camera=config.vision.camera)
+    tally = load_tally(folder / TALLY_FILE) or Tally(embedder_id=manifest.embedder_id, camera=lasting_name(config.vision.camera))
     found = judge(tally, config, manifest)
     applied = str(_apply(folder / FILE, found, tally, config)) if args.apply and isinstance(found, Estimate) else None
     if args.json:
@@ -71,9 +72,10 @@ def calibrate(args: argparse.Namespace) -> int:
 
 def judge(tally: Tally, config: Config, manifest: Manifest) -> Estimate | NotEnough:
     """Raises Refused for a count of another embedder or camera, ModelError for a manifest that lacks the shape of its scores."""
-    if (tally.embedder_id, tally.camera) != (manifest.embedder_id, config.vision.camera):
+    camera = lasting_name(config.vision.camera)
+    if (tally.embedder_id, tally.camera) != (manifest.embedder_id, camera):
         raise Refused(
-            f"the count is of camera {tally.camera!r} and embedder {tally.embedder_id}; this door has {config.vision.camera!r} and"
+            f"the count is of camera {tally.camera!r} and embedder {tally.embedder_id}; this door has {camera!r} and"
             f" {manifest.embedder_id}: let vision run with `vision.calibrate = true`, or `doorward calibrate --forget`"
         )
     shape = manifest.model(EMBEDDER).impostor_shape
@@ -89,8 +91,8 @@ def sentence(found: Estimate | NotEnough, config: Config) -> str:
         return f"not enough yet: {found.pairs} of {found.needed} pairs of people who were seen at the same time"
     low, high = found.interval_90
     words = [
-        f"FMR {config.policy.fmr:g} on {config.vision.camera}: threshold {found.threshold:.4f} (manifest {found.floor:.4f}; this camera's"
-        f" scores say {found.estimated:.4f}, 90 % interval {low:.4f} to {high:.4f}; {found.pairs} pairs)"
+        f"FMR {config.policy.fmr:g} on {public_name(config.vision.camera)}: threshold {found.threshold:.4f}"
+        f" (manifest {found.floor:.4f}; this camera's scores say {found.estimated:.4f}, 90 % interval {low:.4f} to {high:.4f}; {found.pairs} pairs)"
     ]
     if found.capped:
         words.append("This camera needs more than a threshold may rise: to it people look too much alike. Better light or another"

@@ -15,6 +15,7 @@ from msgspec import Struct
 from agent.config import Config
 from agent.errors import ConfigError
 from agent.files import write_whole
+from hw.camera_names import lasting_name
 from models_tflite.manifest import Manifest
 
 FILE = "calibration.json"
@@ -78,7 +79,8 @@ def calibration_in_force(config: Config, manifest: Manifest, tell: Callable[[str
     except ConfigError as error:
         tell(f"the camera's calibration is not in force: {error}")
         return None
-    why_not = why_not_in_force(found, manifest.embedder_id, config.policy.fmr, config.vision.camera) if found is not None else ""
+    camera = lasting_name(config.vision.camera)
+    why_not = why_not_in_force(found, manifest.embedder_id, config.policy.fmr, camera) if found is not None else ""
     if why_not:
         tell(f"the camera's calibration is not in force: {why_not}")
     return None if why_not else found

@@ -79,7 +79,7 @@ def _watchman(config: Config) -> Watchman:
 
 
 def _learner(config: Config, manifest: Manifest) -> Learner:
-    return Learner(Path(config.records.folder) / TALLY_FILE, manifest.embedder_id, config.vision.camera)
+    return Learner(Path(config.records.folder) / TALLY_FILE, manifest.embedder_id, lasting_name(config.vision.camera))
 
 
 def _turn_until(stop: Stop, loop: VisionLoop) -> int:

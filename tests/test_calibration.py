@@ -26,11 +26,12 @@ from agent.config import load_config
 from agent.door_app import decision_policy
 from agent.errors import ConfigError
 from agent.vision.own_camera import Tally, counts_of
+from hw.camera_names import lasting_name
 from models_tflite.manifest import load_manifest
 
 MANIFEST = load_manifest()
 FLOOR = MANIFEST.threshold_at_fmr(1e-3)
-MADE = Calibration(threshold=0.52, embedder_id=MANIFEST.embedder_id, fmr=1e-3, camera="0", pairs=400, interval_90=(0.5, 0.54),
+MADE = Calibration(threshold=0.52, embedder_id=MANIFEST.embedder_id, fmr=1e-3, camera=lasting_name("0"), pairs=400, interval_90=(0.5, 0.54),
                    made_at=datetime(2026, 1, 1, tzinfo=timezone.utc))  # fmt: skip
 
 
@@ -44,7 +45,7 @@ def door(tmp_path) -> Path:
 def count(door: Path, mean: float, pairs: int, camera: str = "0") -> None:
     """What vision has counted: scores that are normal after Fisher's transformation."""
     scores = np.tanh(np.random.default_rng(1).normal(mean, 0.15, pairs))
-    tally = Tally(embedder_id=MANIFEST.embedder_id, camera=camera, counts=counts_of(scores.tolist()))
+    tally = Tally(embedder_id=MANIFEST.embedder_id, camera=lasting_name(camera), counts=counts_of(scores.tolist()))
     (door.parent / TALLY_FILE).parent.mkdir()
     (door.parent / TALLY_FILE).write_bytes(msgspec.json.encode(tally))
 
@@ -101,7 +102,7 @@ def test_forgetting_goes_back_to_the_manifest(door):
 def test_the_count_of_another_camera_is_refused(door, capsys):
     count(door, 0.1, 2000, camera="1")
     assert main(["calibrate", "--config", str(door), "--apply"]) == 1
-    assert "the count is of camera '1'" in capsys.readouterr().err
+    assert "the count is of camera '1 " in capsys.readouterr().err
     assert not (door.parent / FILE).exists()
 
 
@@ -122,7 +123,7 @@ def test_what_was_measured_with_something_else_is_left_aside_and_told(door, othe
 
 
 def test_a_calibration_of_this_door_is_in_force():
-    assert why_not_in_force(MADE, MADE.embedder_id, 1e-3, "0") == ""
+    assert why_not_in_force(MADE, MADE.embedder_id, 1e-3, lasting_name("0")) == ""
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b'{"threshold": "high"}', msgspec.json.encode(replace(MADE, threshold=7.0))])

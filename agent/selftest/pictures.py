@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from agent.selftest.judge_machine import CameraSeen
+from hw.camera_names import public_name
 from hw.cameras import open_camera
 from hw.interfaces import Frame
 
@@ -39,7 +40,7 @@ def _frames(camera: Any, seconds: float) -> list[Frame]:
 
 def _seen(vision: Any, frames: list[Frame], seconds: float) -> CameraSeen:
     wanted = {
-        "camera": _without_password(vision.camera),
+        "camera": public_name(vision.camera),
         "wanted_px": (vision.width_px, vision.height_px),
         "wanted_rate": vision.frames_per_s,
     }
@@ -53,11 +54,6 @@ def _seen(vision: Any, frames: list[Frame], seconds: float) -> CameraSeen:
         sharpness=float(cv2.Laplacian(grey, cv2.CV_64F).var()),
         alive=any(not np.array_equal(frame.pixels, last) for frame in frames[:-1]),
     )  # fmt: skip
-
-
-def _without_password(camera: str) -> str:
-    scheme, sign, rest = camera.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if sign else camera
 
 
 def _jpeg(frame: Frame) -> bytes:

@@ -27,6 +27,7 @@ from agent.selftest.judge_machine import (
 )  # fmt: skip
 from agent.selftest.result import Fault, Judged
 from agent.selftest.step_wires import Hands
+from hw.camera_names import public_name
 from hw.signals import open_parts
 
 WATCH_S = 3.0
@@ -89,12 +90,14 @@ def try_camera(hands: Hands) -> tuple[Judged, bytes]:
         from agent.selftest.pictures import look
     except ImportError as error:
         return judge_camera(
-            CameraSeen(camera=vision.camera, error=f"pictures cannot be read: {error}: pip install 'doorward[vision]'")
+            CameraSeen(
+                camera=public_name(vision.camera), error=f"pictures cannot be read: {error}: pip install 'doorward[vision]'"
+            )
         ), b""
     try:
         seen, jpeg = look(vision, WARM_UP_S, WATCH_S)
     except DoorwardError as error:
-        return judge_camera(CameraSeen(camera=vision.camera, error=str(error))), b""
+        return judge_camera(CameraSeen(camera=public_name(vision.camera), error=str(error))), b""
     return judge_camera(seen), jpeg
 
 
