@@ -92,7 +92,8 @@ def sentence(found: Estimate | NotEnough, config: Config) -> str:
     low, high = found.interval_90
     words = [
         f"FMR {config.policy.fmr:g} on {public_name(config.vision.camera)}: threshold {found.threshold:.4f}"
-        f" (manifest {found.floor:.4f}; this camera's scores say {found.estimated:.4f}, 90 % interval {low:.4f} to {high:.4f}; {found.pairs} pairs)"
+        f" (manifest {found.floor:.4f}; this camera's scores say {found.estimated:.4f},"
+        f" 90 % interval {low:.4f} to {high:.4f}; {found.pairs} pairs)"
     ]
     if found.capped:
         words.append("This camera needs more than a threshold may rise: to it people look too much alike. Better light or another"
