@@ -18,6 +18,7 @@ import paho.mqtt.client as mqtt
 
 from agent.core.access import AccessProfile, AccessRules, Interval, Schedule
 from agent.core.people import Cardholder, Credential, Roll
+from agent.core.rdm6300 import LYING_S
 from agent.records.keys import centre_private, door_public, make_centre_keys, make_door_keys
 from agent.records.osdp_key import make_key, save_osdp_key
 from central.bundles import write_bundle
@@ -169,8 +170,14 @@ class WholeDoor:
         wait_until(lambda: self._online(name) is online, 15, f"reader {name} does not become online={online}")
 
     def _online(self, name: str) -> bool | None:
-        told = [data["online"] for kind, data in self.stored() if kind == "reader.status" and data["reader"] == name]
-        return told[-1] if told else None
+        """What this start of the door said last; None while it has not."""
+        online: bool | None = None
+        for kind, data in self.stored():
+            if kind == "door.started":
+                online = None
+            elif kind == "reader.status" and data["reader"] == name:
+                online = data["online"]
+        return online
 
     # -- what is done
 
@@ -188,6 +195,8 @@ class WholeDoor:
         self.rig.wiegand(bits, D0, D1)
 
     def hold_out_tag(self) -> None:
+        """A tag that is held out again so soon would be one that still lies there."""
+        time.sleep(LYING_S + 0.1)
         self.tag_reader.send(bytes.fromhex(TAG["frame_hex"]))
 
     def hold_out_osdp(self, bits: str = OWNER_FOB) -> None:
