@@ -202,6 +202,7 @@ class ReadFault(Struct, frozen=True, kw_only=True):
     fault: str
     """parity, length, framing, overrun, lost, too_many_waiting; of serial readers also checksum, random_uid"""
     bits: str
+    """'?' for each where they may be a key of a keypad that nobody has declared."""
     at_s: float
 
 

@@ -39,6 +39,10 @@ time of an interrupt by some 0.1 ms on a busy controller."""
 NO_DIGITS_BELOW_BITS = 16
 """On a reader with a keypad the bits of shorter bursts are kept out of faults: they may be the digits of somebody's PIN."""
 
+NOT_TOLD = "?"
+"""Instead of each bit of a burst as long as a key's, on a reader that is not said to have a keypad and may well have one: the installer
+sees how long it was, and nobody which key."""
+
 Pace = Literal["even", "any"]
 Fault = Literal["parity", "length", "overrun", "framing", "lost"]
 
@@ -168,6 +172,8 @@ class WiegandFramer:
         if self._keypad != "none" and 0 < len(bits) < NO_DIGITS_BELOW_BITS:
             # An overrun without bits is the first surplus bit and takes an opening back; this is a report afterwards
             bits, fault = "", "length" if fault == "overrun" else fault
+        elif len(bits) in BURST_BITS.values():
+            bits = NOT_TOLD * len(bits)
         return ReadFault(reader=self._reader, fault=fault, bits=bits, at_s=at_s)
 
 

@@ -185,8 +185,9 @@ def test_nothing_on_the_wires_means_nothing_due():
 
 @given(st.integers(1, 25), frames_26)
 def test_a_truncated_frame_opens_nothing(kept, bits):
+    told = "?" * kept if kept in (4, 8) else bits[:kept]  # as long as a key: it may be one
     assert play(evenly(bits[:kept])) == [
-        ReadFault(reader="front", fault="length", bits=bits[:kept], at_s=pytest.approx(1.0 + (kept - 1) / 1000))
+        ReadFault(reader="front", fault="length", bits=told, at_s=pytest.approx(1.0 + (kept - 1) / 1000))
     ]
 
 
