@@ -138,9 +138,11 @@ class DoorUnderTest:
         door_rules: door.DoorRules = DOOR_RULES,
         keypad: Keypad = "none",
         second_role: Literal["none", "alarm", "shunt"] = "none",
+        keyless: tuple[str, ...] = (),
         clock: TestClock | None = None,
     ) -> None:
-        """`keypad`: how keys come over the readers' data lines; those that `type` presses come beside them."""
+        """`keypad`: how keys come over the readers' data lines; those that `type` presses come beside them.
+        `keyless`: readers without keys."""
         self._made_with = {name: value for name, value in locals().items() if name not in ("self", "kept", "clock")}
         self.clock = clock or TestClock()
         self.told = Told()
@@ -156,12 +158,12 @@ class DoorUnderTest:
         self.feedback = FeedbackRules()
         self.signals = SignalsNoted({}, signal_for(Meaning.READY, self.feedback, START), print)
         self._eyes, self._hand = Receiver(folder / "door.sock"), Sender(folder / "door.sock")
-        wiring = Wiring(leads=leads, keypads=frozenset(leads), has_contact=True, has_other_door=True)
+        wiring = Wiring(leads=leads, keypads=frozenset(leads).difference(keyless), has_contact=True, has_other_door=True)
         access = access or rules()
         parts = Parts(
             inbox=self.inbox,
             wiegand={name: WiegandPort(framer=WiegandFramer(name, (H10301,), keypad), heard_until_s=float) for name in leads},
-            pads={name: PinPad() for name in leads},
+            pads={name: PinPad() for name in wiring.keypads},
             debounced={name: Debounce(0.03) for name in WIRED},
             lock=self.lock,
             lock_check=LockCheck(1.0) if check_lock else None,

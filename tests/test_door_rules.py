@@ -17,7 +17,7 @@ from agent.core.pins import PinRules
 from agent.door_items import Edge, EdgesLost, NewRules
 from tests.core.frames import flipped
 from tests.core.people import MODEL, OWNER
-from tests.door_under_test import DoorUnderTest
+from tests.door_under_test import DOOR_RULES, DoorUnderTest
 from tests.house import CARDS, DURESS_PIN, FOB_ALONE, HOLDERS, PIN, WRONG_PIN, fob, house_rules, last, order, walk_in
 
 Make = Callable[..., DoorUnderTest]
@@ -109,6 +109,23 @@ def test_whoever_has_no_pin_set_where_one_is_asked_for_is_not_let_in(make):
     door = make()
     door.read(fob("paul"))
     assert door.decisions() == [(False, ["pin_not_set"])]
+
+
+def test_a_pin_that_is_asked_for_at_a_reader_without_keys_is_the_doors_fault(make):
+    door = make(how={"keyless": ("front",)})
+    door.read(fob("vera"))
+    assert door.decisions() == [(False, ["no_keypad"])]
+    assert door.shown is Meaning.OUT_OF_ORDER
+
+
+def test_a_fob_held_out_again_while_its_pin_is_awaited_is_the_same_case(make):
+    door = make()
+    door.read(fob("vera"))
+    door.after(2.0)
+    door.read(fob("vera"))
+    door.type(PIN + "#")
+    door.after(20.0)
+    assert door.decisions() == [(True, ["fob_alone_no_template"])]
 
 
 def test_after_too_many_wrong_pins_the_right_one_is_refused_for_a_while_and_nobody_elses(make):
@@ -359,6 +376,27 @@ def test_a_door_that_somebody_opens_after_the_grant_was_over_takes_nobody_in(mak
     assert walk_in(door, "ann")[0]
 
 
+def test_a_door_that_is_forced_after_a_lock_down_took_the_grant_away_takes_nobody_in(make):
+    door = make(passback="hard")
+    door.read(fob("ann"))
+    order(door, "lockdown")
+    door.after(1.0)
+    door.press("contact", True)
+    assert door.told.states["alarm"] == "forced"
+    door.press("contact", False)
+    order(door, "release")
+    assert walk_in(door, "ann")[0]
+
+
+def test_a_contact_that_speaks_for_the_first_time_takes_nobody_in(tmp_path):
+    door = DoorUnderTest(tmp_path, FOB_ALONE, house_rules(passback="hard"), leads=TWO_WAYS)
+    door.read(fob("ann"))
+    door.press("contact", True)
+    door.press("contact", False)
+    assert walk_in(door, "ann")[0]
+    door.close()
+
+
 def test_whoever_leaves_without_opening_is_still_inside(make):
     door = make(passback="hard")
     walk_in(door, "ann")
@@ -508,6 +546,36 @@ def test_a_mode_that_comes_while_somebody_is_leaving_does_not_hold_them(make, mo
     assert not door.lock.released
 
 
+FREES_IN_FIRE = replace(DOOR_RULES, fire_releases=True)
+
+
+@pytest.mark.parametrize("mode", ["lock", "lockdown", "block"])
+def test_a_fire_lets_go_in_any_mode_and_with_the_lobbys_other_door_open_until_it_is_over(make, mode):
+    door = make(how={"door_rules": FREES_IN_FIRE}, interlock=True)
+    order(door, mode)
+    door.press("interlock", True)
+    door.press("fire", True)
+    for _ in range(5):
+        assert door.lock.released
+        door.after(2.0)
+    assert order(door, "lockdown") == (True, "fire: the lock holds when that is over")
+    assert door.lock.released
+    door.press("fire", False)
+    assert not door.lock.released
+    assert [kind for kind in door.kinds() if kind.startswith("fire.")][-2:] == ["fire.active", "fire.cleared"]
+
+
+def test_a_restart_in_a_fire_lets_go_again(make):
+    door = make(how={"door_rules": FREES_IN_FIRE})
+    order(door, "lockdown")
+    door.press("fire", True)
+    again = door.restart()
+    assert not again.lock.released
+    again.press("fire", True)
+    assert again.lock.released
+    again.close()
+
+
 # -- lock-down -------------------------------------------------------------------------------------------------------------------
 
 
@@ -593,6 +661,9 @@ def test_surplus_bits_at_the_same_reader_take_the_opening_back_and_nobody_came_i
     door.send(Edge("front", 1, door.clock.now_s + 0.003))
     assert not door.lock.released
     door.after(0.3)
+    door.press("rex", True)
+    door.press("contact", True)
+    door.press("contact", False)
     assert walk_in(door, "ann")[0]
 
 
