@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from agent.config import Config, WiegandReader
 from agent.core.messages import ReaderNews
-from agent.core.supervision import Loop
+from agent.core.supervision import STILL_S, Loop
 from agent.errors import HardwareError
 from hw.board import open_input, open_pins
 from hw.inputs_adc import AdcInputs, open_adc
@@ -64,6 +64,13 @@ class InputEdge(NamedTuple):
     at_s: float
 
 
+class LoopNews(NamedTuple):
+    """A supervised loop's resistors tell of its wire: "cut", "shorted", or "" when it is sound again."""
+
+    name: str
+    what: str
+
+
 class Bit(NamedTuple):
     """A bit on a Wiegand reader's wires."""
 
@@ -109,6 +116,7 @@ class Bench:
         self.lines: dict[str, Lines] = {}
         self.loops: dict[str, str] = {}
         """Supervised input -> "cut" or "shorted" as its resistors show it, "" when its wire is sound."""
+        self.loop_news: Watch[LoopNews] = Watch()
         self.doubtful: set[str] = set()
         """Inputs whose own step was no success: they are no witnesses for others."""
         self.why: dict[str, str] = {}
@@ -153,10 +161,27 @@ class Bench:
         except HardwareError as error:
             self.why.update(dict.fromkeys(loops.wired(), str(error)))
             return
-        inputs = AdcInputs(channels, resistors, loops.poll_s, lambda name, what, _at_s: self.loops.__setitem__(name, what))
+        inputs = AdcInputs(channels, resistors, loops.poll_s, self._loop_told)
         self._opened.append(inputs)
         turned = {"bolt"} if self.config.inputs.bolt_closed_when == "released" else set()
         inputs.start(lambda name, active, at_s: self._heard(name, active != (name in turned), at_s))
+        time.sleep(STILL_S + 3 * loops.poll_s)  # until then a damaged wire is not told to be so
+
+    def _loop_told(self, name: str, what: str, _at_s: float) -> None:
+        self.loops[name] = what
+        self.loop_news.put(LoopNews(name, what))
+
+    def loop_said(self, name: str, mark: int) -> frozenset[str]:
+        """Of a supervised loop: what its wire was said to have since `mark` or has now."""
+        told = {news.what for news in self.loop_news.since(mark) if news.name == name}
+        return frozenset(told | {self.loops.get(name, "")}) - {""}
+
+    @property
+    def same_on_all_loops(self) -> str:
+        """What every loop on the converter has, when there are several: it is the converter then, and no wire of a door."""
+        wired = self.config.supervision.wired()
+        said = {self.loops.get(name, "") for name in wired}
+        return said.pop() if len(wired) > 1 and len(said) == 1 else ""
 
     def place(self, name: str) -> str:
         """Where an input's wire ends, in an installer's words."""

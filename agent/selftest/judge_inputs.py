@@ -108,6 +108,10 @@ class InputSeen(Struct, frozen=True, kw_only=True):
     """Other inputs that became active meanwhile."""
     loop: str = ""
     """Of a supervised loop: what its resistors say of the wire, "cut" or "shorted"."""
+    loop_said: frozenset[str] = frozenset()
+    """All that they said while the switch was worked, `loop` among it."""
+    on_all_loops: bool = False
+    """Whether every loop on the same converter says so, and there are several."""
 
 
 def judge_input(seen: InputSeen) -> Judged:
@@ -122,13 +126,44 @@ def judge_input(seen: InputSeen) -> Judged:
 
 def _wire(seen: InputSeen, words: InputWords) -> Fault | None:
     """A loop with resistors tells by itself what its wire has."""
+    if {"cut", "shorted"} <= seen.loop_said:
+        return _no_resistors(seen, words)
     if not seen.loop:
-        return None
+        return _loose(seen, words) if seen.loop_said else None
+    if seen.on_all_loops:
+        return _converter(seen)
     where = "is cut, or a terminal is loose" if seen.loop == "cut" else "is shorted, or somebody bridged it"
     return Fault(
         what=f"{words.title}: the resistors at {words.part} are not seen",
         likely=f"its wire to {seen.place} {where}",
         mend="measure the loop at the controller with its wire off: both resistors must be there, at the far end and not at this one",
+    )
+
+
+def _no_resistors(seen: InputSeen, words: InputWords) -> Fault:
+    return Fault(
+        what=f"{words.title}: its wire reads as shorted and as cut in turn when the switch is worked",
+        likely=f"there are no resistors in the loop: {words.part} hangs on {seen.place} by itself",
+        mend="put both resistors into the housing of the switch, one in line and one across it (docs/HARDWARE.md), not at the controller",
+    )
+
+
+def _loose(seen: InputSeen, words: InputWords) -> Fault:
+    return Fault(
+        what=f"{words.title}: its wire was {' and '.join(sorted(seen.loop_said))} for a moment while the switch was worked",
+        likely=f"a wire that the leaf bends or pinches, or a loose terminal at {words.part}",
+        mend="move the cable by hand at the hinge and at the housing while you look at this step again",
+    )
+
+
+def _converter(seen: InputSeen) -> Fault:
+    seems = (
+        "does not answer, or its inputs hang in the air" if seen.loop == "cut" else "has no supply, or its data line lies at 0 V"
+    )
+    return Fault(
+        what=f"every loop on the converter reads as {seen.loop}",
+        likely=f"no loop but the converter itself: it {seems}",
+        mend="its 3.3 V and ground, CLK, DOUT, DIN and CS to the controller, VREF and the pull-ups at the same 3.3 V; `ls /dev/spidev*`",
     )
 
 
@@ -166,10 +201,11 @@ def _swapped(seen: InputSeen, words: InputWords) -> Fault | None:
     if seen.edges or not seen.moved:
         return None
     other = words_for(seen.moved[0]).title
+    key = "channel" if seen.place.startswith("channel") else "pin"
     return Fault(
         what=f"{words.title} did not move, but '{other}' did",
         likely=f"the wires of '{words.title}' and '{other}' are swapped",
-        mend=f"swap them at the controller, or swap {seen.name}_pin and {seen.moved[0]}_pin in the configuration",
+        mend=f"swap them at the controller, or swap {seen.name}_{key} and {seen.moved[0]}_{key} in the configuration",
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from agent.errors import ConfigError
 
 NAMES = (
-    "reader", "contact", "rex", "fire", "tamper", "bolt", "interlock", "lock", "egress", "signals", "camera",
-    "accelerator", "broker", "clock",
+    "reader", "contact", "rex", "fire", "tamper", "bolt", "interlock", "lock", "second", "egress", "signals",
+    "camera", "accelerator", "broker", "clock",
 )  # fmt: skip
 """What `--only` takes. Inputs come before the lock: a lock is judged by its contact."""
 

@@ -10,11 +10,13 @@ import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agent.config import Config, WiegandReader
+from agent.config import Config
 from agent.core.feedback import FeedbackRules, Meaning, signal_for
+from agent.door_hardware import open_signallers
 from agent.errors import DoorwardError
+from agent.selftest.hands import Hands
 from agent.selftest.judge_machine import (
     AcceleratorSeen,
     BrokerSeen,
@@ -26,9 +28,11 @@ from agent.selftest.judge_machine import (
     judge_clock,
 )  # fmt: skip
 from agent.selftest.result import Fault, Judged
-from agent.selftest.step_wires import Hands
+from agent.selftest.step_news import opened_signallers
 from hw.camera_names import public_name
-from hw.signals import open_parts
+
+if TYPE_CHECKING:
+    from hw.interfaces import Signaller
 
 WATCH_S = 3.0
 WARM_UP_S = 1.0
@@ -39,36 +43,58 @@ CONNECT_S = 5.0
 # -- signals -------------------------------------------------------------------------------------------------------------------
 
 
+SHOWN = (Meaning.LOOK_AT_CAMERA, Meaning.GRANTED, Meaning.DENIED, Meaning.READY)
+"""READY comes last: an OSDP reader goes on showing what it was told last."""
+
+
 def try_signals(hands: Hands) -> Judged:
-    """Each meaning is shown for as long as it takes to see and hear it."""
-    feedback = hands.config.feedback
-    lines = {reader.name: reader for reader in hands.config.readers if isinstance(reader, WiegandReader)}
+    """Each meaning is shown for as long as it takes to see and hear it, by lamps and by the readers' own lights and beepers."""
     try:
-        parts = open_parts(feedback, lines, hands.bench.pins)
+        with opened_signallers(hands) as (readers, away):
+            parts = open_signallers(hands.config, hands.bench.pins, readers)
+            try:
+                _show_all(hands, parts)
+            finally:
+                for part in parts.values():
+                    part.close()
     except DoorwardError as error:
         return Judged(faults=(Fault(what=str(error)),))
-    shown = (Meaning.READY, Meaning.LOOK_AT_CAMERA, Meaning.GRANTED, Meaning.DENIED)
-    rules = FeedbackRules(language=feedback.language)
-    for meaning in shown:
+    others = [name for name in parts if name not in readers]
+    question = "Four different signals were shown. Did you see and hear all of them?"
+    seen = hands.installer.confirm("signals", question) if others else None
+    return judge_signals(others, seen, {name: _ask_of(hands, name) for name in readers}, away)
+
+
+def _show_all(hands: Hands, parts: dict[str, Signaller]) -> None:
+    rules = FeedbackRules(language=hands.config.feedback.language)
+    for meaning in SHOWN if parts else ():
         hands.installer.do("signals", f"Look and listen: {meaning.value.replace('_', ' ')}.")
         for part in parts.values():
             part.show(signal_for(meaning, rules, datetime.now().astimezone()))
         time.sleep(2.0)
-    for part in parts.values():
-        part.close()
-    return judge_signals(
-        hands.installer.confirm("signals", "Four different signals were shown. Did you see and hear all of them?"), list(parts)
+
+
+def _ask_of(hands: Hands, name: str) -> bool | None:
+    return hands.installer.confirm("signals", f"Did {name} itself light up and beep each time, the last time without a beep?")
+
+
+def judge_signals(parts: list[str], seen: bool | None, readers: dict[str, bool | None], away: tuple[str, ...]) -> Judged:
+    """Pure. `seen` is of lamps, buzzer and display together, `readers` of each reader's own light and beeper."""
+    faults = (
+        *((_dark_part(", ".join(parts)),) if parts and seen is False else ()),
+        *(_dark_reader(name) for name, shown in readers.items() if shown is False),
+        *(_unreached(name) for name in away),
     )
-
-
-def judge_signals(seen: bool | None, parts: list[str]) -> Judged:
-    """Pure: what the installer said of it."""
-    names = ", ".join(parts)
-    if seen is None:
+    names = ", ".join([*parts, *readers])
+    if faults:
+        return Judged(faults=faults)
+    if None in (*readers.values(), *((seen,) if parts else ())):
         return Judged(said=f"shown on {names}; nobody said whether they were seen", unsure=True)
-    if seen:
-        return Judged(said=f"seen and heard on {names}")
-    fault = Fault(
+    return Judged(said=f"seen and heard on {names}")
+
+
+def _dark_part(names: str) -> Fault:
+    return Fault(
         what=f"not everything was seen and heard on {names}",
         likely="a lamp the wrong way round, a line without its transistor, or another pin",
         mend=(
@@ -76,7 +102,22 @@ def judge_signals(seen: bool | None, parts: list[str]) -> Judged:
             "switch on when low"
         ),
     )
-    return Judged(faults=(fault,))
+
+
+def _dark_reader(name: str) -> Fault:
+    return Fault(
+        what=f"{name} is met on its line, and did not show or sound everything",
+        likely="no wire: it has no such light or beeper, or its own settings keep them to itself",
+        mend="in the reader's settings let the panel rule light and sounder; is the beeper muted by a switch inside?",
+    )
+
+
+def _unreached(name: str) -> Fault:
+    return Fault(
+        what=f"reader {name} could not be told to show anything",
+        likely="it does not answer on its line",
+        mend="doorward selftest --only reader says why",
+    )
 
 
 # -- camera --------------------------------------------------------------------------------------------------------------------

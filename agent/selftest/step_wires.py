@@ -5,20 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from msgspec import Struct
-
-from agent.config import AnyReader, Config, OsdpReader, SerialReader, WiegandReader
+from agent.config import AnyReader, WiegandReader
 from agent.core.credentials import FRAME_GAP_S
 from agent.core.formats import Decoded, WiegandFormat, decode, formats_named
-from agent.core.messages import CredentialRead, ReaderNews, ReaderStatus, ReadFault
-from agent.errors import DoorwardError
-from agent.selftest.bench import Bench, Bit, InputEdge, Watch, frames_of
-from agent.selftest.installer import Installer
+from agent.selftest.bench import Bit, InputEdge, frames_of
+from agent.selftest.hands import Hands
 from agent.selftest.judge_inputs import InputSeen, judge_input, words_for
 from agent.selftest.judge_lock import EgressSeen, LockSeen, judge_egress, judge_lock
 from agent.selftest.judge_wiegand import KEY_LENGTHS, WiegandSeen, judge_wiegand
 from agent.selftest.result import Fault, Judged
-from hw.interfaces import Reader
+from agent.selftest.step_news import try_news
 from hw.lock_gpio import RelayLock
 
 ENOUGH_BAD_FRAMES = 3
@@ -26,20 +22,8 @@ ENOUGH_BAD_FRAMES = 3
 
 LONGEST_PULSE_S = 5.0
 
-
-class Hands(Struct, frozen=True, kw_only=True):
-    """What a step with hands works with."""
-
-    bench: Bench
-    installer: Installer
-    timeout_s: float
-    """How long the installer is waited for."""
-    hold_s: float
-    """How long a door is pulled at that must not open."""
-
-    @property
-    def config(self) -> Config:
-        return self.bench.config
+PATIENCE_WITH_DAMAGED_S = 12.0
+"""A loop whose resistors say already that its wire is damaged is waited for no longer than it takes to work its switch once."""
 
 
 # -- readers -------------------------------------------------------------------------------------------------------------------
@@ -51,7 +35,7 @@ def try_reader(hands: Hands, reader: AnyReader) -> Judged:
         return _cannot_be_opened(why)
     if isinstance(reader, WiegandReader):
         return _try_wiegand(hands, reader)
-    return _try_news(hands, reader)
+    return try_news(hands, reader)
 
 
 def _cannot_be_opened(why: str) -> Judged:
@@ -79,72 +63,6 @@ def _is_settled(bits: list[Bit], formats: tuple[WiegandFormat, ...]) -> bool:
     return any(isinstance(decode(frame, formats), Decoded) for frame in frames) or len(frames) >= ENOUGH_BAD_FRAMES
 
 
-def _try_news(hands: Hands, reader: SerialReader | OsdpReader) -> Judged:
-    news: Watch[ReaderNews] = Watch()
-    try:
-        device = _open_reader(hands.config, reader)
-        device.start(news.put)
-    except DoorwardError as error:
-        return Judged(faults=(Fault(what=str(error)),))
-    try:
-        hands.installer.do("reader", f"Hold a fob to reader '{reader.name}'.")
-        news.wait(
-            0, lambda seen: any(isinstance(each, CredentialRead) for each in seen), hands.timeout_s, hands.installer.waiting
-        )
-    finally:
-        device.close()
-    return judge_news(reader.name, reader.device, news.since(0))
-
-
-def _open_reader(config: Config, reader: SerialReader | OsdpReader) -> Reader:
-    if isinstance(reader, SerialReader):
-        from hw.reader_serial import open_serial_reader
-
-        return open_serial_reader(reader.name, reader.device, reader.protocol, reader.baud)
-    from pathlib import Path
-
-    from agent.records.osdp_key import key_path, load_osdp_key
-    from hw.reader_osdp import open_osdp_reader
-
-    def load_key() -> bytes:
-        return load_osdp_key(key_path(reader.key_file, reader.name), reader.name, Path(config.records.door_key))
-
-    formats = formats_named(reader.formats, getattr(reader, "raw_lengths", ()))
-    return open_osdp_reader(reader.name, reader.device, load_key, formats, reader.baud, reader.address)
-
-
-def judge_news(name: str, device: str, news: list[ReaderNews]) -> Judged:
-    """Pure: what a reader that frames for itself said."""
-    reads = [each for each in news if isinstance(each, CredentialRead)]
-    faults = [each for each in news if isinstance(each, ReadFault)]
-    status = next((each for each in reversed(news) if isinstance(each, ReaderStatus)), None)
-    measured = {"device": device, "reads": str(len(reads)), "spoilt": str(len(faults))}
-    if reads:
-        wire = ", the wire is encrypted" if status is not None and status.secure else ""
-        return Judged(said=f"{reads[-1].format}, card {reads[-1].facility}:{reads[-1].card}{wire}", measured=measured)
-    return Judged(faults=(_why_no_read(name, device, status, faults),), measured=measured)
-
-
-def _why_no_read(name: str, device: str, status: ReaderStatus | None, faults: list[ReadFault]) -> Fault:
-    if status is not None and not status.online:
-        return Fault(
-            what=f"reader {name} at {device} does not answer",
-            likely=status.detail,
-            mend=f"is it powered and plugged in? `ls -l {device}` shows the device",
-        )
-    if faults:
-        return Fault(
-            what=f"reader {name} sends what cannot be read: {faults[-1].fault}",
-            likely="another protocol or baud rate, or a missing common ground",
-            mend="compare `protocol` and `baud` with the reader's label",
-        )
-    return Fault(
-        what=f"reader {name} at {device} is quiet",
-        likely="its TX wire is not at our RX, or the fob is of another kind",
-        mend="does its own light or beep answer the fob? Yes: look at TX, RX and ground. No: at its supply",
-    )
-
-
 # -- inputs --------------------------------------------------------------------------------------------------------------------
 
 
@@ -153,18 +71,30 @@ def try_input(hands: Hands, name: str) -> Judged:
     bench, words = hands.bench, words_for(name)
     if (why := bench.why.get(name)) is not None:
         return _cannot_be_opened(why)
+    if name not in bench.levels:
+        return _converter_hangs(bench.place(name))
     if bench.levels[name]:  # a door that stands open is no fault: it is shut first
         hands.installer.do(name, f"First: {words.rest}.")
         bench.edges.wait(0, lambda _: not bench.levels[name], hands.hold_s, hands.installer.waiting)
-    mark, rest_active = bench.edges.mark, bench.levels[name]
+    mark, rest_active, told = bench.edges.mark, bench.levels[name], bench.loop_news.mark
+    patience_s = min(hands.timeout_s, PATIENCE_WITH_DAMAGED_S) if bench.loops.get(name) else hands.timeout_s
     hands.installer.do(name, _sentence(words.act))
-    bench.edges.wait(mark, lambda edges: _worked(edges, name, rest_active), hands.timeout_s, hands.installer.waiting)
+    bench.edges.wait(mark, lambda edges: _worked(edges, name, rest_active), patience_s, hands.installer.waiting)
     edges = bench.edges.since(mark)
     return judge_input(InputSeen(
         name=name, place=bench.place(name), loop=bench.loops.get(name, ""), rest_active=rest_active,
+        loop_said=bench.loop_said(name, told), on_all_loops=bool(bench.same_on_all_loops),
         edges=tuple(edge.active for edge in edges if edge.name == name),
         moved=tuple(dict.fromkeys(edge.name for edge in edges if edge.name != name and edge.active)),
     ))  # fmt: skip
+
+
+def _converter_hangs(place: str) -> Judged:
+    return Judged(faults=(Fault(
+        what=f"{place} does not answer in time",
+        likely="the SPI bus hangs, or another program holds the converter",
+        mend="doorward doctor; then the converter's CLK, DOUT, DIN and CS",
+    ),))  # fmt: skip
 
 
 def _sentence(words: str) -> str:

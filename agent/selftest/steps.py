@@ -6,16 +6,20 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from gpiozero import OutputDevice
 from msgspec import Struct
 
-from agent.config import Config, WiegandReader
+from agent.config import Config, OsdpReader, WiegandReader
 from agent.selftest.bench import Bench
+from agent.selftest.hands import Hands
 from agent.selftest.installer import Installer
 from agent.selftest.judge_inputs import words_for
+from agent.selftest.judge_second import ROLES
 from agent.selftest.names import INPUT_NAMES
 from agent.selftest.result import Judged, Result
 from agent.selftest.step_machine import try_accelerator, try_broker, try_camera, try_clock, try_signals
-from agent.selftest.step_wires import Hands, try_egress, try_input, try_lock, try_reader
+from agent.selftest.step_second import try_second
+from agent.selftest.step_wires import try_egress, try_input, try_lock, try_reader
 from hw.lock_gpio import RelayLock
 from hw.lock_second import open_relay
 
@@ -79,6 +83,12 @@ class SelfTest:
             *(Step("reader", f"Reader '{reader.name}'", partial(try_reader, hands, reader)) for reader in config.readers),
             *self._inputs(),
             Step("lock", "Lock and relay", lambda: try_lock(hands, self._open_lock)),
+            Step(
+                "second",
+                _title_of_second(config),
+                lambda: try_second(hands, self._open_first, self._open_second),
+                _no_second(config),
+            ),
             Step("egress", "Way out by wire", lambda: try_egress(hands, self._open_lock), _no_egress(config)),
             Step("signals", "Lights, buzzer, display", lambda: try_signals(hands), _no_signals(config)),
             Step("camera", "Camera", self._camera),
@@ -99,9 +109,15 @@ class SelfTest:
         ]
 
     def _open_lock(self) -> RelayLock:
+        return RelayLock(self._open_first(), self._config.lock.fail, lambda text: None)
+
+    def _open_first(self) -> OutputDevice:
         lock = self._config.lock
-        relay = open_relay("lock.relay_pin", lock.relay_pin, lock.relay_active_high, self._bench.pins)
-        return RelayLock(relay, lock.fail, lambda text: None)
+        return open_relay("lock.relay_pin", lock.relay_pin, lock.relay_active_high, self._bench.pins)
+
+    def _open_second(self) -> OutputDevice:
+        lock = self._config.lock
+        return open_relay("lock.second_pin", lock.second_pin, lock.second_active_high, self._bench.pins)
 
     def _camera(self) -> Judged:
         judged, jpeg = try_camera(self._hands)
@@ -118,6 +134,14 @@ def _timed(result: Result, took_s: float) -> Result:
                   measured=result.measured, took_s=round(took_s, 1))  # fmt: skip
 
 
+def _title_of_second(config: Config) -> str:
+    return "Second relay" if config.lock.second_pin == "none" else ROLES[config.lock.second_role].title
+
+
+def _no_second(config: Config) -> str:
+    return NOT_WIRED if config.lock.second_pin == "none" else ""
+
+
 def _no_egress(config: Config) -> str:
     return "" if config.lock.fail == "safe" else "a fail-secure lock is left by its handle: try that by hand"
 
@@ -127,4 +151,6 @@ def _no_signals(config: Config) -> str:
     named = [feedback.display, *(getattr(feedback, f"{name}_pin") for name in ("red", "green", "amber", "blue", "buzzer"))]
     wiegand = [reader for reader in config.readers if isinstance(reader, WiegandReader)]
     named += [pin for reader in wiegand for pin in (reader.led_pin, reader.red_led_pin, reader.beeper_pin)]
+    if any(isinstance(reader, OsdpReader) for reader in config.readers):
+        return ""
     return "" if any(name != "none" for name in named) else "no lamp, buzzer or display in the configuration"

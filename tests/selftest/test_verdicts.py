@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agent.core.formats import FORMATS, formats_named
 from agent.core.messages import CredentialRead, ReaderStatus, ReadFault
+from agent.core.osdp_gate import Heard, explain
 from agent.selftest.judge_inputs import INPUTS, InputSeen, judge_input
 from agent.selftest.judge_lock import LockSeen, judge_lock
 from agent.selftest.judge_machine import (
@@ -22,9 +23,10 @@ from agent.selftest.judge_machine import (
     judge_camera,
     judge_clock,
 )
+from agent.selftest.judge_news import judge_news
+from agent.selftest.judge_second import ROLES, SecondSeen, judge_second
 from agent.selftest.judge_wiegand import WiegandSeen, judge_wiegand
 from agent.selftest.result import Judged
-from agent.selftest.step_wires import judge_news
 
 FOB = "00000000100010100101000110"
 H10301 = formats_named(["H10301"])
@@ -131,6 +133,56 @@ def test_a_quiet_and_a_garbling_reader_are_told_apart():
     assert "is quiet" in told(judge_news("front", "/dev/ttyUSB0", [online]))
     assert "baud" in told(judge_news("front", "/dev/ttyUSB0", [online, garbled]))
     assert judge_news("front", "/dev/ttyUSB0", [online, garbled, read]).faults == ()
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        Heard(has_security=False),
+        Heard(second_step=True, nak=6),
+        Heard(first_step=True),
+        Heard(nak=5),
+        Heard(identified=True),
+        Heard(addresses={5}),
+        Heard(frames=1),
+        Heard(data_bytes=7),
+        Heard(),
+    ],
+)
+def test_whatever_keeps_an_osdp_reader_away_has_a_likely_cause_and_a_mend_of_its_own(heard):
+    device = "/dev/ttyUSB0"
+    away = ReaderStatus(reader="front", online=False, at_s=1.0, detail=f"{device}: {explain(heard, 0, 9600)}")
+    judged = judge_news("front", device, [away], osdp=True)
+    assert told(judged)
+    assert judged.faults[0].likely
+    assert "ls -l" not in judged.faults[0].mend
+    assert device not in judged.faults[0].likely
+
+
+def test_an_open_case_and_failing_power_are_findings_although_cards_come():
+    status = ReaderStatus(
+        reader="front", online=True, at_s=1.0, tamper=True, secure=True, detail="model 7, its own power is failing"
+    )
+    read = CredentialRead(reader="front", format="H10301", facility=1, card=7, bits="", read_s=3.0)
+    assert len(judge_news("front", "/dev/ttyUSB0", [status, read], osdp=True).faults) == 2
+
+
+# -- a second relay ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ROLES)
+@given(
+    worked=st.sampled_from([True, False, None]),
+    rested=st.sampled_from([True, False, None]),
+    moved=st.sampled_from([True, False, None]),
+)
+def test_a_second_relay_is_accused_only_of_what_was_seen_to_go_wrong(role, worked, rested, moved):
+    judged = judge_second(SecondSeen(role=role, pin="12", worked=worked, rested=rested, lock_moved=moved))
+    if False in (worked, rested):
+        assert told(judged)
+        assert judged.faults[0].likely
+    else:
+        assert judged.status == ("unsure" if None in (worked, rested) else "ok")
 
 
 # -- inputs and lock ---------------------------------------------------------------------------------------------------------------
