@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 
 HEALTH_EVERY_S = 5.0
 
+REX_RENEW_SHARE = 0.8
+"""A request to exit that still stands is renewed after this share of its pulse, so that the lock does not hold in between."""
+
 MAX_FAILED_TURNS = 5
 """So many turns in a row that end in an unexpected exception mean that the program is broken: it stops in the safe state and is restarted."""
 
@@ -126,6 +129,9 @@ class DoorLoop:
         self._readers: dict[str, ReaderStatus] = {}
         self._input_faults: dict[str, str] = {}
         self._lock_trouble = ""
+        self._rex_again_s: float | None = None
+        """When a request to exit that still stands is obeyed once more."""
+        self._rex_held = False
         self._told: tuple[door.DoorState, bool, str] | None = None
         """The state that was published, whether the lock had really let go, and what its monitor made of it."""
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -189,7 +195,14 @@ class DoorLoop:
         due = [port.framer.due_s for port in self._parts.wiegand.values()]
         due += [pad.due_s for pad in self._parts.pads.values()]
         due += [debounce.due_s for debounce in self._parts.debounced.values()]
-        due += [*self._cases.due_s, self._doorway.due_s, self._hours.due_s, self._noise.due_s, self._health_due_s]
+        due += [
+            *self._cases.due_s,
+            self._rex_again_s,
+            self._doorway.due_s,
+            self._hours.due_s,
+            self._noise.due_s,
+            self._health_due_s,
+        ]
         due += [self._parts.lock_check.due_s] if self._parts.lock_check else []
         return max(0.0, min(1.0, *(t - now_s for t in due if t is not None)))
 
@@ -201,6 +214,7 @@ class DoorLoop:
             pad.expire(now_s)
         self._cases.ask()
         self._hours.keep(now_s)
+        self._keep_rex(now_s)
         self._doorway.tick(now_s)
         self._parts.follow(self.state, now_s)
         self._parts.beat()
@@ -287,8 +301,21 @@ class DoorLoop:
             self._parts.desk.opened(at_s, self._clock.wall())
 
     def _rex(self, pressed: bool, at_s: float) -> None:
+        now_s = self._clock.mono_s()
+        self._rex_again_s = now_s + REX_RENEW_SHARE * self._parts.rules.rex_pulse_s if pressed else None
+        self._rex_held = False
         if pressed:  # counted from now: a press that a busy loop finds late must still let somebody out
-            self._doorway.apply(door.RexPressed(at_s=self._clock.mono_s()))
+            self._doorway.apply(door.RexPressed(at_s=now_s))
+
+    def _keep_rex(self, now_s: float) -> None:
+        """A sensor that still sees somebody, a hand that stays on the button: the way out stays free, and that it does is told once."""
+        if self._rex_again_s is None or now_s < self._rex_again_s:
+            return
+        self._rex_again_s = now_s + REX_RENEW_SHARE * self._parts.rules.rex_pulse_s
+        self._doorway.apply(door.RexPressed(at_s=now_s, again=True))
+        if not self._rex_held:
+            self._rex_held = True
+            self.announce("rex.held", {"pulse_s": self._parts.rules.rex_pulse_s})
 
     def _fire(self, active: bool, at_s: float) -> None:
         self._doorway.apply(door.FireChanged(at_s=at_s, active=active))

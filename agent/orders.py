@@ -23,6 +23,9 @@ LASTING = (*MODES, "release")
 """Commands whose result is kept on the disk."""
 
 
+OTHER_DOOR = "the other door of this lobby stands open"
+
+
 class Answers(Protocol):
     """Where results go."""
 
@@ -68,12 +71,18 @@ class Orders:
         self._doorway.announce("command.refused", msgspec.to_builtins(refusal))
         self._answers.result(refusal.id, False, refusal.reason, refusal.user)
 
+    def _why_not(self, command: Command) -> str:
+        """Why this command is not obeyed now."""
+        if MODES.get(command.name) in door.FREE_MODES and self._doorway.state.other_open:
+            return OTHER_DOOR
+        return self._why_shut() if command.name == "unlock" else ""
+
     def _why_shut(self) -> str:
         """Why nobody may be let in by a command now."""
         state = self._doorway.state
         if state.mode in door.KEPT_SHUT:
             return f"the door is {state.mode.value}: release it first"
-        return "the other door of this lobby stands open" if state.other_open else ""
+        return OTHER_DOOR if state.other_open else ""
 
     def _let_in(self, command: Command) -> None:
         """As with a fob, the opening is on record before the relay moves; of a relay that fails `lock.fault` tells behind it."""
@@ -94,8 +103,8 @@ class Orders:
         self._doorway.announce("command.done" if ok else "command.refused", told)
 
     def _obey(self, command: Command) -> tuple[bool, str]:
-        if command.name == "unlock":
-            return False, self._why_shut()
+        if why_not := self._why_not(command):
+            return False, why_not
         if command.name in self._others:
             return self._others[command.name](command)
         fault = self._doorway.apply(self._order(command))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from agent.errors import HardwareError
 from hw.board import open_input
 
 ACTIVE_LEVEL = {"contact": True, "rex": False, "fire": True, "tamper": True, "bolt": True, "interlock": True}
@@ -35,9 +36,17 @@ class GpioInputs:
 
     def look(self) -> None:
         """Tell how every input stands now. Pins share one pipe of edges: a flood on one line, meant or not, may have cost another's."""
-        for device, handler in zip(self._devices.values(), self._handlers, strict=True):
+        faults: list[str] = []
+        for (name, device), handler in zip(self._devices.items(), self._handlers, strict=True):
             at_s = device.pin_factory.ticks()  # before looking: an edge in between is the newer one
-            handler.changed(at_s, device.pin.state)
+            try:
+                level = device.pin.state
+            except Exception as error:  # noqa: BLE001 - gpiozero's back ends raise errors of their own kinds; the next pin may be the exit button
+                faults.append(f"inputs.{name}_pin cannot be read: {error}")
+                continue
+            handler.changed(at_s, level)
+        if faults:
+            raise HardwareError("; ".join(faults))
 
     def close(self) -> None:
         for device in self._devices.values():

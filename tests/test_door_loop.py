@@ -456,3 +456,32 @@ def test_noise_that_was_only_counted_is_told_when_the_program_ends(door):
     told = [data for kind, data in door.events if kind in ("reader.noise", "door.stopped")]
     assert len(door.kinds("reader.fault")) == 10
     assert told == [{"reader": "front", "faults": 20}, {"mode": "Locked"}]
+
+
+def test_the_way_out_stays_free_for_as_long_as_a_sensor_sees_somebody_and_that_is_told_once(door):
+    door.press("rex", True)
+    for _ in range(40):
+        door.after(0.5)
+        assert door.loop.state.leaving_until_s > door.clock.now_s
+    assert door.kinds("rex.") == ["rex.pressed", "rex.held"]
+    door.press("rex", False)
+    door.after(5.1)
+    assert not door.lock.released
+    door.press("rex", True)
+    assert door.kinds("rex.") == ["rex.pressed", "rex.held", "rex.pressed"]
+
+
+def test_a_button_that_was_let_go_is_not_pressed_again_by_the_door(door):
+    door.press("rex", True)
+    door.press("rex", False)
+    door.after(5.1)
+    assert not door.lock.released
+    assert door.kinds("rex.") == ["rex.pressed"]
+
+
+@pytest.mark.parametrize("name", ["hold_unlocked", "lock_open"])
+def test_a_lobbys_door_is_not_made_to_stand_free_while_the_other_one_is_open(door, name):
+    door.press("interlock", True)
+    door.send(command(name, door))
+    assert door.told.results[-1][1:] == (False, "the other door of this lobby stands open")
+    assert not door.lock.released

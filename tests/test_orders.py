@@ -175,6 +175,7 @@ def test_an_order_to_lock_while_somebody_is_leaving_ends_what_was_granted_to_som
     door = make()
     door.read(fob("ann"))
     door.press("rex", True)
+    door.press("rex", False)
     order(door, "lock")
     assert door.lock.released
     door.after(5.0)
@@ -452,6 +453,7 @@ def test_an_order_to_lock_while_somebody_is_leaving_is_still_obeyed_after_a_rest
     walk_in(door, "keeper")
     assert stands(door) == FREE
     door.press("rex", True)
+    door.press("rex", False)
     assert order(door, "lock") == (False, "somebody is leaving: the lock holds when that is over")
     door.after(6.0)
     assert stands(door) == HELD

@@ -113,6 +113,8 @@ class ContactChanged(Struct, frozen=True, kw_only=True):
 
 class RexPressed(Struct, frozen=True, kw_only=True):
     at_s: float
+    again: bool = False
+    """It has been pressed all the time since: somebody is still leaving, and nothing new is told."""
 
 
 class FireChanged(Struct, frozen=True, kw_only=True):
@@ -217,7 +219,8 @@ def _leaves(state: DoorState, event: Leaves, rules: DoorRules) -> Step:
 def _rex(state: DoorState, event: RexPressed, rules: DoorRules) -> Step:
     state = _let_go(state, event.at_s, rules.rex_pulse_s)
     state = _leaving(state, event.at_s + rules.rex_pulse_s)
-    return state, (Pulse(rules.rex_pulse_s), Report("rex.pressed", {"pulse_s": rules.rex_pulse_s}))
+    told = () if event.again else (Report("rex.pressed", {"pulse_s": rules.rex_pulse_s}),)
+    return state, (Pulse(rules.rex_pulse_s), *told)
 
 
 def _leaving(state: DoorState, until_s: float) -> DoorState:

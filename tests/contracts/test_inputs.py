@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from agent.errors import HardwareError
 from hw.inputs_gpio import GpioInputs
 from tests.contracts.conftest import BOLT, CONTACT, FIRE, INTERLOCK, REX, TAMPER, Bench, eventually
 
@@ -81,6 +82,15 @@ def test_a_monitor_that_closes_when_the_lock_lets_go_is_read_the_other_way_round
     assert eventually(lambda: len(heard) == 3)
     assert [(name, active) for name, active, _ in heard] == [("bolt", False), ("contact", True), ("bolt", True)]
     inputs.close()
+
+
+def test_a_pin_that_cannot_be_read_keeps_no_other_from_being_looked_at(bench, inputs, heard, monkeypatch):
+    listen(inputs, heard)
+    broken = inputs._devices["contact"].pin
+    monkeypatch.setattr(type(broken), "state", property(lambda pin: 1 / 0 if pin is broken else pin._get_state()))
+    with pytest.raises(HardwareError, match=r"inputs\.contact_pin cannot be read"):
+        inputs.look()
+    assert {name for name, _, _ in heard[len(PINS) :]} == set(PINS) - {"contact"}
 
 
 def test_only_wired_inputs_speak(bench, heard):
