@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.contracts.conftest import eventually
 from tests.selftest.hands import CONTACT, FIRE, OPEN, RELAY, SHUT, Door, Walk, door_toml
 
 pytestmark = pytest.mark.system
@@ -169,3 +173,16 @@ def test_a_door_with_one_relay_has_nothing_to_try(door):
     walked = Walk(door, door_toml(door.folder), *QUICK)
     assert walked.result("second")["status"] == "absent"
     assert walked.status == 0
+
+
+def test_a_self_test_that_is_killed_leaves_both_relays_without_power(door):
+    """An operator's step holds both."""
+    config = door_toml(door.folder, lock=f'second_pin = {SECOND}\nsecond_role = "opener"\nopener_delay_s = 0.1\n')
+    command = [sys.executable, "-m", "agent.cli", "selftest", "--config", str(config), "--out", str(door.folder), *QUICK]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert door.rig.wait_for(lambda _: door.rig.level(SECOND) is True and door.rig.level(RELAY) is True, 30.0)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert eventually(lambda: door.rig.level(SECOND) is None and door.rig.level(RELAY) is None)
+    assert ends_safe(door, SECOND)
+    assert ends_safe(door, RELAY)
