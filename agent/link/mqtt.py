@@ -75,6 +75,7 @@ class Link:
         self._flight: dict[int, _Sent] = {}
         self._cursor = 0
         self._look = True
+        self._looked_s = 0.0
         self._patience = 1
         self._counts = {"sent": 0, "resent": 0, "acknowledged": 0, "unreadable": 0}
         address = msgspec.convert(msgspec.to_builtins(config.link), Address)
@@ -138,7 +139,7 @@ class Link:
         self._repeat(say, now_s)
         self._fill(say, now_s)
         if not self._flight:
-            return 60.0
+            return self._look_again(now_s)
         return min(sent.sent_s for sent in self._flight.values()) + self._timeout_s() - now_s
 
     def leaving(self, say: Say) -> None:
@@ -180,6 +181,14 @@ class Link:
                 self._flight[pending.position] = sent
                 self._counts["sent"] += 1
                 self._send(say, sent, now_s)
+
+    def _look_again(self, now_s: float) -> float:
+        """Nothing is under way: a journal that could not be read a moment ago rings no bell, so it is read again from its beginning now and
+        then. Returns the seconds until that."""
+        if now_s - self._looked_s >= self._config.ack_timeout_s:
+            self._looked_s = now_s
+            self._cursor, self._look = 0, True
+        return self._looked_s + self._config.ack_timeout_s - now_s
 
     def _send(self, say: Say, sent: _Sent, now_s: float) -> None:
         sent.sent_s = now_s

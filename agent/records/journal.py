@@ -67,7 +67,7 @@ class Journal:
         self._only_in_memory = 0
         self._db: JournalDb | None = None
         self._reader: JournalDb | None = None
-        self._reader_lock = threading.Lock()
+        self._reader_lock = threading.RLock()
         self._bell = _Bell()
         self._closing = False
         self._lock_file = self._own(folder)
@@ -237,13 +237,13 @@ class Journal:
         self._db = db
 
     def _replace(self, error: CorruptError) -> dict[str, Any]:
-        aside = set_aside(self._path, self._clock.wall())
         with self._reader_lock:
             self._drop_reader()
+            aside = set_aside(self._path, self._clock.wall())
+            db = JournalDb(self._path)
         log.error("journal set-aside path=%s error=%s", aside, error)
         with self._lock:
             self._journal, self._sequence, self._committed = journal_id(), 0, 0
-        db = JournalDb(self._path)
         for journal, generation in sorted(self._generations.items(), key=lambda known: known[1]):
             db.adopt(journal, generation)
         saved = db.inherit(saved_from(aside))
@@ -296,7 +296,9 @@ class Journal:
         return True
 
     def _reopen(self) -> None:
-        notice = self._open_or_set_aside()
+        with self._reader_lock:  # the writer is opened while nothing else in this program has the file open
+            self._drop_reader()
+            notice = self._open_or_set_aside()
         if notice:
             self._tell("journal.set_aside", notice)
 

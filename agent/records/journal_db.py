@@ -64,7 +64,12 @@ class Row(Struct, frozen=True):
 
 
 class JournalDb:
-    """One connection. Raises DiskTroubleError and CorruptError, nothing else."""
+    """One connection. Raises DiskTroubleError and CorruptError, nothing else.
+
+    Of one program, the writer is opened first and alone: it looks at the file's bytes before SQLite does, and whoever closes a file gives
+    up every lock that the process has on it (sqlite.org/howtocorrupt.html, 2.2). The next program that looks into the journal would
+    then take the write-ahead log for left over, and delete it.
+    """
 
     def __init__(self, path: Path, *, reader: bool = False) -> None:
         self.path = path
@@ -142,7 +147,7 @@ class JournalDb:
         return _guarded(self.path, work)
 
     def _open(self, reader: bool) -> sqlite3.Connection:
-        if self.path.exists():
+        if not reader and self.path.exists():
             _require_sound_header(self.path)
         db = sqlite3.connect(self.path, timeout=1.0, isolation_level=None, check_same_thread=False)
         try:

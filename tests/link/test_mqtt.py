@@ -121,6 +121,19 @@ def test_an_event_that_is_committed_while_the_link_counts_what_it_found_is_not_o
     assert wire.sequences() == [1]
 
 
+def test_a_journal_that_could_not_be_read_for_a_moment_is_read_again_without_a_new_event() -> None:
+    link, journal, wire, _ = linked(2, ack_timeout_s=5.0)
+    pending, journal.pending = journal.pending, lambda after=0, limit=100: []  # type: ignore[method-assign]
+    link.turn(wire, 100.0)
+    wait_s = link.turn(wire, 101.0)
+    journal.pending = pending  # type: ignore[method-assign]
+    assert wire.sequences() == []
+    link.turn(wire, 101.0 + wait_s)
+    link.turn(wire, 102.0 + wait_s)
+    assert wire.sequences() == [1, 2]
+    assert wait_s <= 5.0
+
+
 def test_a_broker_that_took_an_event_proves_nothing_and_the_event_is_sent_again() -> None:
     link, journal, wire, _ = linked(2)
     assert link.turn(wire, 0.0) == 5.0
