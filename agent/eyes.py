@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
+from agent.core.conduct import Conduct
 from agent.core.decide import View, view_at
-from agent.core.messages import CLOCK_SLACK_S, Observation, VisionHealth
+from agent.core.messages import CLOCK_SLACK_S, FromVision, Observation, VisionHealth
 from agent.errors import WireError
 from agent.local_socket import Receiver, decode_from_vision
 
@@ -19,6 +20,8 @@ class Eyes:
         self._from_vision = from_vision
         self.seen: Observation | None = None
         self.health: VisionHealth | None = None
+        self.conduct: Conduct | None = None
+        """What people do; its age is judged where it is used."""
         self.garbage = 0
         """Packets that could not be read or believed."""
 
@@ -39,11 +42,15 @@ class Eyes:
                 continue
             self._take(message, now_s)
 
-    def _take(self, message: Observation | VisionHealth, now_s: float) -> None:
+    def _take(self, message: FromVision, now_s: float) -> None:
         if isinstance(message, VisionHealth):
             self.health = message
-        elif not message.taken_s <= now_s + CLOCK_SLACK_S:  # so put, it refuses NaN too
+        elif (
+            not (message.at_s if isinstance(message, Conduct) else message.taken_s) <= now_s + CLOCK_SLACK_S
+        ):  # so put, it refuses NaN too
             self.garbage += 1
-            log.warning("door observation from the future taken_s=%s", message.taken_s)
+            log.warning("door observation from the future now_s=%s", now_s)
+        elif isinstance(message, Conduct):
+            self.conduct = message
         elif self.seen is None or message.taken_s >= self.seen.taken_s:
             self.seen = message

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from agent.core.conduct import Conduct, DoorNews
+
 Box = tuple[float, float, float, float]
 """x, y, width, height in pixels of the camera's frame; may reach past its edges."""
 
@@ -97,6 +99,10 @@ class PersonSeen(Struct, frozen=True, kw_only=True):
     """How sure it is that this is who the track began with, 0..1: less after a crossing or a gap, certain where its face says so."""
     face: int | None = None
     """The face track that belongs to this body."""
+    feet_px: tuple[float, float] | None = None
+    """Where it stands, between the feet; None where they are not seen."""
+    shoulders_px: float | None = None
+    """How far its shoulders are apart; None where they are not seen."""
 
 
 class FaceSeen(Struct, frozen=True, kw_only=True):
@@ -161,12 +167,13 @@ class EvidenceRequest(Struct, frozen=True, kw_only=True, tag="evidence"):
     threshold: float | None = None
 
 
-FromVision = Observation | VisionHealth
-ToVision = EvidenceRequest
+FromVision = Observation | VisionHealth | Conduct
+ToVision = EvidenceRequest | DoorNews
 
 TABLE: dict[type, Rule] = {
     Observation: Rule(rate_hz=15.0, max_age_s=0.5),
     VisionHealth: Rule(rate_hz=1.0, max_age_s=3.0),
+    Conduct: Rule(rate_hz=5.0, max_age_s=1.0),
 }
 """An observation older than half a second says nothing about who stands here now: at 1.5 m/s a person has moved 75 cm."""
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.clock import Clock
-from agent.core.messages import EvidenceRequest, Observation, VisionHealth
+from agent.core.conduct import Conduct, DoorNews
+from agent.core.messages import EvidenceRequest, Observation, ToVision, VisionHealth
 from agent.errors import CameraError, DoorwardError, WireError
 from agent.local_socket import Receiver, Sender, decode_to_vision, encode
 from agent.notify import notify
@@ -44,6 +45,22 @@ class Sees(Protocol):
     def engine(self) -> str: ...
 
 
+class Watches(Protocol):
+    """What measures what people do (agent.behaviour.watch.Watcher)."""
+
+    @property
+    def fault(self) -> str: ...
+
+    def news(self, news: DoorNews) -> None:
+        """Something happened at the door."""
+
+    def see(self, observation: Observation, tamper: tuple[str, ...]) -> Conduct | None:
+        """Every observation, and what somebody may have done to the camera; now and then what is known of people. Never raises."""
+
+    def save(self) -> None:
+        """What is usual here, for the next start."""
+
+
 class VisionBroken(DoorwardError, RuntimeError):
     """Frame after frame ended in an exception."""
 
@@ -66,6 +83,8 @@ class Parts:
     """None where the camera is not being calibrated."""
     watchman: Watchman | None = None
     """None where nobody wants to know whether somebody did something to the camera."""
+    watcher: Watches | None = None
+    """None where the configuration wants nothing measured of what people do."""
 
 
 class VisionLoop:
@@ -100,8 +119,16 @@ class VisionLoop:
             self._parts.ring.put(Moment(frame, observation))
             if self._parts.learner is not None:
                 self._parts.learner.see(observation)
+            self._watch(observation)
         if self._parts.watchman is not None:
             self._parts.watchman.see(frame, observation)
+
+    def _watch(self, observation: Observation) -> None:
+        watcher, watchman = self._parts.watcher, self._parts.watchman
+        if watcher is not None:
+            conduct = watcher.see(observation, watchman.signs if watchman is not None else ())
+            if conduct is not None:
+                self._parts.to_door.send(encode(conduct))
 
     def _observed(self, frame: Frame) -> Observation | None:
         """What is seen in a frame; None when that ended in an exception."""
@@ -138,11 +165,17 @@ class VisionLoop:
     def _serve_door(self) -> None:
         for raw in self._parts.from_door.drain():
             try:
-                self._keep(decode_to_vision(raw))
+                self._serve(decode_to_vision(raw))
             except (WireError, CameraError) as error:
                 self.bad_requests += 1
                 if self.bad_requests & (self.bad_requests - 1) == 0:  # 1, 2, 4, 8 ...: a flood must not fill the log
                     log.warning("request refused total=%d error=%r", self.bad_requests, str(error))
+
+    def _serve(self, wish: ToVision) -> None:
+        if isinstance(wish, EvidenceRequest):
+            self._keep(wish)
+        elif self._parts.watcher is not None:
+            self._parts.watcher.news(wish)
 
     def _keep(self, request: EvidenceRequest) -> None:
         parts = self._parts
@@ -154,8 +187,11 @@ class VisionLoop:
         parts = self._parts
         kept = parts.evidence.fault if parts.evidence is not None else ""
         learned = parts.learner.fault if parts.learner is not None else ""
+        measured = parts.watcher.fault if parts.watcher is not None else ""
         watched, tamper = (parts.watchman.fault, parts.watchman.signs) if parts.watchman is not None else ("", ())
-        faults = tuple(fault for fault in (parts.eyes.fault, self._fault, kept, learned, watched, *parts.chain.faults()) if fault)
+        faults = tuple(
+            fault for fault in (parts.eyes.fault, self._fault, kept, learned, watched, measured, *parts.chain.faults()) if fault
+        )
         rate = self._frames_since / max(now_s - self._health_s, 1e-3)
         health = VisionHealth(at_s=now_s, ok=not faults and not tamper, camera=parts.eyes.fault or f"{parts.eyes.name} ok",
                               engine=parts.chain.engine(), frames_per_s=round(rate, 1), faults=faults, tamper=tamper)  # fmt: skip
