@@ -1,0 +1,499 @@
+"""How somebody moves over the floor: speed, abruptness, detours, turning back, pacing, running, standing. Metres and seconds.
+
+A position on the floor shakes by centimetres (a face's width at 3 m by 5 to 10), and each derivative multiplies that. So every figure
+here comes with its own noise, and is not told where noise alone would show as much:
+
+- **One polynomial over the last 1.2 s**, five times a second, by orthogonal polynomials on the samples' own times (Forsythe, 1957; it is
+  what Savitzky and Golay do, for times that are not even). Each sample counts by 1 / sigma^2. Its terms are independent: velocity comes
+  from the line and the parabola, acceleration from the parabola, jerk from the cubic, each with the deviation that follows from the same
+  sums. A Kalman filter would need a model of how people accelerate, and its jerk would be that model's.
+- **How much a position shakes** is taken from what the cubics leave over, for each axis: a sigma also holds what is constant (whose face
+  is 14 cm wide), which no derivative feels. What shakes slowly leaves less over than it adds, so `shake_floor` keeps a share of sigma.
+- **At 15 samples a second of deviation s** that is .7 s of speed, 4.4 s of acceleration and 43 s of jerk: for 2 cm .9 m/s3, for 5 cm 2,
+  for 10 cm 4. One sample in ten shows twice that in noise alone: jerk is told up to about 4 cm, and abstained from above.
+- **Lengths and turns** are taken from points of the smoothed path that lie apart: who stands and shakes goes nowhere and turns nowhere.
+
+Time is an argument. Samples that are no numbers, come late or out of order are left out; nothing raises. Memory is bounded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from math import atan2, degrees, hypot, inf, isfinite, log, pi, remainder, sqrt
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+
+class Point(Protocol):
+    """A place on the floor (agent.behaviour.ground.FloorPoint)."""
+
+    @property
+    def x_m(self) -> float: ...
+    @property
+    def y_m(self) -> float: ...
+    @property
+    def sigma_m(self) -> float: ...
+
+
+class PathSettings(Struct, frozen=True, kw_only=True):
+    """Limits of what is concluded."""
+
+    window_s: float = 30.0
+    """What is told is of so long; turning back is also counted over the whole visit."""
+    fit_s: float = 1.2
+    fit_every_s: float = 0.2
+    least_samples: int = 6
+    """In one fit: bodies are looked for five times a second."""
+    most_gap_s: float = 0.7
+    """Nobody knows where somebody went in a longer gap: the path begins anew behind it."""
+    most_speed_m_s: float = 9.0
+    """A sample that would need a higher speed is an outlier; `outliers` of them in a row are a new place (another ground, another person)."""
+    outliers: int = 3
+    restart_s: float = 60.0
+    """A clock that leaps further than this ahead, or 1 s back, tells of another time: everything is forgotten."""
+    least_sigma_m: float = 0.01
+    shake_floor: float = 0.35
+    """A share of sigma that a position is taken to shake by, however smooth it looks."""
+    least_over_s: float = 0.6
+    """Nothing is told of less."""
+    most_speed_noise_m_s: float = 0.4
+    most_acceleration_noise_m_s2: float = 1.5
+    most_jerk_noise_m_s3: float = 6.0
+    """What one sample in ten would show though nothing happened; above it the figure is abstained from."""
+    run_m_s: float = 2.5
+    run_leave_m_s: float = 2.1
+    """People walk at up to 2 m/s and change to running at about that (Hreljac, 1993); 2.5 is no walk."""
+    stand_m_s: float = 0.2
+    stand_leave_m_s: float = 0.4
+    step_m: float = 0.4
+    """The path is measured from point to point so far apart, or `step_noises` of the point's own deviation."""
+    step_noises: float = 8.0
+    turn_deg: float = 30.0
+    """A heading is held until it differs by so much: a body sways by a few degrees with each step."""
+    back_m: float = 0.7
+    """Turned back: so far there, and so far back again."""
+    pace_s: float = 15.0
+    """Turns back that follow each other within this belong to one pacing."""
+
+
+class Motion(Struct, frozen=True, kw_only=True):
+    """How somebody moved in the last `window_s`. None: could not be measured, and `abstained` says why."""
+
+    over_s: float
+    """Seconds in which the movement could be followed."""
+    confidence: float
+    """0..1: how much of the window was followed, and how far the speed stands out of its noise."""
+    speed_m_s: float
+    """The newest, about half a second old."""
+    speed_noise_m_s: float
+    """One standard deviation of it."""
+    speed_median_m_s: float
+    """While walking; 0 for who only stood."""
+    speed_peak_m_s: float
+    """One sample in twenty is faster."""
+    speed_spread_m_s: float | None
+    """Robust deviation (1.48 x median absolute deviation) while walking; None with less than 1 s of it."""
+    acceleration_m_s2: float | None
+    """One sample in ten shows more, what noise adds taken off."""
+    jerk_m_s3: float | None
+    """The same of jerk over 1.2 s: what is shorter is smoothed away."""
+    jerk_noise_m_s3: float
+    """What one sample in ten would show though nothing happened."""
+    path_m: float
+    net_m: float
+    straightness: float | None
+    """Net by path, 0..1; None where the path is shorter than two steps."""
+    heading_deg_per_m: float | None
+    """Changes of direction on each metre; None where the path is shorter than two steps."""
+    turned_back: int
+    turned_back_visit: int
+    pacing_legs: int
+    """Ways in the longest back and forth: two turns back within `pace_s` of each other make three."""
+    running_s: float
+    standing_s: float
+    abstained: tuple[str, ...] = ()
+    """What is None and why, e.g. "jerk: noise 12.0 m/s3"."""
+
+
+class _Sample(NamedTuple):
+    at_s: float
+    x_m: float
+    y_m: float
+    sigma_m: float
+
+
+class _Fit(NamedTuple):
+    """The path in the middle of one polynomial."""
+
+    at_s: float
+    lasts_s: float
+    """How much time it stands for."""
+    x_m: float
+    y_m: float
+    place_noise_m: float
+    speed: float
+    speed_noise: float
+    acceleration: float
+    acceleration_noise: float
+    jerk: float
+    jerk_noise: float
+    """Noises: one deviation, both axes together (root of the summed variances)."""
+    gait: str
+
+
+class _Axis(NamedTuple):
+    """One axis' terms: place, velocity, half the acceleration, a sixth of the jerk; each with its variance in samples' variances."""
+
+    place: float
+    velocity: float
+    half_acceleration: float
+    sixth_jerk: float
+    chi2: float
+
+
+class PathTrack:
+    """One person's way over the floor. About 10 us a sample and 25 us a `motion`, on an x86-64 core."""
+
+    def __init__(self, settings: PathSettings | None = None) -> None:
+        self.settings = settings or PathSettings()
+        self._forget()
+
+    def take(self, at_s: float, point: Point | None) -> None:
+        """A sample; None where the person was not seen. Whatever is no number or comes out of order is left out."""
+        if point is None or not _is_sound(at_s, point):
+            return
+        settings = self.settings
+        sample = _Sample(at_s, point.x_m, point.y_m, max(point.sigma_m, settings.least_sigma_m))
+        if self._samples:
+            ahead_s = at_s - self._samples[-1].at_s
+            if ahead_s < -1.0 or ahead_s > settings.restart_s:
+                self._forget()
+            elif ahead_s <= 0:
+                return
+            elif ahead_s > settings.most_gap_s:
+                self._break()
+            elif self._is_outlier(sample, ahead_s):
+                return
+        self._outliers = 0
+        self._samples.append(sample)
+        while at_s - self._samples[0].at_s > settings.fit_s:
+            self._samples.popleft()
+        self._fit_when_due(at_s)
+
+    def motion(self, now_s: float) -> Motion | None:
+        """What is known at a time; None while the movement cannot be followed."""
+        if not self._fits or not isfinite(now_s):
+            return None
+        if not self._is_told:
+            self._told, self._is_told = self._measured(self._fits[-1].at_s), True
+        # The newest middle of a fit is half a fit old; later than that the person is not seen any more.
+        return self._told if now_s - self._fits[-1].at_s <= self.settings.fit_s + self.settings.most_gap_s else None
+
+    def _forget(self) -> None:
+        settings = self.settings
+        self._samples: deque[_Sample] = deque(maxlen=64)
+        self._fits: deque[_Fit] = deque(maxlen=int(settings.window_s / settings.fit_every_s) + 1)
+        self._way = _Way(settings)
+        self._shake = [1.0, 1.0]
+        """How much each axis shakes, in sigmas."""
+        self._fit_s, self._outliers, self._gait = -inf, 0, ""
+        self._told: Motion | None = None
+        self._is_told = False
+
+    def _break(self) -> None:
+        """What came before goes on counting, and nothing is supposed of the gap."""
+        self._samples.clear()
+        self._gait = ""
+        self._way.lift()
+
+    def _is_outlier(self, sample: _Sample, ahead_s: float) -> bool:
+        settings, last = self.settings, self._samples[-1]
+        apart_m = hypot(sample.x_m - last.x_m, sample.y_m - last.y_m)
+        if apart_m <= settings.most_speed_m_s * ahead_s + 3 * hypot(sample.sigma_m, last.sigma_m):
+            return False
+        self._outliers += 1
+        if self._outliers < settings.outliers:
+            return True
+        self._break()
+        return False
+
+    def _fit_when_due(self, at_s: float) -> None:
+        settings, samples = self.settings, self._samples
+        if len(samples) < settings.least_samples or at_s - samples[0].at_s < settings.least_over_s:
+            return
+        if at_s - self._fit_s < settings.fit_every_s - 0.01:
+            return
+        follows = self._fits and at_s - self._fit_s <= settings.most_gap_s
+        lasts_s = at_s - self._fit_s if follows else settings.fit_every_s
+        self._fit_s = at_s
+        fit = self._fitted(samples, lasts_s)
+        if fit is None:
+            return
+        self._gait = fit.gait
+        self._fits.append(fit)
+        self._way.take(fit)
+        while fit.at_s - self._fits[0].at_s > settings.window_s:
+            self._fits.popleft()
+        self._is_told = False
+
+    def _fitted(self, samples: Sequence[_Sample], lasts_s: float) -> _Fit | None:
+        weights = [1 / (sample.sigma_m * sample.sigma_m) for sample in samples]
+        basis = _basis([sample.at_s for sample in samples], weights)
+        if basis is None:
+            return None
+        x, y = (_axis(basis, values) for values in ([s.x_m for s in samples], [s.y_m for s in samples]))
+        spare = max(len(samples) - 4, 1)
+        for i, axis in enumerate((x, y)):
+            shown = min(sqrt(axis.chi2 / spare), 3.0)
+            self._shake[i] += 0.1 * (shown - self._shake[i])
+        both = hypot(*(max(shake, self.settings.shake_floor) for shake in self._shake))
+        place, line, parabola, cubic = (both / sqrt(norm) for norm in basis.norms)
+        bend = basis.bend
+        speed = hypot(x.velocity, y.velocity)
+        speed_noise = hypot(line, bend * parabola)
+        return _Fit(
+            basis.middle_s, lasts_s, x.place, y.place, hypot(place, parabola * basis.sag),
+            sqrt(max(speed * speed - speed_noise * speed_noise, 0.0)), speed_noise,
+            2 * hypot(x.half_acceleration, y.half_acceleration), 2 * parabola,
+            6 * hypot(x.sixth_jerk, y.sixth_jerk), 6 * cubic, self._gait_at(speed, speed_noise),
+        )  # fmt: skip
+
+    def _gait_at(self, speed: float, noise: float) -> str:
+        """Running, standing or walking, with hysteresis; nothing where the speed is too noisy."""
+        settings = self.settings
+        if noise > settings.most_speed_noise_m_s:
+            return ""
+        if speed - noise > (settings.run_leave_m_s if self._gait == "running" else settings.run_m_s):
+            return "running"
+        return (
+            "standing"
+            if speed < (settings.stand_leave_m_s if self._gait == "standing" else settings.stand_m_s) + noise
+            else "walking"
+        )
+
+    def _measured(self, until_s: float) -> Motion | None:
+        settings = self.settings
+        fits = [fit for fit in self._fits if fit.speed_noise <= settings.most_speed_noise_m_s]
+        over_s = sum(fit.lasts_s for fit in fits)
+        if over_s < settings.least_over_s - 0.25:
+            return None
+        newest = fits[-1]
+        walking = sorted(fit.speed for fit in fits if fit.gait != "standing")
+        speeds = sorted(fit.speed for fit in fits)
+        abstained: list[str] = []
+        acceleration, _ = _beyond_noise([(f.acceleration, f.acceleration_noise) for f in fits], settings.most_acceleration_noise_m_s2,
+                                        "acceleration", "m/s2", abstained)  # fmt: skip
+        jerk, jerk_noise = _beyond_noise(
+            [(f.jerk, f.jerk_noise) for f in fits], settings.most_jerk_noise_m_s3, "jerk", "m/s3", abstained
+        )
+        way = self._way.told(until_s)
+        spread = _spread(walking) if len(walking) * settings.fit_every_s >= 1.0 else None
+        return Motion(
+            over_s=over_s, confidence=self._confidence(over_s, newest), speed_m_s=newest.speed, speed_noise_m_s=newest.speed_noise,
+            speed_median_m_s=_quantile(walking, 0.5) if walking else 0.0, speed_peak_m_s=_quantile(speeds, 0.95),
+            speed_spread_m_s=spread, acceleration_m_s2=acceleration, jerk_m_s3=jerk, jerk_noise_m_s3=jerk_noise,
+            path_m=way.path_m, net_m=way.net_m, straightness=way.straightness, heading_deg_per_m=way.heading_deg_per_m,
+            turned_back=way.turned_back, turned_back_visit=self._way.turned_back, pacing_legs=way.pacing_legs,
+            running_s=_spent(fits, "running"), standing_s=_spent(fits, "standing"), abstained=tuple(abstained),
+        )  # fmt: skip
+
+    def _confidence(self, over_s: float, newest: _Fit) -> float:
+        return min(over_s / 3.0, 1.0) * (1 - min(newest.speed_noise / (2 * self.settings.most_speed_noise_m_s), 1.0))
+
+
+class _WayTold(NamedTuple):
+    path_m: float
+    net_m: float
+    straightness: float | None
+    heading_deg_per_m: float | None
+    turned_back: int
+    pacing_legs: int
+
+
+class _Leg(NamedTuple):
+    """From one point of the path to the next that lies apart."""
+
+    at_s: float
+    from_m: tuple[float, float]
+    to_m: tuple[float, float]
+    turned_deg: float
+
+
+class _Way:
+    """The smoothed path as a line through points that lie apart, and where it turned back."""
+
+    def __init__(self, settings: PathSettings) -> None:
+        self._settings = settings
+        self._legs: deque[_Leg] = deque(maxlen=256)
+        self._backs: deque[float] = deque(maxlen=64)
+        """When it turned back."""
+        self._last: tuple[float, float] | None = None
+        self._heading: float | None = None
+        self._from: tuple[float, float] | None = None
+        """Where the way there began, and the farthest point of it."""
+        self._far: tuple[float, float] = (0.0, 0.0)
+        self.turned_back = 0
+        """Over the whole visit."""
+
+    def lift(self) -> None:
+        """The path is broken off: it goes on elsewhere."""
+        self._last = self._heading = self._from = None
+
+    def take(self, fit: _Fit) -> None:
+        here, settings = (fit.x_m, fit.y_m), self._settings
+        if fit.speed_noise > settings.most_speed_noise_m_s:
+            return
+        if self._last is None or self._from is None:
+            self._last, self._from, self._far = here, here, here
+            return
+        self._look_back(self._from, here, fit)
+        step_m = _apart(self._last, here)
+        if step_m >= max(settings.step_m, settings.step_noises * fit.place_noise_m):
+            self._legs.append(_Leg(fit.at_s, self._last, here, self._turned(self._last, here)))
+            self._last = here
+
+    def _turned(self, there: tuple[float, float], here: tuple[float, float]) -> float:
+        """Degrees by which the heading left the one that it held."""
+        heading = atan2(here[1] - there[1], here[0] - there[0])
+        if self._heading is None:
+            self._heading = heading
+            return 0.0
+        turned_deg = degrees(abs(remainder(heading - self._heading, 2 * pi)))
+        if turned_deg < self._settings.turn_deg:
+            return 0.0
+        self._heading = heading
+        return turned_deg
+
+    def _look_back(self, began: tuple[float, float], here: tuple[float, float], fit: _Fit) -> None:
+        """Hysteresis in metres: there by `back_m`, and back by as much against the way there."""
+        back_m = max(self._settings.back_m, 6 * fit.place_noise_m)
+        far = self._far
+        out_m = _apart(began, far)
+        if _apart(began, here) >= out_m:
+            self._far = here
+            return
+        back = ((far[0] - here[0]) * (far[0] - began[0]) + (far[1] - here[1]) * (far[1] - began[1])) / out_m
+        if back < back_m:
+            return
+        if out_m >= back_m:
+            self.turned_back += 1
+            self._backs.append(fit.at_s)
+        self._from, self._far = far, here
+
+    def told(self, until_s: float) -> _WayTold:
+        settings = self._settings
+        since_s = until_s - settings.window_s
+        legs = [leg for leg in self._legs if leg.at_s >= since_s]
+        backs = [at_s for at_s in self._backs if at_s >= since_s]
+        path_m = sum(_apart(leg.from_m, leg.to_m) for leg in legs)
+        net_m = _apart(legs[0].from_m, legs[-1].to_m) if legs else 0.0
+        enough = path_m >= 2 * settings.step_m
+        return _WayTold(
+            path_m, net_m, min(net_m / path_m, 1.0) if enough else None,
+            sum(leg.turned_deg for leg in legs) / path_m if enough else None, len(backs), _pacing_legs(backs, settings.pace_s),
+        )  # fmt: skip
+
+
+class _Basis(NamedTuple):
+    """Monic polynomials 1, p1, p2, p3 that are orthogonal on the samples, at the samples; and what they are in the middle."""
+
+    weights: list[float]
+    polynomials: tuple[list[float], list[float], list[float], list[float]]
+    norms: tuple[float, float, float, float]
+    """Weighted sums of squares: 1 / norm is a term's variance."""
+    middle_s: float
+    bend: float
+    """p2' in the middle."""
+    sag: float
+    """p2 in the middle."""
+
+
+def _basis(times: Sequence[float], weights: list[float]) -> _Basis | None:
+    """None where the times are too few or too close together for a cubic."""
+    first_s, total = times[0], sum(weights)
+    t = [time - first_s for time in times]
+    middle = sum(w * u for w, u in zip(weights, t, strict=True)) / total
+    p1 = [u - middle for u in t]
+    w1 = [w * p for w, p in zip(weights, p1, strict=True)]
+    n1 = sum(w * p for w, p in zip(w1, p1, strict=True))
+    if n1 <= 1e-9 * total:
+        return None
+    a2, b2 = sum(w * p * p for w, p in zip(w1, p1, strict=True)) / n1, n1 / total
+    p2 = [(p - a2) * p - b2 for p in p1]
+    w2 = [w * p for w, p in zip(weights, p2, strict=True)]
+    n2 = sum(w * p for w, p in zip(w2, p2, strict=True))
+    if n2 <= 1e-9 * total:
+        return None
+    a3, b3 = sum(w * p * q for w, p, q in zip(w2, p2, p1, strict=True)) / n2, n2 / n1
+    p3 = [(q - a3) * p - b3 * q for p, q in zip(p2, p1, strict=True)]
+    n3 = sum(w * p * p for w, p in zip(weights, p3, strict=True))
+    if n3 <= 1e-9 * total:
+        return None
+    return _Basis(weights, ([1.0] * len(t), p1, p2, p3), (total, n1, n2, n3), first_s + middle, -a2, -b2)
+
+
+def _axis(basis: _Basis, values: Sequence[float]) -> _Axis:
+    weighted = [w * v for w, v in zip(basis.weights, values, strict=True)]
+    c0, c1, c2, c3 = (sum(w * p for w, p in zip(weighted, polynomial, strict=True)) / norm
+                      for polynomial, norm in zip(basis.polynomials, basis.norms, strict=True))  # fmt: skip
+    _, p1, p2, p3 = basis.polynomials
+    chi2 = sum(
+        w * (v - c0 - c1 * a - c2 * b - c3 * c) ** 2 for w, v, a, b, c in zip(basis.weights, values, p1, p2, p3, strict=True)
+    )
+    return _Axis(c0 + basis.sag * c2, c1 + basis.bend * c2, c2, c3, chi2)
+
+
+NINE_IN_TEN = sqrt(log(10.0))
+"""A Rayleigh deviate's 90 % quantile, in roots of its summed variances: what one sample in ten of pure noise on two axes exceeds."""
+
+
+def _beyond_noise(shown: Sequence[tuple[float, float]], most: float, what: str, unit: str,
+                  abstained: list[str]) -> tuple[float | None, float]:  # fmt: skip
+    """What one sample in ten exceeds, less what it would in noise alone; and that noise."""
+    noise = NINE_IN_TEN * _quantile(sorted(noise for _, noise in shown), 0.5)
+    if noise > most:
+        abstained.append(f"{what}: noise {noise:.1f} {unit}")
+        return None, noise
+    high = _quantile(sorted(value for value, _ in shown), 0.9)
+    return sqrt(max(high * high - noise * noise, 0.0)), noise
+
+
+def _pacing_legs(backs: Sequence[float], within_s: float) -> int:
+    """Ways in the longest row of turns back, each soon after the other; a single turn back is no pacing."""
+    longest = row = 0
+    last_s = -inf
+    for at_s in backs:
+        row = row + 1 if at_s - last_s <= within_s else 1
+        last_s, longest = at_s, max(longest, row)
+    return longest + 1 if longest >= 2 else 0
+
+
+def _spent(fits: Iterable[_Fit], gait: str) -> float:
+    return sum(fit.lasts_s for fit in fits if fit.gait == gait)
+
+
+def _spread(ordered: Sequence[float]) -> float:
+    middle = _quantile(ordered, 0.5)
+    return 1.4826 * _quantile(sorted(abs(value - middle) for value in ordered), 0.5)
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    at = share * (len(ordered) - 1)
+    below = int(at)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (at - below) * (ordered[above] - ordered[below])
+
+
+def _apart(a: tuple[float, float], b: tuple[float, float]) -> float:
+    return hypot(a[0] - b[0], a[1] - b[1])
+
+
+MOST_M = 1000.0
+"""Further from the door than this is nobody: a line of sight that meets the floor at the horizon."""
+
+
+def _is_sound(at_s: float, point: Point) -> bool:
+    """Comparisons with what is no number are all false."""
+    return isfinite(at_s) and abs(point.x_m) < MOST_M and abs(point.y_m) < MOST_M and 0 <= point.sigma_m < MOST_M
