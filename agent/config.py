@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import msgspec.inspect
 
-from agent.config_checks import check, expression_allowed
+from agent.config_checks import check, expression_allowed, micro_expressions_allowed, stress_signs_allowed
 from agent.errors import ConfigError
 from agent.sections import (
     AnyReader,
@@ -33,7 +33,7 @@ else:
 
 __all__ = [
     "AnyReader", "Config", "Deployment", "Link", "OsdpReader", "SerialReader", "Stage", "Vision", "WiegandFormatName", "WiegandReader",
-    "expression_allowed", "load_config", "load_relay", "parse_config",
+    "expression_allowed", "load_config", "load_relay", "micro_expressions_allowed", "parse_config", "stress_signs_allowed",
 ]  # fmt: skip
 
 

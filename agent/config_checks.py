@@ -153,6 +153,27 @@ def expression_allowed(deployment: Deployment) -> bool:
     return deployment.expression and deployment.profile == "standard"
 
 
+def stress_signs_allowed(config: Config) -> bool:
+    """Whether stress signs may be measured: asked for, and in a profile that allows it, however the object came about."""
+    return config.behaviour.stress_signs and config.deployment.profile == "standard"
+
+
+def micro_expressions_allowed(config: Config) -> bool:
+    """As `stress_signs_allowed`, for micro-expressions."""
+    return config.behaviour.micro_expressions and config.deployment.profile == "standard"
+
+
+def _check_behaviour(config: Config) -> None:
+    for key, asked, allowed in (
+        ("stress_signs", config.behaviour.stress_signs, stress_signs_allowed(config)),
+        ("micro_expressions", config.behaviour.micro_expressions, micro_expressions_allowed(config)),
+    ):
+        if asked and not allowed:
+            _refuse(f"behaviour.{key}", True, "profile 'workplace-eu' measures nothing emotional of people, for inferring emotions of"
+                    " people at work is prohibited in the EU (AI Act, Art. 5(1)(f)); set it to false, or deployment.profile ="
+                    " 'standard' where the law of the place allows it")  # fmt: skip
+
+
 def _check_deployment(config: Config) -> None:
     if config.deployment.expression and not expression_allowed(config.deployment):
         _refuse("deployment.expression", True, "profile 'workplace-eu' opens no expression network, for inferring emotions of people at work"
@@ -194,5 +215,5 @@ def _check_liveness(config: Config) -> None:
 
 CHECKS: tuple[Callable[[Config], None], ...] = (
     _check_readers, _check_timing, _check_liveness, _check_lock, _check_second_relay, _check_supervision, _check_feedback, _check_sockets,
-    _check_pins, _check_deployment, _check_policy,
+    _check_pins, _check_deployment, _check_behaviour, _check_policy,
 )  # fmt: skip

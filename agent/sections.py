@@ -287,6 +287,23 @@ class Vision(Section, frozen=True):
     """What is looked at beyond who it is. Networks of other stages are not opened. Expressions are `deployment.expression`."""
 
 
+class Behaviour(Section, frozen=True):
+    """What people do before the door (docs/BEHAVIOUR.md): measurements that a decision and a guard are told of."""
+
+    enabled: bool = True
+    floor: str = "/etc/doorward/floor.toml"
+    """What the installer marked: metres and zones (docs/FLOOR.md). Where there is no such file, the three below are taken."""
+    across_deg: Annotated[float, Meta(ge=20, le=140)] = 70.0
+    above_floor_m: Annotated[float, Meta(ge=0.5, le=6)] = 2.0
+    tilt_deg: Annotated[float, Meta(ge=-10, le=80)] = 15.0
+    """A camera that nobody has marked a floor for, roughly: its lens's horizontal angle, its height, how far it looks down."""
+    norms: Literal["off", "door", "door_and_cardholders"] = "door"
+    """Whose usual is learned: nobody's, this door's, or also that of each cardholder who has consented to it."""
+    stress_signs: bool = False
+    micro_expressions: bool = False
+    """Both refused in `workplace-eu`, as expressions are."""
+
+
 class Config(Section, frozen=True):
     """Everything both programs of a controller need to know before they start."""
 
@@ -306,6 +323,7 @@ class Config(Section, frozen=True):
     records: Records = Records()
     link: Link = Link()
     vision: Vision = Vision()
+    behaviour: Behaviour = Behaviour()
 
     @property
     def wired(self) -> frozenset[str]:

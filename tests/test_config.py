@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config import Config, load_config, parse_config
+from agent.config import Config, load_config, micro_expressions_allowed, parse_config, stress_signs_allowed
 from agent.errors import ConfigError
 from agent.local_socket import VISION_SOCKET
 
@@ -224,6 +224,8 @@ def test_a_run_folder_too_deep_for_a_socket_is_refused_before_the_start():
         ({"board": {"pins": "sim"}}, "board.rig", "given with board.pins = 'sim'"),
         ({"board": {"rig": "/tmp/rig.sock"}}, "board.rig", "and only then"),
         ({"deployment": {"expression": True}}, "deployment.expression", "workplace-eu"),
+        ({"behaviour": {"stress_signs": True}}, "behaviour.stress_signs", "workplace-eu"),
+        ({"behaviour": {"micro_expressions": True}}, "behaviour.micro_expressions", "workplace-eu"),
         (
             {"policy": {"liveness": "require_live"}, "vision": {"stages": ["persons"]}},
             "policy.liveness",
@@ -301,6 +303,16 @@ def test_an_input_may_hang_on_the_converter_instead_of_a_pin():
 
 def test_what_the_law_of_the_site_allows_may_be_switched_on():
     assert parse_config({**LEAST, "deployment": {"profile": "standard", "expression": True}}).deployment.expression
+    both = {"stress_signs": True, "micro_expressions": True}
+    config = parse_config({**LEAST, "deployment": {"profile": "standard"}, "behaviour": both})
+    assert stress_signs_allowed(config)
+    assert micro_expressions_allowed(config)
+
+
+def test_an_object_that_passed_no_check_still_measures_nothing_emotional_in_the_eu():
+    config = msgspec.convert({**LEAST, "behaviour": {"stress_signs": True, "micro_expressions": True}}, Config)
+    assert not stress_signs_allowed(config)
+    assert not micro_expressions_allowed(config)
 
 
 def test_a_fire_door_may_have_a_fail_secure_strike_and_any_door_a_fail_safe_one():
