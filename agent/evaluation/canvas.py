@@ -40,6 +40,13 @@ class Field(NamedTuple):
     colour: str
 
 
+class Area(NamedTuple):
+    """A filled polygon."""
+
+    points: Sequence[Point]
+    colour: str
+
+
 class Dot(NamedTuple):
     at: Point
     radius: float
@@ -56,7 +63,7 @@ class Words(NamedTuple):
     colour: str = "#222222"
 
 
-Shape = Line | Field | Dot | Words
+Shape = Line | Field | Area | Dot | Words
 
 
 def require_plot_name(path: Path) -> Path:
@@ -91,6 +98,9 @@ def _svg_shape(shape: Shape) -> str:
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in shape.points)
         return (f'<polyline points="{points}" fill="none" stroke="{shape.colour}" stroke-width="{shape.width:g}"'
                 ' stroke-linejoin="round"/>')  # fmt: skip
+    if isinstance(shape, Area):
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in shape.points)
+        return f'<polygon points="{points}" fill="{shape.colour}"/>'
     x, y = shape.at
     if isinstance(shape, Field):
         return f'<rect x="{x:.1f}" y="{y:.1f}" width="{shape.size[0]:.1f}" height="{shape.size[1]:.1f}" fill="{shape.colour}"/>'
@@ -113,6 +123,9 @@ def _draw(image: Pixels, shape: Shape) -> None:
     if isinstance(shape, Line):
         points = np.rint(np.array(shape.points) * PNG_TIMES * 16).astype(np.int32)
         cv2.polylines(image, [points], False, colour, max(1, round(shape.width * PNG_TIMES)), cv2.LINE_AA, 4)
+    elif isinstance(shape, Area):
+        points = np.rint(np.array(shape.points) * PNG_TIMES * 16).astype(np.int32)
+        cv2.fillPoly(image, [points], colour, cv2.LINE_AA, 4)
     elif isinstance(shape, Field):
         corner = (shape.at[0] + shape.size[0], shape.at[1] + shape.size[1])
         cv2.rectangle(image, _whole(shape.at), _whole(corner), colour, cv2.FILLED)
