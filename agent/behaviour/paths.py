@@ -160,6 +160,17 @@ class PathTrack:
         self.settings = settings or PathSettings()
         self._forget()
 
+    def _forget(self) -> None:
+        settings = self.settings
+        self._samples: deque[_Sample] = deque(maxlen=64)
+        self._fits: deque[_Fit] = deque(maxlen=int(settings.window_s / settings.fit_every_s) + 1)
+        self._way = _Way(settings)
+        self._shake = [1.0, 1.0]
+        """How much each axis shakes, in sigmas."""
+        self._fit_s, self._outliers, self._gait = -inf, 0, ""
+        self._told: Motion | None = None
+        self._is_told = False
+
     def take(self, at_s: float, point: Point | None) -> None:
         """A sample; None where the person was not seen. Whatever is no number or comes out of order is left out."""
         if point is None or not _is_sound(at_s, point):
@@ -190,17 +201,6 @@ class PathTrack:
             self._told, self._is_told = self._measured(self._fits[-1].at_s), True
         # The newest middle of a fit is half a fit old; later than that the person is not seen any more.
         return self._told if now_s - self._fits[-1].at_s <= self.settings.fit_s + self.settings.most_gap_s else None
-
-    def _forget(self) -> None:
-        settings = self.settings
-        self._samples: deque[_Sample] = deque(maxlen=64)
-        self._fits: deque[_Fit] = deque(maxlen=int(settings.window_s / settings.fit_every_s) + 1)
-        self._way = _Way(settings)
-        self._shake = [1.0, 1.0]
-        """How much each axis shakes, in sigmas."""
-        self._fit_s, self._outliers, self._gait = -inf, 0, ""
-        self._told: Motion | None = None
-        self._is_told = False
 
     def _break(self) -> None:
         """What came before goes on counting, and nothing is supposed of the gap."""
