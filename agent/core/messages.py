@@ -100,9 +100,11 @@ class PersonSeen(Struct, frozen=True, kw_only=True):
     face: int | None = None
     """The face track that belongs to this body."""
     feet_px: tuple[float, float] | None = None
-    """Where it stands, between the feet; None where they are not seen."""
+    """Where it stands on the floor, below the middle between its ankles; None in frames in which they were not found."""
     shoulders_px: float | None = None
-    """How far its shoulders are apart; None where they are not seen."""
+    """How far its shoulders are apart; None in frames in which they were not found, and of a body that is turned aside."""
+    shoulders_at_px: tuple[float, float] | None = None
+    """The middle between them."""
 
 
 class FaceSeen(Struct, frozen=True, kw_only=True):
