@@ -61,6 +61,8 @@ KINDS: dict[str, Kind] = {
         sentence="was refused {value} times in {over} s"),
     "tailgating": Kind(unit="persons", tail="fact", weight=0.7, hard=True,
         sentence="{value} more went through than were let in{detail}"),
+    "with_child": Kind(unit="persons", tail="fact", weight=0.0,
+        sentence="a child went in beside somebody who was let in{detail}"),
     "crowding": Kind(unit="persons", tail="high", weight=0.2, supposed=(1.0, 4.0),
         sentence="{value} people stand at the door"),
     "blocked": Kind(unit="s", tail="fact", weight=0.6,
