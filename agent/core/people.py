@@ -34,6 +34,8 @@ class Cardholder(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Digits to enter where a profile asks for them; sealed like a template."""
     duress_pin: str = ""
     """Opens as the PIN does, and tells the guards without a sign at the door."""
+    norms_consent: bool = False
+    """Has agreed that doors keep what is usual of them, beside what is usual of everybody (docs/PRIVACY.md)."""
 
 
 class Credential(Struct, frozen=True, kw_only=True, omit_defaults=True):
