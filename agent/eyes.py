@@ -6,7 +6,8 @@ import logging
 
 from agent.core.conduct import Conduct
 from agent.core.decide import View, view_at
-from agent.core.messages import CLOCK_SLACK_S, FromVision, Observation, VisionHealth
+from agent.core.messages import CLOCK_SLACK_S, TABLE, FromVision, Observation, VisionHealth
+from agent.core.risk import lawful
 from agent.errors import WireError
 from agent.local_socket import Receiver, decode_from_vision
 
@@ -16,20 +17,27 @@ log = logging.getLogger(__name__)
 class Eyes:
     """The door's end of the socket from vision; newest wins."""
 
-    def __init__(self, from_vision: Receiver) -> None:
-        self._from_vision = from_vision
+    def __init__(self, from_vision: Receiver, emotional_allowed: bool = False) -> None:
+        self._from_vision, self._emotional_allowed = from_vision, emotional_allowed
         self.seen: Observation | None = None
         self.health: VisionHealth | None = None
         self.conduct: Conduct | None = None
-        """What people do; its age is judged where it is used."""
+        """What people do, less what may not be known here. Its age: `conduct_now`."""
         self.garbage = 0
-        """Packets that could not be read or believed."""
+        """Packets, and items of evidence, that could not be read or believed."""
+        self.forbidden = 0
+        """Items of evidence that the deployment's profile forbids: dropped before anything looks at them."""
 
     def fileno(self) -> int:
         return self._from_vision.fileno()
 
     def view(self, now_s: float) -> View:
         return view_at(self.seen, now_s)
+
+    def conduct_now(self, now_s: float) -> Conduct | None:
+        """What people do, while that may be believed."""
+        known = self.conduct
+        return known if known is not None and -CLOCK_SLACK_S <= now_s - known.at_s <= TABLE[Conduct].max_age_s else None
 
     def look(self, now_s: float) -> None:
         """Take what has come."""
@@ -51,6 +59,8 @@ class Eyes:
             self.garbage += 1
             log.warning("door observation from the future now_s=%s", now_s)
         elif isinstance(message, Conduct):
-            self.conduct = message
+            self.conduct, unsound, forbidden = lawful(message, self._emotional_allowed)
+            self.garbage += unsound
+            self.forbidden += forbidden
         elif self.seen is None or message.taken_s >= self.seen.taken_s:
             self.seen = message
