@@ -19,6 +19,7 @@ from demo.corridor import END_M, LAMPS_M, draw_corridor
 from demo.cutout import FACE_BELOW_CROWN_M, Sprite, prepare
 from demo.head import turn_head
 from demo.held_print import prepare_print
+from demo.round_head import turn_round
 from demo.view import View
 from demo.walks import Place, Walk
 from hw.interfaces import Pixels
@@ -112,7 +113,8 @@ class Scene:
 
     def _draw_person(self, picture: Pixels, walk: Walk, place: Place) -> None:
         sprite, onto, scale_px = _placed(self._figures[walk.portrait], place, walk.height_m, self.view)
-        self._easel.lay(picture, self._easel.turned(sprite, place.yaw_deg), onto, _smear(place, scale_px), _lamp_light(place.z_m))
+        turned = self._easel.turned(sprite, place.yaw_deg, walk.turns_round)
+        self._easel.lay(picture, turned, onto, _smear(place, scale_px), _lamp_light(place.z_m))
         if walk.holds_up is not None:
             near = _print_place(place)
             sprite, onto, scale_px = _placed(self._prints[walk.holds_up], near, walk.height_m, self.view)
@@ -189,14 +191,14 @@ class _Easel:
     def __init__(self, width_px: int, height_px: int) -> None:
         self._drawn = np.empty((height_px, width_px, 4), np.uint8)
         self._over, self._bare = (np.empty((height_px, width_px, 3), np.uint8) for _ in range(2))
-        self._turned: dict[int, Pixels] = {}
+        self._turned: dict[tuple[int, bool], Pixels] = {}
 
-    def turned(self, sprite: Sprite, yaw_deg: float) -> Pixels:
+    def turned(self, sprite: Sprite, yaw_deg: float, as_round: bool) -> Pixels:
         """The sprite with its head turned; good until the next call. The sprite must live as long as the easel."""
-        known = self._turned.get(id(sprite))
+        known = self._turned.get((id(sprite), as_round))
         if known is None:
-            known = self._turned[id(sprite)] = sprite.pixels.copy()
-        turn_head(sprite, yaw_deg, known)
+            known = self._turned[id(sprite), as_round] = sprite.pixels.copy()
+        (turn_round if as_round else turn_head)(sprite, yaw_deg, known)
         return known
 
     def lay(self, picture: Pixels, sprite: Pixels, onto: Affine, smear_px: tuple[int, int], light: float) -> None:

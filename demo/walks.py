@@ -59,6 +59,8 @@ class Walk(Struct, frozen=True, kw_only=True):
     """A printed photograph held before the face."""
     sway_deg: float = 4.0
     """How far the head turns by itself while walking."""
+    turns_round: bool = False
+    """The head turns as a round one (demo.round_head): for looks over the shoulder."""
 
     @property
     def starts_s(self) -> float:
