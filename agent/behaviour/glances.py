@@ -27,7 +27,7 @@ from msgspec import Struct
 
 from agent.core.messages import Attention, HeadPose
 
-Side = Literal["left", "right", "back", "up", "down"]
+Side = Literal["left", "right", "up", "down"]
 Angles = tuple[float, float]
 """Yaw and pitch, degrees, signs as in HeadPose."""
 
@@ -56,7 +56,7 @@ class GlanceSettings(Struct, frozen=True, kw_only=True):
     """A face that was turned by so much when it was lost was turning away."""
     lost_s: float = 2.0
     back_deg: float = 60.0
-    """Turned further than this, or lost while turning: back over the shoulder."""
+    """Turned further than this, or lost while turning: over the shoulder."""
     down_deg: float = -18.0
     """Pitched below this, and by more than it is turned: at a fob, a lock, a handset."""
     up_deg: float = 24.0
@@ -79,11 +79,12 @@ class Glances(Struct, frozen=True, kw_only=True):
     """What was counted in the last `window_s`. Nothing in it is a guess: `measured_s` is the time that could be measured."""
 
     count: int
-    """left + right + back + up."""
+    """left + right + up."""
     left: int
     right: int
     """Sides of the picture."""
     back: int = 0
+    """How many of these went over the shoulder: so far that the face could not be measured."""
     up: int = 0
     down: int = 0
     """Looks down: not in `count`."""
@@ -110,6 +111,7 @@ class _Glance(NamedTuple):
     at_s: float
     lasts_s: float
     side: Side
+    back: bool
 
 
 class _Turn(NamedTuple):
@@ -178,9 +180,10 @@ class GlanceTrack:
         over_s = max(min(self._frame_s, now_s) - max(self._first_s, since_s), 0.0)
         enough = measured_s >= self.settings.least_s
         return Glances(
-            count=len(counted), left=sides.count("left"), right=sides.count("right"), back=sides.count("back"), up=sides.count("up"),
-            down=sides.count("down"), times_s=tuple(glance.at_s for glance in counted), away_s=away_s, measured_s=measured_s,
-            over_s=over_s, longest_s=max((glance.lasts_s for glance in counted), default=0.0),
+            count=len(counted), left=sides.count("left"), right=sides.count("right"), up=sides.count("up"),
+            down=sides.count("down"), back=sum(glance.back for glance in counted),
+            times_s=tuple(glance.at_s for glance in counted), away_s=away_s, measured_s=measured_s, over_s=over_s,
+            longest_s=max((glance.lasts_s for glance in counted), default=0.0),
             rate_per_10_s=10 * len(counted) / measured_s if enough else None,
             away_share=min(away_s / measured_s, 1.0) if enough else None, abstained=self._abstained(now_s),
             confidence=min(measured_s / max(over_s, 1e-9), 1.0) * min(measured_s / (2 * self.settings.least_s), 1.0),
@@ -256,7 +259,8 @@ class GlanceTrack:
             return
         lasts_s = turn.newest_s - turn.began_s
         if turn.lost or settings.enter_s <= lasts_s <= settings.most_s:
-            self._count(_Glance(turn.began_s, lasts_s, self._side(turn)))
+            back = turn.lost or abs(turn.farthest[0]) >= settings.back_deg
+            self._count(_Glance(turn.began_s, lasts_s, self._side(turn), back))
         self._turn = self._straight_s = None
 
     def _count(self, glance: _Glance) -> None:
@@ -265,11 +269,9 @@ class GlanceTrack:
 
     def _side(self, turn: _Turn) -> Side:
         settings, (yaw, pitch) = self.settings, turn.farthest
-        if turn.lost or abs(yaw) >= settings.back_deg:
-            return "back"
-        if pitch < settings.down_deg and -pitch > abs(yaw):
+        if pitch < settings.down_deg and -pitch > abs(yaw) and not turn.lost:
             return "down"
-        if pitch > settings.up_deg and pitch > abs(yaw):
+        if pitch > settings.up_deg and pitch > abs(yaw) and not turn.lost:
             return "up"
         return "right" if yaw > 0 else "left"
 
@@ -287,7 +289,7 @@ class GlanceTrack:
 
 
 class _Middle:
-    """Where somebody usually looks: the median of their first clear frames, then creeping (agent.vision.attention.Neutral, kept over gaps)."""
+    """Where somebody usually looks: the median of their first clear frames, then creeping, as attention's Neutral; kept over gaps."""
 
     def __init__(self, settings: GlanceSettings) -> None:
         self._settings = settings

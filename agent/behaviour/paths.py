@@ -89,6 +89,8 @@ class Motion(Struct, frozen=True, kw_only=True):
     """The newest, about half a second old."""
     speed_noise_m_s: float
     """One standard deviation of it."""
+    approach_m_s: float
+    """How fast towards the door; one sample in twenty is faster. 0 for who only went away from it."""
     speed_median_m_s: float
     """While walking; 0 for who only stood."""
     speed_peak_m_s: float
@@ -133,6 +135,7 @@ class _Fit(NamedTuple):
     x_m: float
     y_m: float
     place_noise_m: float
+    approach: float
     speed: float
     speed_noise: float
     acceleration: float
@@ -255,7 +258,7 @@ class PathTrack:
         speed_noise = hypot(line, bend * parabola)
         return _Fit(
             basis.middle_s, lasts_s, x.place, y.place, hypot(place, parabola * basis.sag),
-            sqrt(max(speed * speed - speed_noise * speed_noise, 0.0)), speed_noise,
+            -y.velocity, sqrt(max(speed * speed - speed_noise * speed_noise, 0.0)), speed_noise,
             2 * hypot(x.half_acceleration, y.half_acceleration), 2 * parabola,
             6 * hypot(x.sixth_jerk, y.sixth_jerk), 6 * cubic, self._gait_at(speed, speed_noise),
         )  # fmt: skip
@@ -282,6 +285,7 @@ class PathTrack:
         newest = fits[-1]
         walking = sorted(fit.speed for fit in fits if fit.gait != "standing")
         speeds = sorted(fit.speed for fit in fits)
+        approach = _quantile(sorted(fit.approach for fit in fits), 0.95)
         abstained: list[str] = []
         acceleration, _ = _beyond_noise([(f.acceleration, f.acceleration_noise) for f in fits], settings.most_acceleration_noise_m_s2,
                                         "acceleration", "m/s2", abstained)  # fmt: skip
@@ -292,8 +296,9 @@ class PathTrack:
         spread = _spread(walking) if len(walking) * settings.fit_every_s >= 1.0 else None
         return Motion(
             over_s=over_s, confidence=self._confidence(over_s, newest), speed_m_s=newest.speed, speed_noise_m_s=newest.speed_noise,
-            speed_median_m_s=_quantile(walking, 0.5) if walking else 0.0, speed_peak_m_s=_quantile(speeds, 0.95),
-            speed_spread_m_s=spread, acceleration_m_s2=acceleration, jerk_m_s3=jerk, jerk_noise_m_s3=jerk_noise,
+            
+            approach_m_s=max(approach, 0.0), speed_median_m_s=_quantile(walking, 0.5) if walking else 0.0,
+            speed_peak_m_s=_quantile(speeds, 0.95), speed_spread_m_s=spread, acceleration_m_s2=acceleration, jerk_m_s3=jerk, jerk_noise_m_s3=jerk_noise,
             path_m=way.path_m, net_m=way.net_m, straightness=way.straightness, heading_deg_per_m=way.heading_deg_per_m,
             turned_back=way.turned_back, turned_back_visit=self._way.turned_back, pacing_legs=way.pacing_legs,
             running_s=_spent(fits, "running"), standing_s=_spent(fits, "standing"), abstained=tuple(abstained),
