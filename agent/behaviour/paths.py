@@ -168,8 +168,8 @@ class PathTrack:
         self._samples: deque[_Sample] = deque(maxlen=64)
         self._fits: deque[_Fit] = deque(maxlen=int(settings.window_s / settings.fit_every_s) + 1)
         self._way = _Way(settings)
-        self._shake = [1.0, 1.0]
-        """How much each axis shakes, in sigmas."""
+        self._shake, self._shakes = [0.0, 0.0], 0
+        """How much each axis shakes, in sigmas; and from how many fits that is known."""
         self._fit_s, self._outliers, self._gait = -inf, 0, ""
         self._told: Motion | None = None
         self._is_told = False
@@ -248,9 +248,10 @@ class PathTrack:
             return None
         x, y = (_axis(basis, values) for values in ([s.x_m for s in samples], [s.y_m for s in samples]))
         spare = max(len(samples) - 4, 1)
+        self._shakes += 1
         for i, axis in enumerate((x, y)):
             shown = min(sqrt(axis.chi2 / spare), 3.0)
-            self._shake[i] += 0.1 * (shown - self._shake[i])
+            self._shake[i] += max(1 / self._shakes, 0.1) * (shown - self._shake[i])
         both = hypot(*(max(shake, self.settings.shake_floor) for shake in self._shake))
         place, line, parabola, cubic = (both / sqrt(norm) for norm in basis.norms)
         bend = basis.bend
@@ -296,11 +297,10 @@ class PathTrack:
         spread = _spread(walking) if len(walking) * settings.fit_every_s >= 1.0 else None
         return Motion(
             over_s=over_s, confidence=self._confidence(over_s, newest), speed_m_s=newest.speed, speed_noise_m_s=newest.speed_noise,
-            
             approach_m_s=max(approach, 0.0), speed_median_m_s=_quantile(walking, 0.5) if walking else 0.0,
-            speed_peak_m_s=_quantile(speeds, 0.95), speed_spread_m_s=spread, acceleration_m_s2=acceleration, jerk_m_s3=jerk, jerk_noise_m_s3=jerk_noise,
-            path_m=way.path_m, net_m=way.net_m, straightness=way.straightness, heading_deg_per_m=way.heading_deg_per_m,
-            turned_back=way.turned_back, turned_back_visit=self._way.turned_back, pacing_legs=way.pacing_legs,
+            speed_peak_m_s=_quantile(speeds, 0.95), speed_spread_m_s=spread, acceleration_m_s2=acceleration,
+            jerk_m_s3=jerk, jerk_noise_m_s3=jerk_noise, path_m=way.path_m, net_m=way.net_m, straightness=way.straightness,
+            heading_deg_per_m=way.heading_deg_per_m, turned_back=way.turned_back, turned_back_visit=self._way.turned_back, pacing_legs=way.pacing_legs,
             running_s=_spent(fits, "running"), standing_s=_spent(fits, "standing"), abstained=tuple(abstained),
         )  # fmt: skip
 
