@@ -1,0 +1,141 @@
+"""The watcher: observations and the door's news in, conduct out. Composes what the other files of this folder measure.
+
+    Observation ─ visits (ground: pixels to metres) ─┬─ path, zones, glances, stress of each person ─ measures ─┐
+    DoorNews ────────────────────────────────────────┴─ passages: several people, the door ─────────────────────┤
+                                                                                norms: usual? ── Evidence ──► Conduct
+
+Pure: it holds what it has seen, and time comes with the observations. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agent.behaviour.floor import FloorPlan
+from agent.behaviour.ground import FloorPoint, locate
+from agent.behaviour.measures import Account, Measured, account
+from agent.behaviour.norms import Moment, Norms
+from agent.behaviour.passages import Passages, Subject
+from agent.behaviour.stress import StressTrack
+from agent.behaviour.visits import Visit, Visits
+from agent.behaviour.zones import ZoneTrack
+from agent.core.conduct import Conduct, DoorNews, Evidence, FloorKind, PersonConduct
+from agent.core.evidence import KINDS
+from agent.core.messages import FaceSeen, Observation, PersonSeen
+
+
+class WatchSettings(Struct, frozen=True, kw_only=True):
+    """How often, and of whom."""
+
+    every_s: float = 0.2
+    """How often conduct is told."""
+    most_told: int = 6
+    """So many people, the nearest first."""
+    least_visit_s: float = 1.0
+    """Shorter visits teach nothing."""
+    news_waits: int = 64
+    emotional: bool = False
+    """Whether stress signs are measured: only where the deployment's profile allows it."""
+
+
+class Watcher:
+    """Everything that is measured of people at one door."""
+
+    def __init__(self, plan: FloorPlan, norms: Norms, settings: WatchSettings | None = None) -> None:
+        self._plan, self.norms, self._settings = plan, norms, settings or WatchSettings()
+        self._visits = Visits(self._begin)
+        self._passages = Passages()
+        self._news: deque[DoorNews] = deque(maxlen=self._settings.news_waits)
+        self._told_s = float("-inf")
+        self._scene: tuple[Evidence, ...] = ()
+        self.floor: FloorKind = plan.ground.kind
+        """`moved` while the marking is not valid: then nothing is told in metres."""
+
+    def news(self, news: DoorNews) -> None:
+        """Something happened at the door."""
+        self._news.append(news)
+        visit = self._visits.with_face(news.face)
+        if visit is None:
+            return
+        visit.unlike_others |= news.what == "denied"
+        visit.norm_key = news.norm_key or visit.norm_key
+
+    def see(self, observation: Observation, wall: datetime, things: Sequence[Evidence] = (),
+            camera_signs: tuple[str, ...] = ()) -> Conduct | None:  # fmt: skip
+        """Take in a frame; now and then, what is known of everybody. `wall` is local time; `things`: what was left or carried off."""
+        now_s = observation.taken_s
+        for visit in self._visits.take(observation, self._locate):
+            self._learn(visit, wall)
+        subjects = [self._subject(visit, now_s) for visit in self._visits.present()]
+        news = [self._news.popleft() for _ in range(len(self._news))]
+        self._scene = (*self._passages.take(now_s, subjects, news), *things)
+        if 0.0 <= now_s - self._told_s < self._settings.every_s and not news:
+            return None
+        self._told_s = now_s
+        return self._conduct(now_s, wall)
+
+    # -- inside --------------------------------------------------------------------------------------------------------------
+
+    def _begin(self, number: int, since_s: float) -> Visit:
+        stress = StressTrack() if self._settings.emotional else None
+        return Visit(id=number, since_s=since_s, zones=ZoneTrack(self._plan), stress=stress)
+
+    def _locate(self, body: PersonSeen | None, face: FaceSeen | None) -> FloorPoint | None:
+        return None if self.floor in ("moved", "none") else locate(self._plan.ground, body, face)
+
+    def _subject(self, visit: Visit, now_s: float) -> Subject:
+        return Subject(id=visit.id, body=visit.body, face=visit.face, point=visit.point, zone=visit.zones.state(now_s).zone,
+                       since_s=visit.since_s, seen_s=visit.seen_s)  # fmt: skip
+
+    def _conduct(self, now_s: float, wall: datetime) -> Conduct:
+        present = self._visits.present()[: self._settings.most_told]
+        persons = tuple(self._person(visit, now_s, wall) for visit in present)
+        scene = tuple(self._judged(each, wall, "") for each in self._scene if not self._is_of(each, present))
+        return Conduct(at_s=now_s, persons=persons, scene=scene, floor=self.floor, norms=self.norms.edition)
+
+    def _person(self, visit: Visit, now_s: float, wall: datetime) -> PersonConduct:
+        told = account(visit, self._plan, now_s, wall)
+        return PersonConduct(
+            body=visit.body, face=visit.face, since_s=visit.since_s, zone=told.zone.zone, abstained=told.abstained,
+            at_m=(round(visit.point.x_m, 2), round(visit.point.y_m, 2)) if visit.point is not None else None,
+            speed_m_s=round(told.motion.speed_m_s, 2) if told.motion is not None else None,
+            evidence=tuple(self._judged(each, wall, visit.norm_key) for each in self._evidence(visit, told, now_s)),
+        )  # fmt: skip
+
+    def _evidence(self, visit: Visit, told: Account, now_s: float) -> list[Evidence]:
+        of_several = [each for each in self._scene if self._is_of(each, [visit])]
+        visit.unlike_others |= any(KINDS[each.kind].tail == "fact" for each in of_several)
+        return [*(_evidence(kind, measured, visit, now_s) for kind, measured in told.values.items()), *of_several]
+
+    @staticmethod
+    def _is_of(evidence: Evidence, visits: Sequence[Visit]) -> bool:
+        """Whether it is about one of these people."""
+        return any(
+            (evidence.track is not None and evidence.track == visit.body)
+            or (evidence.face is not None and evidence.face == visit.face)
+            for visit in visits
+        )
+
+    def _judged(self, evidence: Evidence, wall: datetime, norm_key: str) -> Evidence:
+        """Held against what is usual."""
+        if KINDS[evidence.kind].tail == "fact":
+            return evidence
+        usual, p = self.norms.judge(evidence.kind, evidence.value, Moment(wall, norm_key))
+        return replace(evidence, usual=usual, p=p)
+
+    def _learn(self, visit: Visit, wall: datetime) -> None:
+        """A visit is over: what it showed becomes part of what is usual, unless a fact spoke against it."""
+        if visit.unlike_others or visit.seen_s - visit.since_s < self._settings.least_visit_s:
+            return
+        values = {kind: measured.value for kind, measured in account(visit, self._plan, visit.seen_s, wall).values.items()}
+        self.norms.learn(values, Moment(wall, visit.norm_key), visit.norm_key or str(visit.id))
+
+
+def _evidence(kind: str, measured: Measured, visit: Visit, now_s: float) -> Evidence:
+    return Evidence(kind=kind, value=round(measured.value, 3), over_s=round(measured.over_s, 2), confidence=round(measured.confidence, 3),
+                    detail=measured.detail, track=visit.body, face=visit.face, at_s=now_s)  # fmt: skip
