@@ -11,14 +11,16 @@ from msgspec.structs import replace
 from agent.clock import Clock
 from agent.core import door
 from agent.core.access import AccessRules, may_pass
-from agent.core.decide import Case, Decision, DecisionPolicy, carried, decide
+from agent.core.decide import Case, Decision, DecisionPolicy, carried, decide, refused_now
 from agent.core.desk import Desk
 from agent.core.messages import CredentialRead, EvidenceRequest, ReadFault
 from agent.core.reasons import SENTENCES, Reason
+from agent.core.risk_at_door import refused
 from agent.doorway import Doorway
 from agent.eyes import Eyes
 from agent.local_socket import Sender, encode
 from agent.teller import Teller
+from agent.watchfulness import Judged, Watchfulness
 
 KINDS = {"granted": "access.granted", "denied": "access.denied", "first_of_two": "access.first_of_two"}
 
@@ -32,11 +34,19 @@ OVERRUN_TAKES_BACK_S = 1.0
 """An opening this fresh is taken back when its frame turns out to have been longer."""
 
 
+class _Held(Struct, frozen=True):
+    """A person who would have been let in, were the risk not so high, and who waits for a guard."""
+
+    decision: Decision
+    risk: dict[str, Any]
+
+
 class _Waiting(Struct, frozen=True):
     """A case, and when it is asked again if nothing new is seen."""
 
     case: Case
     until_s: float
+    held: _Held | None = None
 
 
 class Cases:
@@ -44,10 +54,10 @@ class Cases:
 
     def __init__(
         self, doorway: Doorway, eyes: Eyes, desk: Desk, policy: DecisionPolicy, access: AccessRules, clock: Clock, to_vision: Sender,
-        teller: Teller,
+        teller: Teller, watchfulness: Watchfulness,
     ) -> None:  # fmt: skip
         self._doorway, self._eyes, self._desk, self._policy, self._clock = doorway, eyes, desk, policy, clock
-        self._to_vision, self._teller = to_vision, teller
+        self._to_vision, self._teller, self._watchfulness = to_vision, teller, watchfulness
         self.access = access
         self._waiting: list[_Waiting] = []
         self._last_yes: tuple[Decision, float] | None = None
@@ -59,7 +69,7 @@ class Cases:
 
     def open(self, read: CredentialRead) -> ReadFault | None:
         """A credential was read. Returns a fault when too many wait already."""
-        if any(_is_repeat(read, asked.case) for asked in self._waiting):
+        if any(_is_repeat(read, asked) for asked in self._waiting):
             return None
         case = self._desk.open(read, min(read.read_s, self._clock.mono_s()), self._clock.wall())
         if len(self._waiting) >= MAX_CASES and not case.leaving:  # who leaves waits for nothing and takes nobody's place
@@ -71,18 +81,21 @@ class Cases:
     def enter_pin(self, reader: str, digits: str, at_s: float) -> None:
         """A PIN was typed; without a case that waits for one it is nobody's."""
         cases = self._desk.enter_pin([asked.case for asked in self._waiting], reader, digits, at_s)
-        self._waiting = [_Waiting(case, asked.until_s) for case, asked in zip(cases, self._waiting, strict=True)]
+        self._waiting = [replace(asked, case=case) for case, asked in zip(cases, self._waiting, strict=True)]
         self.ask()
 
     def ask(self) -> None:
         """Ask every case for its answer, one after the other: the answer to the first of two changes that to the second."""
         for _ in range(len(self._waiting)):
-            case = self._waiting.pop(0).case  # one that fails is on record as a fault, and is not asked again
+            asked = self._waiting.pop(0)  # one that fails is on record as a fault, and is not asked again
             now_s, wall = self._clock.mono_s(), self._clock.wall()
-            case = self._desk.stand(case, now_s, wall, self._doorway.state.other_open)
+            case = self._desk.stand(asked.case, now_s, wall, self._doorway.state.other_open)
+            if asked.held is not None:
+                self._ask_held(replace(asked, case=case), asked.held, now_s)
+                continue
             answer = decide(case, self._eyes.view(now_s), self._doorway.state.mode, self._policy, now_s)
             if isinstance(answer, Decision):
-                self._carry_out(case, answer, now_s)
+                self._weigh(case, answer, now_s)
             else:
                 case = carried(case, answer)
                 self._waiting.append(_Waiting(case, answer.until_s))
@@ -91,7 +104,7 @@ class Cases:
     def take_rules(self, access: AccessRules) -> None:
         """Whoever waits for a second look is asked by the new rules too: theirs may be the fob that was just reported stolen."""
         self.access, now = access, self._clock.wall()
-        self._waiting = [_Waiting(replace(asked.case, access=may_pass(access, asked.case.read.key, now)), asked.until_s)
+        self._waiting = [replace(asked, case=replace(asked.case, access=may_pass(access, asked.case.read.key, now)))
                          for asked in self._waiting]  # fmt: skip
 
     def take_overrun(self, reader: str, at_s: float) -> None:
@@ -104,8 +117,60 @@ class Cases:
         if self._last_yes[0].granted and self._doorway.state.mode not in door.FREE_MODES:
             self._doorway.apply(door.LockNow(at_s=self._clock.mono_s(), by="reader overrun"))
 
-    def _carry_out(self, case: Case, decision: Decision, now_s: float) -> None:
-        event = self._doorway.announce(KINDS[decision.outcome], self._evidence(decision))
+    # -- beside the risk -------------------------------------------------------------------------------------------------------
+
+    def _weigh(self, case: Case, decision: Decision, now_s: float) -> None:
+        """The risk is part of the record of every decision; where the site's policy says so, it is part of the answer."""
+        judged = self._watchfulness.judge(decision, now_s)
+        if judged.verdict == "hold":
+            self._hold(case, decision, judged, now_s)
+        else:
+            answer = refused(decision, Reason.RISK_TOO_HIGH) if judged.verdict == "deny" else decision
+            self._carry_out(case, answer, now_s, judged.told)
+        if judged.lock_down:
+            self._watchfulness.lock_down(judged.lock_down)
+
+    def _hold(self, case: Case, decision: Decision, judged: Judged, now_s: float) -> None:
+        hold_s = self._watchfulness.policy.hold_s
+        held = refused(decision, Reason.HELD_FOR_GUARD)
+        event = self._doorway.announce("access.held", self._evidence(held, judged.told) | {"hold_s": hold_s})
+        self._waiting.append(_Waiting(case, now_s + hold_s, _Held(decision, judged.told)))
+        self._teller.holds()
+        self._ask_for_picture(held, event.id)
+
+    def _ask_held(self, asked: _Waiting, held: _Held, now_s: float) -> None:
+        if (reason := refused_now(asked.case, self._doorway.state.mode)) is not None:
+            self._end_hold(asked, held, now_s, reason)
+        elif now_s >= asked.until_s:
+            self._end_hold(asked, held, now_s, Reason.NO_GUARD_ANSWERED)
+        else:
+            self._waiting.append(asked)
+
+    def _end_hold(self, asked: _Waiting, held: _Held, now_s: float, reason: Reason) -> None:
+        waited_s = now_s - asked.case.started_s
+        self._carry_out(asked.case, refused(held.decision, reason, waited_s=waited_s), now_s, held.risk)
+
+    def guard_says(self, yes: bool, user: str) -> bool:
+        """A guard answers whoever has waited longest. False when nobody waits for one."""
+        asked = next((asked for asked in self._waiting if asked.held is not None), None)
+        if asked is None or asked.held is None:
+            return False
+        self._waiting.remove(asked)
+        now_s, decision, risk = self._clock.mono_s(), asked.held.decision, asked.held.risk | {"guard": user}
+        if yes and decision.granted:
+            reasons = (Reason.GUARD_LET_IN, *decision.reasons)
+            answer = replace(decision, reasons=reasons, waited_s=now_s - asked.case.started_s)
+            self._carry_out(asked.case, answer, now_s, risk)
+        elif yes:  # the first of two: the second has to come all the same
+            self._carry_out(asked.case, decision, now_s, risk)
+        else:
+            self._end_hold(replace(asked, held=None), _Held(decision, risk), now_s, Reason.GUARD_DENIED)
+        return True
+
+    # -- carried out -----------------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, case: Case, decision: Decision, now_s: float, risk: dict[str, Any]) -> None:
+        event = self._doorway.announce(KINDS[decision.outcome], self._evidence(decision, risk))
         fault = ""
         if decision.outcome != "denied":
             self._last_yes = (decision, now_s)
@@ -115,7 +180,7 @@ class Cases:
         self._desk.decided(case, decision, now_s, self._clock.wall(), self._doorway.state.open)
         self._ask_for_picture(decision, event.id)
 
-    def _evidence(self, decision: Decision) -> dict[str, Any]:
+    def _evidence(self, decision: Decision, risk: dict[str, Any]) -> dict[str, Any]:
         seen = self._eyes.seen
         data: dict[str, Any] = msgspec.to_builtins(decision)
         data["sentences"] = [SENTENCES[reason] for reason in decision.reasons]
@@ -123,6 +188,7 @@ class Cases:
         data["rules_version"] = self.access.version
         data["embedder"] = self._policy.face.embedder_id
         data["engine"] = seen.engine if seen else ""
+        data["risk"] = risk
         return data
 
     def _ask_for_picture(self, decision: Decision, event_id: str) -> None:
@@ -142,10 +208,12 @@ def _is_fresh(read: CredentialRead, since_s: float, reader: str, at_s: float) ->
     return read.reader == reader and at_s - since_s < OVERRUN_TAKES_BACK_S
 
 
-def _is_repeat(read: CredentialRead, waiting: Case) -> bool:
-    """The fob of a case that waits is still in the reader's field, or was held out again while its PIN is awaited."""
+def _is_repeat(read: CredentialRead, asked: _Waiting) -> bool:
+    """The fob of a case that waits is still in the reader's field, or was held out again while its PIN, or a guard, is awaited."""
+    waiting = asked.case
     same = read.key == waiting.read.key and read.reader == waiting.read.reader
-    return same and (read.read_s - waiting.read.read_s < REPEAT_READ_S or waiting.pin == "awaited")
+    lasting = waiting.pin == "awaited" or asked.held is not None
+    return same and (lasting or read.read_s - waiting.read.read_s < REPEAT_READ_S)
 
 
 def _opening(decision: Decision, at_s: float) -> door.Granted | door.Leaves:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import select
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -19,6 +20,7 @@ from agent.clock import Clock
 from agent.core import door
 from agent.core.access import AccessRules
 from agent.core.commands import Command, Refusal
+from agent.core.conduct import Evidence
 from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy, View
 from agent.core.desk import Desk, Kept
@@ -27,16 +29,19 @@ from agent.core.fold import Fold
 from agent.core.keypad import PinPad
 from agent.core.lock_check import LockCheck
 from agent.core.messages import CredentialRead, DoorMode, KeyPressed, ReaderStatus, ReadFault
+from agent.core.risk_policy import RiskPolicy
 from agent.core.wiegand import WiegandFramer
 from agent.door_items import Edge, EdgesLost, Fault, InputEdge, InputFault, Item, NewRules
 from agent.doorway import Doorway
 from agent.eyes import Eyes
 from agent.inbox import Inbox
 from agent.local_socket import Receiver, Sender
+from agent.newsroom import Newsroom
 from agent.orders import Answers, Orders
 from agent.records.journal import Journal
 from agent.teller import Signals, Teller
 from agent.unlock_hours import UnlockHours
+from agent.watchfulness import Watchfulness
 
 if TYPE_CHECKING:
     from hw.interfaces import Lock  # that file knows pictures, and with them numpy: 13 MB that a door has no use for
@@ -102,6 +107,9 @@ class Parts(Struct, frozen=True, kw_only=True):
     save_mode: Callable[[DoorMode], None]
     beat: Callable[[], None]
     """Tells the supervisor that the loop turns."""
+    risk: RiskPolicy = RiskPolicy()
+    emotional_allowed: bool = False
+    """The deployment's profile lets expressions be known."""
 
 
 class DoorLoop:
@@ -109,16 +117,21 @@ class DoorLoop:
 
     def __init__(self, parts: Parts, clock: Clock, access: AccessRules, mode: DoorMode) -> None:
         self._parts, self._clock = parts, clock
-        self._doorway = Doorway(parts.lock, parts.rules, parts.journal, clock, door.DoorState(mode=mode))
-        self._eyes = Eyes(parts.from_vision)
+        self._news = Newsroom(parts.to_vision, lambda cardholder: "")
+        self._doorway = Doorway(parts.lock, parts.rules, parts.journal, clock, door.DoorState(mode=mode), self._news.hear)
+        self._eyes = Eyes(parts.from_vision, parts.emotional_allowed)
+        self._watchfulness = Watchfulness(
+            parts.risk, self._eyes, self._doorway, clock, parts.to_vision, parts.link.publish_state, self._own_facts, self._lock_down
+        )  # fmt: skip
         self._teller = Teller(parts.signals, parts.feedback, clock)
         self._cases = Cases(
-            self._doorway, self._eyes, parts.desk, parts.policy, access, clock, parts.to_vision, self._teller
+            self._doorway, self._eyes, parts.desk, parts.policy, access, clock, parts.to_vision, self._teller, self._watchfulness,
         )  # fmt: skip
         self._hours = UnlockHours(parts.desk, self._doorway, clock)
         self._orders = Orders(self._doorway, parts.link, parts.save_mode, clock, parts.policy.pulse_s)
         self._orders.also("forgive", self._forgive)
         self._orders.also("assist", self._assist)
+        self._orders.also("deny", self._deny)
         self._orders.afterwards(self._after_command)
         self._kept = parts.desk.kept
         self._vision_status = ""
@@ -127,6 +140,8 @@ class DoorLoop:
         self._read_faults = 0
         self._noise = Fold()
         self._readers: dict[str, ReaderStatus] = {}
+        self._tampered_since_s: dict[str, float] = {}
+        """What reports that somebody opens it, and since when: readers by name, and the loop of the housing."""
         self._input_faults: dict[str, str] = {}
         self._lock_trouble = ""
         self._rex_again_s: float | None = None
@@ -222,11 +237,13 @@ class DoorLoop:
         self._note_vision(self._eyes.view(now_s))
         self._note_tamper()
         self._note_noise(now_s)
+        self._watchfulness.keep(now_s)
         self._keep()
         if (self.state, self._doorway.released, self._lock_trouble) != self._told:
             self._publish_door()
         if now_s >= self._health_due_s:
             self._publish_health(now_s)
+        self._news.send()
 
     def _keep(self) -> None:
         if self._parts.desk.kept is not self._kept:
@@ -281,6 +298,7 @@ class DoorLoop:
     def _take_reader_status(self, status: ReaderStatus) -> None:
         self._readers[status.reader] = status
         self._health_due_s = self._clock.mono_s()
+        self._note_tampered(f"reader {status.reader}", bool(status.tamper), status.at_s)
         self.announce("reader.status", msgspec.to_builtins(status))
 
     # -- inputs --------------------------------------------------------------------------------------------------------------
@@ -327,7 +345,19 @@ class DoorLoop:
         if self._parts.lock_check is not None:
             self._parts.lock_check.read(released, at_s)
 
+    def _note_tampered(self, what: str, active: bool, at_s: float) -> None:
+        if active:
+            self._tampered_since_s.setdefault(what, at_s)
+        else:
+            self._tampered_since_s.pop(what, None)
+
+    def _own_facts(self, now_s: float) -> tuple[Evidence, ...]:
+        """What the door knows of the place without vision."""
+        return tuple(Evidence(kind="reader_tamper", value=max(0.0, now_s - since_s), detail=what, at_s=now_s)
+                     for what, since_s in self._tampered_since_s.items())  # fmt: skip
+
     def _tampered(self, active: bool, at_s: float) -> None:
+        self._note_tampered("its housing", active, at_s)
         self.announce("tamper.active" if active else "tamper.cleared", {"input": "tamper"})
 
     def _take_input_fault(self, fault: InputFault) -> None:
@@ -357,9 +387,20 @@ class DoorLoop:
         self._teller.help_is_coming()
         return True, "done"
 
+    def _deny(self, command: Command) -> tuple[bool, str]:
+        done = self._cases.guard_says(False, command.user)
+        return done, "done" if done else "nobody waits for a guard"
+
+    def _lock_down(self, why: str) -> None:
+        """The site has put in writing that a risk may do this. Whoever leaves still does."""
+        now = self._clock.wall()
+        self._orders.take(Command(id=f"risk-{now:%Y%m%d%H%M%S%f}", user="risk", name="lockdown", issued=now,
+                                  expires=now + timedelta(seconds=10), why=why))  # fmt: skip
+
     def _after_command(self, command: Command) -> None:
         if command.name == "unlock":
             self._teller.let_in(self._parts.policy.pulse_s)
+            self._cases.guard_says(True, command.user)
         elif command.name in ("lock", "lockdown"):
             self._hours.end()
         elif command.name == "release":
@@ -399,7 +440,8 @@ class DoorLoop:
             "vision": view.status, "engine": vision.engine if vision else "", "camera": vision.camera if vision else "",
             "frames_per_s": vision.frames_per_s if vision else 0.0, "vision_faults": list(vision.faults) if vision else [],
             "camera_tamper": list(self._tamper), "journal_faults": list(self._parts.journal.faults),
-            "unreadable_packets": self._eyes.garbage, "read_faults": self._read_faults, "rules_version": self._cases.access.version,
+            "unreadable_packets": self._eyes.garbage, "risk_faults": self._watchfulness.faults,
+            "forbidden_evidence": self._eyes.forbidden, "read_faults": self._read_faults, "rules_version": self._cases.access.version,
             "readers": {name: {"online": s.online, "tamper": s.tamper, "secure": s.secure} for name, s in self._readers.items()},
             "input_faults": dict(self._input_faults), "awaits_first_card": self._hours.awaits_first_card,
             "link": self._parts.link.health(),

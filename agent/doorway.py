@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agent.clock import Clock
@@ -20,8 +21,12 @@ log = logging.getLogger(__name__)
 class Doorway:
     """Holds the door's state. `apply` is the only way to change it; of one thread."""
 
-    def __init__(self, lock: Lock, rules: door.DoorRules, journal: Journal, clock: Clock, state: door.DoorState) -> None:
-        self._lock, self._rules, self._journal, self._clock = lock, rules, journal, clock
+    def __init__(
+        self, lock: Lock, rules: door.DoorRules, journal: Journal, clock: Clock, state: door.DoorState,
+        heard: Callable[[Event], None] = lambda event: None,
+    ) -> None:  # fmt: skip
+        """`heard` gets each event once it is on record; it may neither wait nor raise, for the relay moves behind it."""
+        self._lock, self._rules, self._journal, self._clock, self._heard = lock, rules, journal, clock, heard
         self.state = state
 
     @property
@@ -47,7 +52,9 @@ class Doorway:
 
     def announce(self, kind: str, data: dict[str, Any]) -> Event:
         """Put an event on record, in memory that outlives the process; disk and network follow in threads of their own."""
-        return self._journal.append(kind, data, at=self._clock.wall(), mono_s=self._clock.mono_s())
+        event = self._journal.append(kind, data, at=self._clock.wall(), mono_s=self._clock.mono_s())
+        self._heard(event)
+        return event
 
     def _perform(self, action: door.DoorAction) -> str:
         try:

@@ -50,6 +50,11 @@ class Teller:
             self._asked = meaning
             self._show(meaning)
 
+    def holds(self) -> None:
+        """Somebody waits for a guard."""
+        self._asked = None
+        self.help_is_coming()
+
     def let_in(self, seconds: float) -> None:
         """A guard opens."""
         self._show(Meaning.GRANTED, seconds)

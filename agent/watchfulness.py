@@ -57,7 +57,7 @@ class Watchfulness:
     ) -> None:  # fmt: skip
         """`own_facts`: what the door itself knows of the place at a time; `lock_down`: locks the door down, and says why."""
         self.policy, self._eyes, self._doorway, self._clock = policy, eyes, doorway, clock
-        self._to_vision, self._publish, self._own_facts, self._lock_down = to_vision, publish, own_facts, lock_down
+        self._to_vision, self._publish, self._own_facts, self.lock_down = to_vision, publish, own_facts, lock_down
         self._policy_data = policy_data(policy)
         self._episodes, self._start = Episodes(policy), secrets.token_hex(4)
         self._folded, self._faults_told = Fold(MOST_PERSONS_A_MINUTE), Fold(1)
@@ -139,7 +139,7 @@ class Watchfulness:
         if alert:
             self._ask_for_picture(turn, event.id)
         if raised and (why := self._why_lock_down(turn.risk, response)):
-            self._lock_down(why)
+            self.lock_down(why)
 
     def _is_folded(self, turn: Turn, now_s: float) -> bool:
         """The place is always told: it has few kinds."""

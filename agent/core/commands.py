@@ -14,9 +14,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-NAMES = ("unlock", "lock", "hold_unlocked", "block", "lock_open", "lockdown", "release", "forgive", "assist")
+NAMES = ("unlock", "lock", "hold_unlocked", "block", "lock_open", "lockdown", "release", "forgive", "assist", "deny")
 """unlock lets somebody in once; hold_unlocked, block, lock_open and lockdown are ONVIF's lasting modes, lock and release end them. forgive
-lets everybody come in once more despite anti-passback; assist tells the person at the door that help is coming."""
+lets everybody come in once more despite anti-passback; assist tells the person at the door that help is coming; deny refuses whoever waits
+for a guard, whom unlock lets in."""
 
 SENTENCES = {
     "malformed": "the command cannot be read",

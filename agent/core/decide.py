@@ -161,7 +161,7 @@ class _Asked(NamedTuple):
 def decide(case: Case, view: View, mode: DoorMode, policy: DecisionPolicy, now_s: float) -> Decision | Wait:
     """Grant, deny or wait. Denials that no face can change are given at once; a match is granted at once."""
     asked = _Asked(case, view, mode, policy, now_s)
-    refused, holder = _refusal(asked), case.access.cardholder
+    refused, holder = _refusal(case, mode), case.access.cardholder
     if case.leaving:
         return _decision(asked, None, Reason.LEAVING, *([refused] if refused else []), granted=True)
     if refused is not None or holder is None:
@@ -171,6 +171,11 @@ def decide(case: Case, view: View, mode: DoorMode, policy: DecisionPolicy, now_s
     return _by_person(asked, holder)
 
 
+def refused_now(case: Case, mode: DoorMode) -> Reason | None:
+    """Why somebody who waits for a guard is refused without one: the door was locked down meanwhile, or the fob reported stolen."""
+    return _refusal(case, mode)
+
+
 # -- what no face can change ---------------------------------------------------------------------------------------------------
 
 _PIN_REFUSALS: dict[Pin, Reason] = {
@@ -178,11 +183,10 @@ _PIN_REFUSALS: dict[Pin, Reason] = {
 }  # fmt: skip
 
 
-def _refusal(asked: _Asked) -> Reason | None:
+def _refusal(case: Case, mode: DoorMode) -> Reason | None:
     """The first reason to refuse, in this order."""
-    case = asked.case
     return (
-        _refused_by_mode(asked.mode, case.access.cardholder)
+        _refused_by_mode(mode, case.access.cardholder)
         or case.access.refused
         or (Reason.UNKNOWN_CREDENTIAL if case.access.cardholder is None else None)
         or (Reason.ALREADY_INSIDE if case.passback == "refused" else None)

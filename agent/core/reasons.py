@@ -18,6 +18,8 @@ class Reason(enum.Enum):
     PASSES_LOCKDOWN = "passes_lockdown"
     PASSBACK_TOLD = "passback_told"
     DURESS = "duress"
+    HELD_FOR_GUARD = "held_for_guard"
+    GUARD_LET_IN = "guard_let_in"
     # denied: the fob
     UNKNOWN_CREDENTIAL = "unknown_credential"
     CREDENTIAL_LOST = "credential_lost"
@@ -51,6 +53,10 @@ class Reason(enum.Enum):
     LIVENESS_UNSURE = "liveness_unsure"
     NO_TEMPLATE = "no_template"
     TEMPLATE_OF_OTHER_MODEL = "template_of_other_model"
+    # denied: the risk
+    RISK_TOO_HIGH = "risk_too_high"
+    GUARD_DENIED = "guard_denied"
+    NO_GUARD_ANSWERED = "no_guard_answered"
     # denied or explained: the equipment
     VISION_STALE = "vision_stale"
     VISION_MISSING = "vision_missing"
@@ -68,6 +74,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.PASSES_LOCKDOWN: "the door is locked down; this cardholder is one of the few who pass all the same",
     Reason.PASSBACK_TOLD: "the cardholder is inside already, as far as this door knows; it lets them in and tells",
     Reason.DURESS: "the code for being forced to open was used: send help, give no sign",
+    Reason.HELD_FOR_GUARD: "the risk is high: a guard decides",
+    Reason.GUARD_LET_IN: "a guard has looked and lets them in",
     Reason.UNKNOWN_CREDENTIAL: "this fob is not known here",
     Reason.CREDENTIAL_LOST: "this fob was reported lost",
     Reason.CREDENTIAL_STOLEN: "this fob was reported stolen",
@@ -97,6 +105,9 @@ SENTENCES: dict[Reason, str] = {
     Reason.LIVENESS_UNSURE: "it did not become clear in time that the face is a person's and no picture of one",
     Reason.NO_TEMPLATE: "no face is enrolled for this cardholder",
     Reason.TEMPLATE_OF_OTHER_MODEL: "the enrolled face was made with another network: enrol again",
+    Reason.RISK_TOO_HIGH: "the risk is too high, by this door's policy",
+    Reason.GUARD_DENIED: "a guard has looked and lets nobody in",
+    Reason.NO_GUARD_ANSWERED: "the risk is high and no guard answered in time",
     Reason.VISION_STALE: "vision has stopped telling what it sees",
     Reason.VISION_MISSING: "vision has not answered since the door started",
     Reason.VISION_OF_OTHER_MODEL: "vision runs another network than this door expects: restart both programs",
