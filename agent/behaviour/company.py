@@ -47,7 +47,7 @@ class CompanySettings(Struct, frozen=True, kw_only=True):
     """by so much,"""
     within_s: float = 1.0
     """in this time, and was still as near to the other."""
-    most_sigma_m: float = 0.3
+    most_sigma_m: float = 0.4
     """Positions worse than this say nothing of half a metre."""
     most_pairs: int = 60
 
@@ -147,7 +147,7 @@ class Company:
     def _sets_out(self, pair: _Pair, held: Walker, other: Walker) -> bool:
         """Whether somebody has moved away by more than positions are wrong, at a walk, and the other went after them."""
         settings = self._settings
-        least_m = max(settings.away_m, 2 * held.last.sigma_m)
+        least_m = max(settings.away_m, held.last.sigma_m)
         lately = [spot for spot in pair.track if held.seen_s - spot[0] <= settings.within_s]
         moved_m = max((hypot(held.last.x_m - x_m, held.y_m - y_m) for _, x_m, y_m in lately), default=0.0)
         motion, with_it = held.motion(0.6), other.motion(0.6)

@@ -39,8 +39,8 @@ class PassageSettings(Struct, frozen=True, kw_only=True):
     """Later than this behind somebody who was let in, the door was held for them."""
     no_contact: float = 0.7
     """Confidence where a pulse stands for a door contact."""
-    blind_m_s: float = 2.0
-    """Who vanished at the threshold so long before the door opened went through, if nobody found them again."""
+    unseen_s: float = 0.5
+    """Whoever vanished longer before the door opened is counted only where they hold a read: they may have gone aside."""
     gap_s: float = 1.0
     """Frames that come later than this left a gap."""
     refused_within_s: float = 120.0
@@ -61,6 +61,7 @@ class Passages:
         self._log = DoorLog(self._settings.openings)
         self._walkers = Walkers(self._settings.walkers)
         self._company = Company(self._settings.company)
+        self._holders: dict[LetIn, Walker] = {}
         self._taken_s = -1e18
         self._blind_s = -1e18
 
@@ -98,35 +99,60 @@ class Passages:
         return tuple(told)
 
     def _crossings(self, now_s: float) -> list[_Crossing]:
-        """Everybody who went through a door that was not free, with the read that let them in. A read serves who comes first; the one that
-        ends first is used first, so that as few as can be are left without."""
-        left = {entry: entry.persons for entry in self._log.let_in if not self._is_kept(entry, now_s)}
+        """Everybody who went through a door that was not free, with the read that let them in: their own, else what is left of others'.
+        The one that ends first is used first, so that as few as can be are left without."""
+        self._attribute(now_s)
+        left = {entry: entry.persons for entry in self._log.let_in}
+        own: dict[int, LetIn] = {}
+        for entry, walker in self._holders.items():
+            if walker in self._walkers.through and id(walker) not in own:
+                own[id(walker)] = entry
+                left[entry] -= 1
+            elif self._is_kept(entry, walker, now_s):
+                left[entry] = 0
         found: list[_Crossing] = []
         for walker in sorted(self._walkers.through, key=lambda walker: walker.crossed_s):
-            opening = self._opening_of(walker)
-            if opening is None or opening.why == "free":
-                continue
-            valid = [
-                entry for entry, count in left.items() if count > 0 and entry.from_s <= walker.crossed_s <= entry.until_s + 1.0
-            ]
-            entry = min(valid, key=lambda entry: entry.until_s, default=None)
-            is_child = self._is_child(walker)
-            if entry is not None and not is_child:
-                left[entry] -= 1
-            found.append(_Crossing(walker, opening, None if is_child else entry))
+            entry = own.get(id(walker))
+            opening = self._opening_of(walker, entry)
+            if opening is not None and opening.why != "free":
+                found.append(_Crossing(walker, opening, entry or self._other(walker, left)))
         return found
 
-    def _is_kept(self, entry: LetIn, now_s: float) -> bool:
-        """Whether whoever was let in still stands before the door: nobody else goes in on their read."""
-        line_m = self._settings.walkers.line_m + 0.2
-        return entry.face is not None and entry.persons == 1 and any(
-            walker.face == entry.face and now_s - walker.seen_s < 0.5 and walker.last.y_m > line_m for walker in self._walkers.present
-        )  # fmt: skip
+    def _other(self, walker: Walker, left: dict[LetIn, int]) -> LetIn | None:
+        """A read that nobody holds who went through."""
+        if self._is_child(walker):
+            return None
+        valid = [entry for entry, count in left.items() if count > 0 and entry.from_s <= walker.crossed_s <= entry.until_s + 1.0]
+        entry = min(valid, key=lambda entry: entry.until_s, default=None)
+        if entry is not None:
+            left[entry] -= 1
+        return entry
 
-    def _opening_of(self, walker: Walker) -> Opening | None:
+    def _attribute(self, now_s: float) -> None:
+        """Each read to whoever held it out: whose face was compared, else who was nearest to the door."""
+        holders = {}
+        for entry in self._log.let_in:
+            walker = self._holders.get(entry)
+            if walker is None and entry.face is not None:
+                walker = self._walkers.of_face(entry.face)
+            if walker is None and now_s >= entry.at_s + self._settings.news_s:
+                walker = self._walkers.at_threshold(entry.at_s)
+            if walker is not None:
+                holders[entry] = walker
+        self._holders = holders
+
+    def _is_kept(self, entry: LetIn, walker: Walker, now_s: float) -> bool:
+        """Whether the one whose face was compared still stands before the door: nobody else goes in on their read."""
+        line_m = self._settings.walkers.line_m + 0.2
+        in_view = walker.gone == "no" and now_s - walker.seen_s < 0.5 and walker.last.y_m > line_m
+        return in_view and entry.persons == 1 and entry.face is not None and entry.face == walker.face
+
+    def _opening_of(self, walker: Walker, entry: LetIn | None) -> Opening | None:
+        """The opening they went through by; with a read of their own, the one that it brought about."""
         for opening in self._log.openings:
-            before_s = self._settings.blind_m_s if opening.why == "let_in" else 0.0
-            if opening.holds(walker.seen_s - 0.3, max(walker.crossed_s + 0.7, walker.seen_s + before_s)):
+            if opening.holds(walker.seen_s - 0.3, max(walker.crossed_s, walker.seen_s + self._settings.unseen_s)):
+                return opening
+            if entry is not None and opening.holds(entry.at_s, entry.until_s):
                 return opening
         return None
 

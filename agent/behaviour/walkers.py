@@ -55,14 +55,16 @@ class WalkerSettings(Struct, frozen=True, kw_only=True):
     least_finds: int = 3
     least_seen_s: float = 0.4
     """What was found less often, or for less long, is no body."""
-    brakes_m_s2: float = 3.0
+    brakes_m_s2: float = 5.0
     """Nobody stops faster."""
     apart_m: float = 0.35
-    """A broken track continues within this of where it can have come, and twice what its positions may be wrong by."""
+    """A broken track continues within this of where it can have come, and what its positions may be wrong by."""
     lost_s: float = 0.3
     """Not found for so long, where bodies are searched for five times a second: a new track may be the same body."""
     again_s: float = 4.0
-    """Somebody who was counted and turns up again so soon, hardly moving, had not gone through."""
+    """Who was hidden is found again so much later; somebody who was counted and is found again, hardly moving, had not gone through."""
+    blind_s: float = 6.0
+    """Who vanished at the threshold reads there, unseen, for so long."""
     twin_m: float = 0.4
     """A face without a body that is never farther from a body is that body's."""
     child_m: float = 1.25
@@ -174,6 +176,21 @@ class Walkers:
         """In view, or lost a moment ago."""
         return [walker for walker in self._known if walker.gone == "no"]
 
+    def at_threshold(self, at_s: float) -> Walker | None:
+        """Who stood nearest to the door then; where nobody was found there, who vanished there last."""
+        known = [walker for walker in {*self._known, *self.through} if not walker.twin]
+        here = [(spot.y_m, walker.came.at_s, walker) for walker in known for spot in walker.spots
+                if abs(spot.at_s - at_s) <= self._settings.lost_s and spot.y_m <= self._settings.threshold_m]  # fmt: skip
+        if here:
+            return min(here, key=lambda found: found[:2])[2]
+        lost = [w for w in self.through if not w.twin and at_s - self._settings.blind_s <= w.seen_s <= at_s]
+        return max(lost, key=lambda walker: walker.seen_s, default=None)
+
+    def of_face(self, face: int) -> Walker | None:
+        """Whose face that is, a body first."""
+        found = [walker for walker in (*self._known, *self.through) if walker.face == face]
+        return max(found, key=lambda walker: (walker.body is not None, walker.seen_s), default=None)
+
     def clear(self) -> None:
         self._known.clear()
         self.through.clear()
@@ -232,21 +249,22 @@ class Walkers:
         They walked on, or braked; they did not jump back: who appears behind the place where somebody vanished came behind them.
         """
         settings, lost_s = self._settings, spot.at_s - walker.seen_s
-        if lost_s > settings.gone_s + settings.again_s or (lost_s > settings.gone_s and walker.gone != "through"):
+        if lost_s > settings.gone_s + settings.again_s:
             return None
-        motion, slack_m = walker.motion(), settings.apart_m + min(2 * max(spot.sigma_m, walker.last.sigma_m), 0.3)
+        motion, slack_m = walker.motion(), settings.apart_m + min(max(spot.sigma_m, walker.last.sigma_m), 0.3)
         speed = hypot(*motion)
         if speed < 0.3:
             gap_m = hypot(spot.x_m - walker.last.x_m, spot.y_m - walker.last.y_m)
-            return gap_m if gap_m <= slack_m + 0.3 * min(lost_s, 1.0) else None
+            behind = spot.y_m - walker.last.y_m > slack_m - 0.15
+            return gap_m if gap_m <= slack_m + 0.3 * min(lost_s, 1.0) and not behind else None
         if walker.gone == "through":
             return None
         braked_s = min(lost_s, speed / settings.brakes_m_s2)
         least_m, most_m = speed * braked_s - settings.brakes_m_s2 * braked_s**2 / 2, speed * lost_s
         along_m = ((spot.x_m - walker.last.x_m) * motion.x_m_s + (spot.y_m - walker.last.y_m) * motion.y_m_s) / speed
         aside_m = abs((spot.x_m - walker.last.x_m) * motion.y_m_s - (spot.y_m - walker.last.y_m) * motion.x_m_s) / speed
-        back_m = 0.15 + min(max(spot.sigma_m, walker.last.sigma_m), 0.3)
-        if along_m < least_m - back_m or along_m > most_m + slack_m or aside_m > slack_m:
+        back_m = 0.15 + min(max(spot.sigma_m, walker.last.sigma_m), 0.3) / 2
+        if along_m < least_m - back_m or along_m > most_m + slack_m or aside_m > slack_m + 0.2 * lost_s:
             return None
         return aside_m + max(0.0, least_m - along_m, along_m - most_m)
 
@@ -321,7 +339,7 @@ class Walkers:
     def _surely(self, walker: Walker, motion: Motion) -> float:
         """How sure it is that somebody who was lost went through."""
         sure = 0.9 if motion.y_m_s < -0.3 else 0.75
-        sure *= 0.75 if walker.last.sigma_m > 0.35 else 1.0
+        sure *= 0.75 if walker.last.sigma_m > 0.5 else 1.0
         return sure * (0.85 if walker.finds < 5 else 1.0)
 
     def _cross(self, walker: Walker, at_s: float, sure: float) -> None:
