@@ -47,6 +47,18 @@ class VisitSettings(Struct, frozen=True, kw_only=True):
     most_remembered: int = 20
 
 
+class Sighting(NamedTuple):
+    """One person in one frame."""
+
+    body: PersonSeen | None
+    face: FaceSeen | None
+    point: FloorPoint | None
+
+    def found_s(self, at_s: float) -> float:
+        """When they were last really found, in a frame of `at_s`: a face is told only where it was."""
+        return at_s if self.face is not None or self.body is None or not self.body.seen_s else min(at_s, self.body.seen_s)
+
+
 @dataclass
 class Visit:
     """One person's stay in view."""
@@ -60,6 +72,7 @@ class Visit:
     body: int | None = None
     face: int | None = None
     seen_s: float = 0.0
+    """When they were last really found; later, vision may tell where they should be."""
     point: FloorPoint | None = None
     norm_key: str = ""
     """Of the cardholder, when one was recognised and has consented."""
@@ -71,9 +84,10 @@ class Visit:
     unlike_others: bool = False
     """A fact spoke against this visit: nothing usual is learned from it."""
 
-    def take(self, at_s: float, point: FloorPoint | None, face: FaceSeen | None) -> None:
+    def take(self, at_s: float, sighting: Sighting) -> None:
         """What was seen of them in a frame."""
-        self.seen_s = at_s
+        face, point = sighting.face, sighting.point
+        self.seen_s = max(self.seen_s, sighting.found_s(at_s))
         self.point = point if point is not None else self.point
         self.path.take(at_s, point)
         self.zones.take(at_s, point)
@@ -83,14 +97,6 @@ class Visit:
         self.face, self.embedding = face.track, face.embedding or self.embedding
         if self.stress is not None:
             self.stress.take(at_s, face)
-
-
-class Sighting(NamedTuple):
-    """One person in one frame."""
-
-    body: PersonSeen | None
-    face: FaceSeen | None
-    point: FloorPoint | None
 
 
 class Visits:
@@ -109,7 +115,7 @@ class Visits:
             visit = self._of(sighting, now_s, taken)
             taken.add(visit.id)
             visit.body = sighting.body.track if sighting.body is not None else visit.body
-            visit.take(now_s, sighting.point, sighting.face)
+            visit.take(now_s, sighting)
             self._recognise(visit, now_s)
         return self._end(now_s)
 
