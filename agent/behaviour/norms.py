@@ -153,8 +153,9 @@ class Norms:
     Nothing here reads a clock; moments need a time zone.
     """
 
-    def __init__(self, place: str = "", *, emotional: bool = False, cardholders: bool = False) -> None:
-        self._place, self._emotional, self._cardholders = place, emotional, cardholders
+    def __init__(self, place: str = "", *, emotional: bool = False, cardholders: bool = False, learns: bool = True) -> None:
+        """`learns` false: everything is judged by what was supposed or told, for ever."""
+        self._place, self._cardholders, self._learns = place, cardholders, learns
         self._measures = measures(emotional)
         self._grids = {name: _zeros((1 + CELLS) * m.bins) for name, m in self._measures.items()}
         """Row 0 is the door, row 1 + cell an hour of the week. A visit weighs `_unit` more than one at age 0."""
@@ -163,7 +164,7 @@ class Norms:
         self._tokens = dict.fromkeys(self._measures, ODD_AT_ONCE)
         self._age_s = self._unit_age_s = 0.0
         self._last_s: float | None = None
-        self._visits = 0
+        self._visits = self._changes = 0
         self._persons: dict[str, int] = {}
         self._day: date | None = None
         self._hour: tuple[date, int] | None = None
@@ -181,8 +182,13 @@ class Norms:
 
     @property
     def edition(self) -> str:
-        """Which norms these are: changes whenever something was learned or forgotten."""
+        """Which norms these are, for explanations: the place and how many visits taught them."""
         return f"{self._place or 'door'}/{self._visits}"
+
+    @property
+    def changes(self) -> int:
+        """Counts whatever was learned, told or forgotten since these norms were read: if it stands still, there is nothing to save."""
+        return self._changes
 
     @property
     def cardholders(self) -> tuple[str, ...]:
@@ -282,6 +288,8 @@ class Norms:
         `person` is who it was, as far as the caller can tell two visits of one person apart ("" when not): kept in memory until midnight.
         Kinds without a norm and what is no number are left out. Raises ValueError for a moment without a zone.
         """
+        if not self._learns:
+            return
         believed = self._pass_time(moment.wall)
         cell = _cell(moment.wall) if believed else None
         share = self._share_of_person(person, moment.wall) * self._share_of_hour(moment.wall)
@@ -290,7 +298,7 @@ class Norms:
         for kind, value in taken.items():
             self._add(self._measures[kind], value, cell, own, share * self._unit)
         self._visits += 1
-        self._judged.clear()
+        self._changed()
 
     def _may_learn(self, kind: str, value: float, cell: int | None) -> bool:
         """Odd values have a budget."""
@@ -372,13 +380,19 @@ class Norms:
             for own in self._own.values():
                 own.weights[start : start + measure.bins] = _zeros(measure.bins)
         self._place = place
-        self._judged.clear()
+        self._changed()
         return True
 
     def forget(self, norm_key: str) -> bool:
         """A cardholder has withdrawn: whether there was something to forget. Their share in the door's counts cannot be told apart."""
+        known = self._own.pop(norm_key, None) is not None
+        if known:
+            self._changed()
+        return known
+
+    def _changed(self) -> None:
+        self._changes += 1
         self._judged.clear()
-        return self._own.pop(norm_key, None) is not None
 
     def _forget_old(self) -> None:
         old = [key for key, own in self._own.items() if self._age_s - own.age_s > FORGET_AFTER_S]
@@ -396,7 +410,7 @@ class Norms:
         """What doors like this one show; replaces what was told before. Raises NormsError for what is none; then nothing is replaced."""
         read = {name: _read_similar(self._measures[name], sparse) for name, sparse in similar.items() if name in self._measures}
         self._similar = {name: row for name, row in read.items() if row}
-        self._judged.clear()
+        self._changed()
 
     # -- keeping -------------------------------------------------------------------------------------------------------------
 
@@ -424,7 +438,9 @@ class Norms:
                 norms._grids[name] = _weights(weights, (1 + CELLS) * measure.bins)
         if cardholders and written.order == tuple(norms._measures):
             norms._own = {key: _own(norms._measures, *each) for key, each in written.own.items()}
-        norms.prior({name: sparse for name, sparse in written.similar.items() if name in norms._measures})
+        norms.prior(written.similar)
+        kept = {*norms._own, *norms._measures}
+        norms._changes = int(not {*written.own, *written.kinds} <= kept)  # what was left out is to leave the disk too
         return norms
 
 

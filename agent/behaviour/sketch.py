@@ -26,7 +26,7 @@ _ANY_SPAN = (0.001, 10_000.0)
 _COUNTS = ("times", "persons")
 
 
-class Scale(Struct, frozen=True):
+class Scale(Struct, frozen=True, array_like=True):
     """Which values share a bin. The first bin holds what is below `least`, the last what is above `most`."""
 
     least: float
