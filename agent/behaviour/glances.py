@@ -33,6 +33,10 @@ Angles = tuple[float, float]
 
 UNSEEN = ("too_small", "too_dark", "glasses", "one_eye")
 """Reasons under which nothing is said of where somebody looks, however clear the head is (agent.vision.attention)."""
+BY_TURNING = ("too_small", "glasses", "one_eye")
+"""Those that a turning head brings by itself: its far eye is narrow and dark. Where the eyes were seen just before, the head is judged."""
+FAR = ("too_small", "learning")
+"""Doubts of somebody far away: at 2 m the head shakes by a degree while the eyes are too small. A head that is clear is judged alone."""
 
 
 class Spared(Struct, frozen=True, kw_only=True):
@@ -49,12 +53,16 @@ class GlanceSettings(Struct, frozen=True, kw_only=True):
     window_s: float = 30.0
     enter_deg: float = 26.0
     leave_deg: float = 18.0
-    enter_s: float = 0.12
-    """Two frames apart at 15 a second: one frame alone is a mistake of the mesh."""
+    enter_s: float = 0.06
+    """Two frames at 15 a second: one frame alone is a mistake of the mesh."""
     leave_s: float = 0.12
+    join_s: float = 0.35
+    """Two looks to one side with less between them are one: the mesh slips on a profile."""
     leaving_deg: float = 15.0
     """A face that was turned by so much when it was lost was turning away."""
     lost_s: float = 2.0
+    least_lost_s: float = 0.16
+    """Two frames at 15 a second; a shorter gap is nothing."""
     back_deg: float = 60.0
     """Turned further than this, or lost while turning: over the shoulder."""
     down_deg: float = -18.0
@@ -62,6 +70,8 @@ class GlanceSettings(Struct, frozen=True, kw_only=True):
     up_deg: float = 24.0
     most_s: float = 8.0
     """Who looks elsewhere for longer does not glance: they look there. The time still counts as away."""
+    least_head: float = 0.4
+    """Confidence of a head that is judged without its eyes; one that is 40 px wide has it."""
     learn_samples: int = 8
     quick_samples: int = 45
     creep_deg_per_s: float = 1.0
@@ -93,6 +103,8 @@ class Glances(Struct, frozen=True, kw_only=True):
     away_s: float = 0.0
     """Time looked away, down not among it."""
     measured_s: float = 0.0
+    head_only_s: float = 0.0
+    """How much of that without the eyes, which were too small: who only moved the eyes was not noticed."""
     over_s: float = 0.0
     """From the first frame of the window to the last, measured or not."""
     longest_s: float = 0.0
@@ -131,6 +143,7 @@ class _Second(Struct):
     began_s: float
     measured_s: float = 0.0
     away_s: float = 0.0
+    head_only_s: float = 0.0
 
 
 class GlanceTrack:
@@ -149,6 +162,10 @@ class GlanceTrack:
         """The first frame, the newest, and the newest that could be measured."""
         self._off: Angles = (0.0, 0.0)
         """How far from its middle the head was in that one."""
+        self._eyes_s = -inf
+        """When the eyes were last seen."""
+        self._turned_away = False
+        """The head was said to be turned away since the newest measured frame."""
         self._turn: _Turn | None = None
         self._straight_s: float | None = None
         """Since when somebody who looked away looks at the door again."""
@@ -168,6 +185,8 @@ class GlanceTrack:
         self._reason = self._why_not(attention, at_s)
         if not self._reason and attention is not None and attention.head is not None:
             self._measure(attention.head, attention, at_s)
+        elif self._reason == "turned_away":
+            self._turned_away = True
 
     def glances(self, now_s: float) -> Glances:
         """What is known at a time."""
@@ -177,18 +196,25 @@ class GlanceTrack:
         sides = [glance.side for glance in told]
         seconds = [second for second in self._seconds if second.began_s >= since_s]
         measured_s, away_s = sum(second.measured_s for second in seconds), sum(second.away_s for second in seconds)
+        head_only_s = sum(second.head_only_s for second in seconds)
         over_s = max(min(self._frame_s, now_s) - max(self._first_s, since_s), 0.0)
         enough = measured_s >= self.settings.least_s
         return Glances(
             count=len(counted), left=sides.count("left"), right=sides.count("right"), up=sides.count("up"),
             down=sides.count("down"), back=sum(glance.back for glance in counted),
-            times_s=tuple(glance.at_s for glance in counted), away_s=away_s, measured_s=measured_s, over_s=over_s,
-            longest_s=max((glance.lasts_s for glance in counted), default=0.0),
+            times_s=tuple(glance.at_s for glance in counted), away_s=away_s, measured_s=measured_s,
+            head_only_s=head_only_s, over_s=over_s, longest_s=max((glance.lasts_s for glance in counted), default=0.0),
             rate_per_10_s=10 * len(counted) / measured_s if enough else None,
             away_share=min(away_s / measured_s, 1.0) if enough else None, abstained=self._abstained(now_s),
-            confidence=min(measured_s / max(over_s, 1e-9), 1.0) * min(measured_s / (2 * self.settings.least_s), 1.0),
+            confidence=self._confidence(measured_s, head_only_s, over_s),
             count_visit=self._visit, measured_visit_s=self._measured_visit_s,
         )  # fmt: skip
+
+    def _confidence(self, measured_s: float, head_only_s: float, over_s: float) -> float:
+        if measured_s <= 0:
+            return 0.0
+        long_enough = min(measured_s / (2 * self.settings.least_s), 1.0)
+        return min(measured_s / max(over_s, 1e-9), 1.0) * long_enough * (1 - 0.3 * min(head_only_s / measured_s, 1.0))
 
     def _abstained(self, now_s: float) -> str:
         return self._reason or ("not_seen" if now_s - self._frame_s > self.settings.most_gap_s else "")
@@ -197,21 +223,39 @@ class GlanceTrack:
         """Why a frame cannot be judged; empty where it can. Learns from it on the way."""
         if attention is None:
             return "not_seen"
-        if attention.abstained in UNSEEN:
-            return attention.abstained
-        head, gaze = attention.head, attention.gaze
+        head, doubt = attention.head, attention.abstained
         if head is None or not isfinite(head.yaw_deg + head.pitch_deg):
-            return attention.abstained or "head_unclear"
+            return doubt or "head_unclear"
+        if doubt in UNSEEN and not (self._is_far(doubt, head) or self._explains(doubt, head, at_s)):
+            return doubt
+        self._learn(attention, head, at_s)
+        return "" if self._head.value is not None else "learning"
+
+    def _learn(self, attention: Attention, head: HeadPose, at_s: float) -> None:
+        """Where this person usually looks: from frames that show the eyes, or from the head where they are too small to be seen."""
+        gaze = attention.gaze
         if gaze is not None and isfinite(gaze.yaw_deg + gaze.pitch_deg):
             self._head.learn((head.yaw_deg, head.pitch_deg), at_s)
             self._gaze.learn((gaze.yaw_deg, gaze.pitch_deg), at_s)
-        return "" if self._head.value is not None else "learning"
+            self._eyes_s = at_s
+        elif attention.abstained in FAR and head.confidence >= self.settings.least_head:
+            self._head.learn((head.yaw_deg, head.pitch_deg), at_s)
+
+    def _is_far(self, doubt: str, head: HeadPose) -> bool:
+        """Whether the eyes are only too small: then the head is judged alone."""
+        return doubt in FAR and head.confidence >= self.settings.least_head
+
+    def _explains(self, doubt: str, head: HeadPose, at_s: float) -> bool:
+        """Whether the eyes are not seen because the head has turned: they were, just before."""
+        settings = self.settings
+        turned_deg = abs(_off((head.yaw_deg, head.pitch_deg), self._head.value)[0])
+        return doubt in BY_TURNING and turned_deg >= settings.leaving_deg and at_s - self._eyes_s <= settings.lost_s
 
     def _measure(self, head: HeadPose, attention: Attention, at_s: float) -> None:
         """A frame in which it can be told where somebody looks."""
         settings, off = self.settings, _off((head.yaw_deg, head.pitch_deg), self._head.value)
         gap_s = at_s - self._clear_s
-        if gap_s > settings.most_gap_s:
+        if gap_s > settings.most_gap_s or (gap_s > settings.least_lost_s and self._turned_away):
             self._come_back(gap_s)
         looks = self._looked(off, attention)
         size_deg = hypot(*looks)
@@ -220,7 +264,7 @@ class GlanceTrack:
         elif self._turn is not None:
             self._look_back(at_s)
         self._spend(at_s, gap_s)
-        self._clear_s, self._off = at_s, off
+        self._clear_s, self._off, self._turned_away = at_s, off, False
 
     def _looked(self, off: Angles, attention: Attention) -> Angles:
         """Where the head is off to; where it is not, and the eyes have been away for long enough to be believed, they."""
@@ -264,6 +308,10 @@ class GlanceTrack:
         self._turn = self._straight_s = None
 
     def _count(self, glance: _Glance) -> None:
+        last = self._glances[-1] if self._glances else None
+        if last is not None and last.side == glance.side and glance.at_s - last.at_s - last.lasts_s < self.settings.join_s:
+            self._glances[-1] = _Glance(last.at_s, glance.at_s + glance.lasts_s - last.at_s, last.side, last.back or glance.back)
+            return
         self._glances.append(glance)
         self._visit += glance.side != "down"
 
@@ -283,6 +331,7 @@ class GlanceTrack:
             self._seconds.append(_Second(at_s))
         second, turn = self._seconds[-1], self._turn
         second.measured_s += gap_s
+        second.head_only_s += gap_s if at_s - self._eyes_s > self.settings.lost_s else 0.0
         self._measured_visit_s += gap_s
         if turn is not None and turn.newest_s - turn.began_s >= self.settings.enter_s and self._side(turn) != "down":
             second.away_s += gap_s
