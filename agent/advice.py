@@ -20,6 +20,10 @@ def _advice(config: Config) -> Iterator[str]:
         )
     if config.policy.without_vision == "fob_alone":
         yield 'policy.without_vision = "fob_alone": whoever can stop the camera needs a fob alone; "deny" asks for the face always'
+    if config.risk.deny_on_behaviour_alone:
+        yield "risk.deny_on_behaviour_alone = true: people may be kept out for how they behave alone; read docs/RISK.md on what that is worth"
+    if config.risk.automatic_lock_down:
+        yield "risk.automatic_lock_down = true: a risk may lock this door down without a person"
     if not config.wired & {"contact", "bolt"}:
         yield "there is neither a door contact nor a bolt monitor: nobody can say whether the door is shut, and no forced door is told of"
     elif "contact" not in config.wired:

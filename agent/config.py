@@ -93,7 +93,7 @@ def _allowed(complaint: str, table: Mapping[str, Any]) -> str:
     if isinstance(info, dict):  # tables of several kinds, and none of them was named
         return f"; allowed: {', '.join(f'kind = {kind!r}' for kind in info)}"
     if isinstance(info, msgspec.inspect.StructType):
-        return f"; allowed: {', '.join(field.name for field in info.fields)}"
+        return f"; allowed: {', '.join(field.encode_name for field in info.fields)}"
     if isinstance(info, msgspec.inspect.UnionType):
         info = next((each for each in info.types if isinstance(each, msgspec.inspect.Metadata)), info)
     if isinstance(info, msgspec.inspect.Metadata):
@@ -111,7 +111,7 @@ def _type_at(info: Any, value: Any, steps: list[tuple[str, str]]) -> Any:
         elif key == "kind" and isinstance(info, dict):
             return info
         else:
-            info = next(field.type for field in info.fields if field.name == key)
+            info = next(field.type for field in info.fields if field.encode_name == key)
             value = value.get(key, {}) if isinstance(value, Mapping) else {}
         info = _of_its_kind(info, value)
     return info

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from agent.core.supervision import Loop
 from agent.errors import ConfigError
 from agent.local_socket import MAX_PATH_BYTES, VISION_SOCKET
+from agent.risk_settings import risk_policy
 from agent.sections import AnyReader, Config, Deployment, Pin, SerialReader, WiegandReader
 
 
@@ -213,7 +214,14 @@ def _check_liveness(config: Config) -> None:
         )
 
 
+def _check_risk(config: Config) -> None:
+    try:
+        risk_policy(config.risk)
+    except ValueError as error:
+        raise ConfigError(f"`$.risk.{str(error).replace(': ', '`: ', 1)}") from error
+
+
 CHECKS: tuple[Callable[[Config], None], ...] = (
     _check_readers, _check_timing, _check_liveness, _check_lock, _check_second_relay, _check_supervision, _check_feedback, _check_sockets,
-    _check_pins, _check_deployment, _check_behaviour, _check_policy,
+    _check_pins, _check_deployment, _check_behaviour, _check_policy, _check_risk,
 )  # fmt: skip

@@ -50,6 +50,7 @@ from agent.records.bundle import BundleStore, BundleWatch
 from agent.records.journal import Journal
 from agent.records.mode import ModeKeeper, load_mode
 from agent.records.passback import PassbackKeeper, load_kept
+from agent.risk_settings import minute_of, risk_policy
 from agent.run_lock import only_one
 from agent.safe_state import make_safe
 from hw.signals import Signals
@@ -152,6 +153,7 @@ def _open(
         desk=Desk(_wiring(config), rules, PinRules(tries=config.policy.pin_tries, lockout_s=config.policy.pin_lockout_s), kept),
         keep=keeper.save, signals=signals, feedback=feedback, journal=journal, link=link, from_vision=from_vision, to_vision=to_vision,
         save_mode=ModeKeeper(folder / "mode", on_fault("door.fault")).save, beat=_Beat(clock, dead_man, inbox, inputs.look),
+        risk=risk_policy(config.risk), emotional_allowed=config.deployment.profile == "standard",
     )  # fmt: skip
 
     def start() -> None:
@@ -199,16 +201,8 @@ def feedback_rules(config: Config) -> FeedbackRules:
     section = config.feedback
     return FeedbackRules(
         language=section.language, sound=section.sound, quiet_sound=section.quiet_sound,
-        quiet_from_min=_minute(section.quiet_from), quiet_until_min=_minute(section.quiet_until),
+        quiet_from_min=minute_of(section.quiet_from), quiet_until_min=minute_of(section.quiet_until),
     )  # fmt: skip
-
-
-def _minute(hour_minute: str) -> int | None:
-    """Minute of the day."""
-    if not hour_minute:
-        return None
-    hour, _, minute = hour_minute.partition(":")
-    return 60 * int(hour) + int(minute)
 
 
 def door_rules(config: Config) -> door.DoorRules:

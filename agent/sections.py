@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 CAMERAS = (
     '"picamera2", "csi:0" (Jetson), a number in quotes ("0"), "/dev/video…", "rtsp:…", "gst:…" (a GStreamer source) or "file:…"'
@@ -304,6 +304,44 @@ class Behaviour(Section, frozen=True):
     """Both refused in `workplace-eu`, as expressions are."""
 
 
+class RiskRule(Section, frozen=True):
+    """What follows from a risk in these bands. Of several that fit, the first one counts; everything is logged besides."""
+
+    bands: Annotated[tuple[Literal["raised", "high", "critical"], ...], Meta(min_length=1)]
+    modes: tuple[Literal["Locked", "Unlocked", "Accessed", "Blocked", "LockedDown", "LockedOpen"], ...] = ()
+    """Of the door; empty: in every mode."""
+    from_: HourMinute = field(name="from", default="")
+    until: HourMinute = ""
+    does: tuple[Literal["alert", "hold_for_guard", "deny", "lock_down"], ...] = ()
+    tells: tuple[Literal["guards", "managers"], ...] = ()
+
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Risk(Section, frozen=True):
+    """What follows from behaviour, and what may never be automatic: docs/RISK.md."""
+
+    raised_from: Share = 0.3
+    high_from: Share = 0.55
+    critical_from: Share = 0.8
+    """Scores from which the bands count."""
+    emotional_at_most: Share = 0.25
+    """All that expressions may add together, where the profile allows them at all."""
+    deny_on_behaviour_alone: bool = False
+    """True puts in writing that behaviour may keep somebody out without a harder fact beside it."""
+    automatic_lock_down: bool = False
+    """True puts in writing that a risk may lock the door down without a person."""
+    hold_s: Annotated[float, Meta(ge=5, le=120)] = 20.0
+    """So long somebody who is held waits for a guard; then they are denied."""
+    lower_after_s: Annotated[float, Meta(ge=1, le=600)] = 10.0
+    """A band is raised at once and lowered after so long."""
+    rules: Annotated[tuple[RiskRule, ...], Meta(max_length=32)] = (
+        RiskRule(bands=("critical",), does=("alert",), tells=("guards", "managers")),
+        RiskRule(bands=("high",), does=("alert",), tells=("guards",)),
+    )
+
+
 class Config(Section, frozen=True):
     """Everything both programs of a controller need to know before they start."""
 
@@ -324,6 +362,7 @@ class Config(Section, frozen=True):
     link: Link = Link()
     vision: Vision = Vision()
     behaviour: Behaviour = Behaviour()
+    risk: Risk = Risk()
 
     @property
     def wired(self) -> frozenset[str]:
