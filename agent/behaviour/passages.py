@@ -112,10 +112,10 @@ class Passages:
                 left[entry] = 0
         found: list[_Crossing] = []
         for walker in sorted(self._walkers.through, key=lambda walker: walker.crossed_s):
-            entry = own.get(id(walker))
-            opening = self._opening_of(walker, entry)
+            mine = own.get(id(walker))
+            opening = self._opening_of(walker, mine)
             if opening is not None and opening.why != "free":
-                found.append(_Crossing(walker, opening, entry or self._other(walker, left)))
+                found.append(_Crossing(walker, opening, mine or self._other(walker, left)))
         return found
 
     def _other(self, walker: Walker, left: dict[LetIn, int]) -> LetIn | None:
@@ -157,8 +157,7 @@ class Passages:
         return None
 
     def _is_child(self, walker: Walker) -> bool:
-        height_m = walker.height_m
-        return self._settings.children == "told" and height_m is not None and height_m < self._settings.walkers.child_m
+        return self._settings.children == "told" and self._walkers.is_child(walker)
 
     def _of_opening(self, now_s: float, opening: Opening, crossings: list[_Crossing]) -> list[Evidence]:
         last_s = max(max(each.walker.crossed_s, each.walker.seen_s) for each in crossings)
@@ -208,7 +207,7 @@ class Passages:
 
     def _child(self, crossing: _Crossing, now_s: float) -> Evidence:
         walker = crossing.walker
-        return Evidence(kind="with_child", value=1.0, confidence=0.3, detail=f"about {walker.height_m:.1f} m tall",
+        return Evidence(kind="with_child", value=1.0, confidence=0.3, detail=f"about {walker.height_m or 0.0:.1f} m tall",
                         track=walker.body, face=walker.face, at_s=walker.crossed_s)  # fmt: skip
 
     # -- who was refused ---------------------------------------------------------------------------------------------------------

@@ -178,13 +178,17 @@ class Walkers:
 
     def at_threshold(self, at_s: float) -> Walker | None:
         """Who stood nearest to the door then; where nobody was found there, who vanished there last."""
-        known = [walker for walker in {*self._known, *self.through} if not walker.twin]
+        known = [walker for walker in {*self._known, *self.through} if not walker.twin and not self.is_child(walker)]
         here = [(spot.y_m, walker.came.at_s, walker) for walker in known for spot in walker.spots
                 if abs(spot.at_s - at_s) <= self._settings.lost_s and spot.y_m <= self._settings.threshold_m]  # fmt: skip
         if here:
             return min(here, key=lambda found: found[:2])[2]
-        lost = [w for w in self.through if not w.twin and at_s - self._settings.blind_s <= w.seen_s <= at_s]
+        lost = [w for w in self.through if w in known and at_s - self._settings.blind_s <= w.seen_s <= at_s]
         return max(lost, key=lambda walker: walker.seen_s, default=None)
+
+    def is_child(self, walker: Walker) -> bool:
+        """By the height of their crown; nobody whose height is not known is one."""
+        return walker.height_m is not None and walker.height_m < self._settings.child_m
 
     def of_face(self, face: int) -> Walker | None:
         """Whose face that is, a body first."""
@@ -257,10 +261,12 @@ class Walkers:
             gap_m = hypot(spot.x_m - walker.last.x_m, spot.y_m - walker.last.y_m)
             behind = spot.y_m - walker.last.y_m > slack_m - 0.15
             return gap_m if gap_m <= slack_m + 0.3 * min(lost_s, 1.0) and not behind else None
-        if walker.gone == "through":
+        if walker.over_line:
             return None
         braked_s = min(lost_s, speed / settings.brakes_m_s2)
         least_m, most_m = speed * braked_s - settings.brakes_m_s2 * braked_s**2 / 2, speed * lost_s
+        if walker.gone == "through":
+            most_m = least_m  # else they would be inside
         along_m = ((spot.x_m - walker.last.x_m) * motion.x_m_s + (spot.y_m - walker.last.y_m) * motion.y_m_s) / speed
         aside_m = abs((spot.x_m - walker.last.x_m) * motion.y_m_s - (spot.y_m - walker.last.y_m) * motion.x_m_s) / speed
         back_m = 0.15 + min(max(spot.sigma_m, walker.last.sigma_m), 0.3) / 2
