@@ -31,7 +31,7 @@ class ZoneSettings(Struct, frozen=True, kw_only=True):
     sure: float = 5.0
     """A border is passed by so many standard errors of where somebody is,"""
     least_m: float = 0.03
-    most_m: float = 0.35
+    most_m: float = 0.5
     lasts_s: float = 3.0
     """or when they are on its other side for so long."""
     jitter: float = 0.2
