@@ -196,6 +196,10 @@ class PathTrack:
             self._samples.popleft()
         self._fit_when_due(at_s)
 
+    def cut(self) -> None:
+        """From here on places come from another source (feet instead of a face): the step between them is no movement."""
+        self._break()
+
     def motion(self, now_s: float) -> Motion | None:
         """What is known at a time; None while the movement cannot be followed."""
         if not self._fits or not isfinite(now_s):
