@@ -8,6 +8,9 @@ from math import cos, radians, sin
 import cv2
 import numpy as np
 
+from agent.analysis.draw_floor import draw_floor
+from agent.behaviour.floor import FloorPlan
+from agent.core.conduct import Conduct, PersonConduct
 from agent.core.messages import EXPRESSIONS, Attention, Box, FaceSeen, HeadPose, Liveness, Observation, PersonSeen
 from agent.vision.drawing import AMBER, BLUE, GREEN, GREY, INK, RED, WHITE, Colour, scale_of, width_px, write
 from agent.vision.faces import overlap
@@ -28,17 +31,43 @@ GAZE_COLOUR: Colour = (60, 230, 250)
 LIVENESS: dict[str, Colour] = {"live": GREEN, "attack": RED, "unsure": AMBER}
 
 
-def drawn(pixels: Pixels, observation: Observation) -> Pixels:
-    """A new picture of a frame (height x width x 3, BGR) with what was seen in it."""
+def drawn(pixels: Pixels, observation: Observation, conduct: Conduct | None = None, plan: FloorPlan | None = None) -> Pixels:
+    """A new picture of a frame (height x width x 3, BGR) with what was seen in it, and what is known of people's conduct.
+
+    `conduct` may be a moment old; `plan` is that of pictures of this size.
+    """
     picture = np.ascontiguousarray(pixels).copy()
     scale = scale_of(picture)
+    if plan is not None:
+        draw_floor(picture, plan, scale)
     for person in observation.persons:
-        _draw_person(picture, person, scale)
+        _draw_person(picture, person, scale, _conduct_of(conduct, person.track, None))
     taken: list[Box] = [face.box_px for face in observation.faces]
+    bodies = {person.face for person in observation.persons}
     for face in observation.faces:
-        taken.append(_draw_face(picture, face, taken, scale))
+        own = "" if face.track in bodies else _conduct_of(conduct, None, face.track)
+        taken.append(_draw_face(picture, face, taken, scale, own))
     _draw_foot(picture, observation, scale)
     return picture
+
+
+def conduct_line(person: PersonConduct) -> str:
+    """Zone, speed and glances of somebody, as far as they are known."""
+    glances = next((item.value for item in person.evidence if item.kind == "glances"), 0)
+    parts = [
+        person.zone,
+        "" if person.speed_m_s is None else f"{person.speed_m_s:.1f} m/s",
+        f"glances {glances:.0f}" if glances else "",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _conduct_of(conduct: Conduct | None, body: int | None, face: int | None) -> str:
+    """The line of who has this body, or this face."""
+    persons = () if conduct is None else conduct.persons
+    found = (each for each in persons if (body is not None and each.body == body) or (face is not None and each.face == face))
+    person = next(found, None)
+    return "" if person is None else conduct_line(person)
 
 
 def face_lines(face: FaceSeen) -> list[str]:
@@ -89,21 +118,22 @@ def pointing(yaw_deg: float, pitch_deg: float) -> tuple[float, float]:
     return sin(yaw) * cos(pitch), -sin(pitch)
 
 
-def _draw_person(picture: Pixels, person: PersonSeen, scale: float) -> None:
+def _draw_person(picture: Pixels, person: PersonSeen, scale: float, does: str) -> None:
     _box(picture, person.box_px, BLUE, round(1.5 * scale))
     x, y, _, height = (round(value) for value in person.box_px)
     whose = "" if person.face is None else f" (face {person.face})"
     foot = min(y + height, picture.shape[0] - round(26 * scale))
-    _panel(picture, [f"person {person.track}{whose}"], (x, foot - round(LINE_PX * scale) - 4), BLUE, scale)
+    lines = [f"person {person.track}{whose}", *([does] if does else [])]
+    _panel(picture, lines, (x, foot - round(LINE_PX * scale) * len(lines) - 4), BLUE, scale)
 
 
-def _draw_face(picture: Pixels, face: FaceSeen, taken: Sequence[Box], scale: float) -> Box:
+def _draw_face(picture: Pixels, face: FaceSeen, taken: Sequence[Box], scale: float, does: str = "") -> Box:
     """Returns where its words are."""
     colour = GREY if face.liveness is None else LIVENESS[face.liveness.verdict]
     _box(picture, face.box_px, colour, round(2 * scale))
     if face.attention is not None:
         _draw_attention(picture, face.box_px, face.attention, scale)
-    lines = face_lines(face)
+    lines = [*face_lines(face), *([does] if does else [])]
     place = _beside(picture, face.box_px, _panel_px(lines, scale), taken, round(4 * scale))
     _panel(picture, lines, (round(place[0]), round(place[1])), colour, scale)
     return place

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO, cast, get_args
@@ -18,14 +19,19 @@ import msgspec
 
 from agent.analysis.film import Film
 from agent.analysis.live import Live, names_camera
+from agent.analysis.measuring import NOON, Lens, Measuring, PlanOf, assumed, marked
 from agent.analysis.output import output_for
-from agent.analysis.run import Profile, Source, analyse
+from agent.analysis.plotted import write_plot
+from agent.analysis.run import Profile, Source, Tell, analyse
 from agent.analysis.summary import Summary
 from agent.analysis.words import in_words
 from agent.config import Config, Deployment, Stage, Vision, load_config
+from agent.core.conduct import Conduct
+from agent.core.evidence import KINDS, sentence
 from agent.core.messages import Observation
 from agent.errors import CameraError, FilmError, HardwareError
 from agent.progress import Progress
+from agent.sections import Behaviour
 from agent.vision.build import build_chain_maker
 from agent.vision.chain import Chain
 from agent.vision.engine import open_engine
@@ -42,6 +48,9 @@ class Setup(NamedTuple):
     config: Config
     new_chain: Callable[[], Chain]
     frames_per_s: float
+    plan_of: PlanOf | None
+    """None where what people do is not to be measured."""
+    began: datetime
 
 
 def analyse_films(args: argparse.Namespace, out: TextIO, err: TextIO) -> int:
@@ -56,7 +65,11 @@ def _one(source: str, name: str, setup: Setup, args: argparse.Namespace, teller:
     """Whether a film was whole."""
     try:
         with _opened(source, setup, args.seconds) as film:
-            teller.sum_up(_seen(film, name, setup, args.out, teller))
+            measuring = None if setup.plan_of is None else Measuring(setup.plan_of, setup.config, setup.began)
+            summary = _seen(film, name, setup, args.out, teller, measuring)
+            teller.sum_up(summary)
+            if args.plot is not None and measuring is not None:
+                write_plot(args.plot, name, summary, measuring)
             lacking = film.lacking()
     except (FilmError, CameraError, HardwareError) as error:
         teller.complain(source, str(error))
@@ -88,11 +101,11 @@ def _told_to_stop() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _seen(film: Source, name: str, setup: Setup, out: Path | None, teller: Teller) -> Summary:
+def _seen(film: Source, name: str, setup: Setup, out: Path | None, teller: Teller, measuring: Measuring | None) -> Summary:
     """The summary of a film whose frames have been told and drawn."""
     output = output_for(out, name, film.rate)
     try:
-        summary = analyse(film, setup.new_chain(), output, teller.begin(film), setup.config.deployment.profile)
+        summary = analyse(film, setup.new_chain(), output, teller.begin(film), setup.config.deployment.profile, measuring)
     except BaseException:
         output.discard()
         raise
@@ -108,7 +121,24 @@ def _setup(args: argparse.Namespace) -> Setup:
     threads = args.threads or config.vision.threads
     engine = open_engine(args.engine or config.vision.engine, threads)
     manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
-    return Setup(config, build_chain_maker(engine, manifest, config), args.frames_per_s or config.vision.frames_per_s)
+    plan_of = _plan_of(args, config)
+    rate = args.frames_per_s or config.vision.frames_per_s
+    return Setup(config, build_chain_maker(engine, manifest, config), rate, plan_of, args.began or NOON)
+
+
+def _plan_of(args: argparse.Namespace, config: Config) -> PlanOf | None:
+    """The floor that was named, else the door's own, else one that is assumed."""
+    behaviour = config.behaviour
+    if args.no_behaviour or not behaviour.enabled:
+        return None
+    lens = Lens(
+        args.across_deg or behaviour.across_deg, args.above_floor_m or behaviour.above_floor_m,
+        behaviour.tilt_deg if args.tilt_deg is None else args.tilt_deg,
+    )  # fmt: skip
+    if args.floor is not None:
+        return marked(args.floor, lens)
+    own = Path(behaviour.floor)
+    return marked(own, lens) if args.config is not None and own.is_file() else assumed(lens)
 
 
 def _config(args: argparse.Namespace) -> Config:
@@ -117,7 +147,9 @@ def _config(args: argparse.Namespace) -> Config:
         return load_config(args.config)
     profile: Profile = args.profile or "workplace-eu"
     deployment = Deployment(profile=profile, expression=profile == "standard")
-    return Config(site="film", door="film", deployment=deployment, vision=Vision(threads=2, stages=EVERY_STAGE))
+    behaviour = Behaviour(stress_signs=profile == "standard")
+    vision = Vision(threads=2, stages=EVERY_STAGE)
+    return Config(site="film", door="film", deployment=deployment, vision=vision, behaviour=behaviour)
 
 
 def _names(sources: list[str]) -> list[str]:
@@ -138,7 +170,7 @@ class Teller:
         self._film = ""
         self._progress: Progress | None = None
 
-    def begin(self, film: Source) -> Callable[[Observation], None]:
+    def begin(self, film: Source) -> Tell:
         """What is told each observation of a film."""
         self._film = film.name
         self._progress = Progress(film.expected, f"frames of {Path(film.name).name}", self._err, time.monotonic)
@@ -161,9 +193,9 @@ class Teller:
             self._print({"type": "error", "film": film, "error": text})
         print(f"doorward analyze: {text}", file=self._err)
 
-    def _hear(self, observation: Observation) -> None:
+    def _hear(self, observation: Observation, conduct: Conduct | None) -> None:
         if self._json:
-            self._print(told(observation, self._film, self._embeddings))
+            self._print(told(observation, self._film, self._embeddings, conduct))
         if self._progress is not None:
             self._progress.step()
 
@@ -171,7 +203,7 @@ class Teller:
         print(msgspec.json.encode(line).decode(), file=self._out)
 
 
-def told(observation: Observation, film: str, embeddings: bool) -> dict[str, Any]:
+def told(observation: Observation, film: str, embeddings: bool, conduct: Conduct | None = None) -> dict[str, Any]:
     """An observation as one JSON object, numbers to four places. Embeddings only when asked for: a face can be recognised by them."""
     line: dict[str, Any] = {"type": "observation", "film": film, **msgspec.to_builtins(observation)}
     del line["engine"], line["embedder_id"]  # the same in every frame; the summary tells them
@@ -179,7 +211,18 @@ def told(observation: Observation, film: str, embeddings: bool) -> dict[str, Any
         face["embedded"] = bool(seen.embedding)
         if not embeddings:
             del face["embedding"]
+    line["conduct"] = None if conduct is None else _conduct_told(conduct)
     return cast("dict[str, Any]", rounded(line))
+
+
+def _conduct_told(conduct: Conduct) -> dict[str, Any]:
+    """With each item's unit, and the sentence that a guard would read."""
+    told: dict[str, Any] = msgspec.to_builtins(conduct)
+    items = [item for person in told["persons"] for item in person["evidence"]] + told["scene"]
+    evidence = [item for person in conduct.persons for item in person.evidence] + list(conduct.scene)
+    for item, each in zip(items, evidence, strict=True):
+        item["unit"], item["sentence"] = KINDS[each.kind].unit, sentence(each)
+    return told
 
 
 def rounded(value: Any) -> Any:

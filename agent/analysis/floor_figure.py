@@ -198,7 +198,8 @@ def _arrows(plan: Floor, part: Sequence[Place], colour: str) -> list[Shape]:
         since_m += hypot(part[i].x_m - part[i - 1].x_m, part[i].y_m - part[i - 1].y_m)
         back, ahead = part[max(0, i - 3)], part[min(len(part) - 1, i + 3)]
         if since_m >= ARROW_EACH_M and hypot(ahead.x_m - back.x_m, ahead.y_m - back.y_m) > 0.15:
-            shapes.append(_arrow(*(plan.at(place.x_m, place.y_m) for place in (back, ahead, part[i])), colour))
+            tail, tip, here = (plan.at(place.x_m, place.y_m) for place in (back, ahead, part[i]))
+            shapes.append(_arrow(tail, tip, here, colour))
             since_m = 0.0
     return shapes
 

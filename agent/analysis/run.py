@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Literal, Protocol
 
 from agent.analysis.draw import drawn
+from agent.analysis.measuring import Measuring
 from agent.analysis.output import Nowhere, Output
 from agent.analysis.summary import Summary, Tally
+from agent.core.conduct import Conduct
 from agent.core.messages import Observation
 from agent.errors import FilmError
 from agent.vision.chain import Chain
@@ -38,27 +40,38 @@ class Source(Protocol):
         ...
 
 
-def analyse(film: Source, chain: Chain, output: Output, tell: Callable[[Observation], None], profile: Profile) -> Summary:
-    """What a film showed. `tell` hears each frame's observation, times counted from the film's first frame.
+Tell = Callable[[Observation, Conduct | None], None]
+
+
+def analyse(
+    film: Source, chain: Chain, output: Output, tell: Tell, profile: Profile, measuring: Measuring | None = None
+) -> Summary:
+    """What a film showed. `tell` hears each frame's observation, times counted from the film's first frame, and what is known of people's
+    conduct when that is told. `measuring` None: what people do is not measured.
 
     Raises FilmError when the film holds no usable frame or the output cannot be written.
     """
     tally = Tally()
     began_s = time.perf_counter()
     for frame in film.frames():
-        _see(frame, chain, output, tell, tally)
+        _see(frame, chain, output, tell, tally, measuring)
     worked_s = time.perf_counter() - began_s
     if not tally.frames:
         raise FilmError(f"{film.name}: no frame was looked at")
-    return tally.summary(film.name, not film.lacking(), worked_s, profile)
+    behaviour = None if measuring is None else measuring.behaviour()
+    return tally.summary(film.name, not film.lacking(), worked_s, profile, behaviour)
 
 
-def _see(frame: Frame, chain: Chain, output: Output, tell: Callable[[Observation], None], tally: Tally) -> None:
+def _see(frame: Frame, chain: Chain, output: Output, tell: Tell, tally: Tally, measuring: Measuring | None) -> None:
     chain.times.clear()
     observation = chain.process(frame, frame.taken_s)
-    tally.take(observation, chain.times.total_s)
+    began_s = time.perf_counter()
+    conduct = None if measuring is None else measuring.take(observation)
+    behaviour_s = {} if measuring is None else {"behaviour": time.perf_counter() - began_s}
+    tally.take(observation, {**chain.times.total_s, **behaviour_s})
     for fault in chain.faults():
         tally.fault(fault)
-    tell(observation)
+    tell(observation, conduct)
     if not isinstance(output, Nowhere):
-        output.put(drawn(frame.pixels, observation), frame.taken_s)
+        known = (None, None) if measuring is None else (measuring.newest, measuring.plan)
+        output.put(drawn(frame.pixels, observation, *known), frame.taken_s)

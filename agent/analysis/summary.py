@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
+from agent.analysis.conducted import Behaviour
 from agent.core.messages import EXPRESSIONS, FaceSeen, Liveness, Observation, PersonSeen
 
 
@@ -80,6 +81,8 @@ class Summary(Struct, frozen=True, kw_only=True, tag="summary"):
     engine: str
     embedder_id: str
     profile: Literal["workplace-eu", "standard"]
+    behaviour: Behaviour | None = None
+    """What people did; null when that was not measured."""
 
 
 class _Face:
@@ -184,7 +187,8 @@ class Tally:
         """Something went wrong in a frame."""
         self._faults[what] = self._faults.get(what, 0) + 1
 
-    def summary(self, film: str, complete: bool, worked_s: float, profile: Literal["workplace-eu", "standard"]) -> Summary:
+    def summary(self, film: str, complete: bool, worked_s: float, profile: Literal["workplace-eu", "standard"],
+                behaviour: Behaviour | None = None) -> Summary:  # fmt: skip
         """Raises ValueError when no frame was looked at."""
         last = self.last
         if last is None:
@@ -195,7 +199,7 @@ class Tally:
             faces=tuple(face.done() for face in self._faces.values()), persons=tuple(body.done() for body in self._persons.values()),
             real_time_factor=round(seconds / max(worked_s, 1e-9), 2), chain_ms=_stage(self._chain_ms),
             stages_ms={stage: _stage(taken) for stage, taken in self._stage_ms.items()}, faults=self._faults,
-            engine=last.engine, embedder_id=last.embedder_id, profile=profile,
+            engine=last.engine, embedder_id=last.embedder_id, profile=profile, behaviour=behaviour,
         )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agent.analysis.conducted import Behaved, Behaviour
 from agent.analysis.summary import FaceTrack, PersonTrack, Summary
 
 
@@ -15,7 +16,8 @@ def in_words(summary: Summary) -> str:
         f"{len(summary.faces)} faces, {len(summary.persons)} persons"
     )
     parts = [head, *_table(_FACE_HEADS, map(_face_row, summary.faces)), *_table(_PERSON_HEADS, map(_person_row, summary.persons)),
-             *_costs(summary), *(f"  fault in {count} frames: {what}" for what, count in summary.faults.items())]  # fmt: skip
+             *_behaviour(summary.behaviour), *_costs(summary),
+             *(f"  fault in {count} frames: {what}" for what, count in summary.faults.items())]  # fmt: skip
     return "\n".join(parts)
 
 
@@ -36,6 +38,39 @@ def _face_row(face: FaceTrack) -> tuple[str, ...]:
 def _person_row(person: PersonTrack) -> tuple[str, ...]:
     faces = ", ".join(map(str, person.faces)) or "-"
     return f"{person.track}", f"{person.first_s:.2f}", f"{person.last_s:.2f}", f"{person.frames}", faces
+
+
+_VISIT_HEADS = ("visit", "from s", "to s", "path m", "m/s", "peak", "glances", "risk", "seconds in zones")
+MOST_SENTENCES = 6
+
+
+def _behaviour(behaviour: Behaviour | None) -> list[str]:
+    if behaviour is None or not behaviour.people:
+        return []
+    crossed = f"at most {behaviour.most_people} at once, {behaviour.crossed_in} in, {behaviour.crossed_out} out"
+    told = [f"    {sentence}" for sentence in stood_out(behaviour)]
+    return [*_table(_VISIT_HEADS, map(_visit_row, behaviour.people)), *told, f"  {crossed}; metres {behaviour.floor_says}"]
+
+
+def stood_out(behaviour: Behaviour) -> list[str]:
+    """What adds to a risk, the heaviest first, with the number of whom it is about."""
+    told = [(item.points, f"{person.number}: {item.sentence}") for person in behaviour.people for item in person.evidence]
+    told += [(item.points, item.sentence) for item in behaviour.scene]
+    heaviest = sorted(told, key=lambda pair: -pair[0])
+    return [sentence for points, sentence in heaviest if points > 0][:MOST_SENTENCES]
+
+
+def _visit_row(person: Behaved) -> tuple[str, ...]:
+    zones = ", ".join(f"{zone} {seconds:.1f}" for zone, seconds in person.dwell_s.items()) or "-"
+    looks = person.glances
+    sides = f"{looks.count} ({looks.left} L, {looks.right} R, {looks.back} B)" if looks.measured_s else "not measured"
+    risk = "-" if person.risk is None else f"{person.risk.score:.2f} {person.risk.band}"
+    way = (_number(person.path_m), _number(person.speed_median_m_s, 2), _number(person.speed_peak_m_s, 2))
+    return f"{person.number}", f"{person.first_s:.2f}", f"{person.last_s:.2f}", *way, sides, risk, zones
+
+
+def _number(value: float | None, places: int = 1) -> str:
+    return "-" if value is None else f"{value:.{places}f}"
 
 
 def _table(heads: Sequence[str], rows: object) -> list[str]:
