@@ -21,6 +21,7 @@ from agent.vision.loop import Parts, VisionBroken, VisionLoop
 from agent.vision.ring import Ring
 from agent.vision.scene_file import VIEW_FILE, Watchman
 from agent.vision.tally_file import Learner
+from agent.watching import Watching
 from hw.camera_names import lasting_name, public_name
 from hw.cameras import edition, open_camera
 from models_tflite.manifest import Manifest, load_manifest
@@ -58,6 +59,7 @@ def run_vision(config: Config, stop: Stop) -> int:
         least_interval_s=INTERVAL_SHARE / config.vision.frames_per_s,
         learner=_learner(config, manifest) if config.vision.calibrate else None,
         watchman=_watchman(config) if config.vision.scene_watch else None,
+        watcher=Watching(config, lasting_name(config.vision.camera), clock) if config.behaviour.enabled else None,
     )  # fmt: skip
     log.info("vision started engine=%s embedder=%s camera=%s", engine.describe(), manifest.embedder_id, parts.eyes.name)
     notify("READY=1")
@@ -101,5 +103,7 @@ def _close(parts: Parts) -> None:
         parts.learner.save()
     if parts.watchman is not None:
         parts.watchman.save()
+    if parts.watcher is not None:
+        parts.watcher.save()
     log.info("vision stopped sent=%d dropped=%d", parts.to_door.sent, parts.to_door.dropped)
     parts.to_door.close()

@@ -47,7 +47,7 @@ class Watcher:
     """Everything that is measured of people at one door."""
 
     def __init__(self, plan: FloorPlan, norms: Norms, settings: WatchSettings | None = None) -> None:
-        self._plan, self.norms, self._settings = plan, norms, settings or WatchSettings()
+        self.plan, self.norms, self._settings = plan, norms, settings or WatchSettings()
         self._visits = Visits(self._begin)
         self._passages = Passages()
         self._news: deque[DoorNews] = deque(maxlen=self._settings.news_waits)
@@ -83,10 +83,10 @@ class Watcher:
 
     def _begin(self, number: int, since_s: float) -> Visit:
         stress = StressTrack() if self._settings.emotional else None
-        return Visit(id=number, since_s=since_s, zones=ZoneTrack(self._plan), stress=stress)
+        return Visit(id=number, since_s=since_s, zones=ZoneTrack(self.plan), stress=stress)
 
     def _locate(self, body: PersonSeen | None, face: FaceSeen | None) -> FloorPoint | None:
-        return None if self.floor in ("moved", "none") else locate(self._plan.ground, body, face)
+        return None if self.floor in ("moved", "none") else locate(self.plan.ground, body, face)
 
     def _subject(self, visit: Visit, now_s: float) -> Subject:
         return Subject(id=visit.id, body=visit.body, face=visit.face, point=visit.point, zone=visit.zones.state(now_s).zone,
@@ -99,7 +99,7 @@ class Watcher:
         return Conduct(at_s=now_s, persons=persons, scene=scene, floor=self.floor, norms=self.norms.edition)
 
     def _person(self, visit: Visit, now_s: float, wall: datetime) -> PersonConduct:
-        told = account(visit, self._plan, now_s, wall)
+        told = account(visit, self.plan, now_s, wall)
         return PersonConduct(
             body=visit.body, face=visit.face, since_s=visit.since_s, zone=told.zone.zone, abstained=told.abstained,
             at_m=(round(visit.point.x_m, 2), round(visit.point.y_m, 2)) if visit.point is not None else None,
@@ -132,7 +132,7 @@ class Watcher:
         """A visit is over: what it showed becomes part of what is usual, unless a fact spoke against it."""
         if visit.unlike_others or visit.seen_s - visit.since_s < self._settings.least_visit_s:
             return
-        values = {kind: measured.value for kind, measured in account(visit, self._plan, visit.seen_s, wall).values.items()}
+        values = {kind: measured.value for kind, measured in account(visit, self.plan, visit.seen_s, wall).values.items()}
         self.norms.learn(values, Moment(wall, visit.norm_key), visit.norm_key or str(visit.id))
 
 

@@ -32,7 +32,7 @@ def place(body: PersonSeen | None, face: FaceSeen | None) -> FloorPoint | None:
 class Camera:
     """Frames one after the other."""
 
-    def __init__(self, **settings: float) -> None:
+    def __init__(self, **settings: int) -> None:
         self.visits = Visits(
             lambda number, since_s: Visit(id=number, since_s=since_s, zones=ZoneTrack(PLAN)), VisitSettings(**settings)
         )

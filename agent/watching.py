@@ -1,0 +1,137 @@
+"""The watcher in its program: its files, its guard, and the floor that holds for the camera's frames.
+
+Whatever is wrong here costs what is measured of people, and never a frame or an identity: it is told as a fault of vision.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from agent.behaviour.floor import FloorPlan, FloorValidity, default_plan, parse_floor
+from agent.behaviour.ground import assumed_ground
+from agent.behaviour.watch import Watcher, WatchSettings
+from agent.clock import Clock
+from agent.config import Config, stress_signs_allowed
+from agent.core.conduct import Conduct, DoorNews, Evidence
+from agent.core.messages import Observation
+from agent.errors import ConfigError
+from agent.files import write_whole
+from agent.norms_file import NormsKeeper
+from agent.vision.guard import Guard
+
+log = logging.getLogger(__name__)
+
+MOVED_FILE = "floor.moved"
+"""In the records: the marking of the floor that no longer holds, because the camera was moved."""
+
+
+class Watching:
+    """What the vision loop hands its observations to (agent.vision.loop.Watches)."""
+
+    def __init__(self, config: Config, camera: str, clock: Clock) -> None:
+        """`camera`: its lasting name. Raises nothing: a floor that cannot be read is a fault, and the lens is assumed."""
+        self._config, self._camera, self._clock = config, camera, clock
+        self._moved_file = Path(config.records.folder) / MOVED_FILE
+        self._guard = Guard("behaviour")
+        self._floor_fault = self._disk_fault = ""
+        self._frame_px: tuple[int, int] | None = None
+        self._watcher: Watcher | None = None
+        self._keeper: NormsKeeper | None = None
+        self._validity = FloorValidity("")
+
+    @property
+    def fault(self) -> str:
+        """What is wrong, in words; empty when nothing is."""
+        kept = self._keeper.fault if self._keeper is not None else ""
+        return "; ".join(fault for fault in (self._guard.fault, self._floor_fault, self._disk_fault, kept) if fault)
+
+    def news(self, news: DoorNews) -> None:
+        if self._watcher is not None:
+            self._guard.run(lambda: self._hear(news), news.at_s)
+
+    def see(self, observation: Observation, tamper: tuple[str, ...], things: Sequence[Evidence] = ()) -> Conduct | None:
+        """Never raises."""
+        return self._guard.run(lambda: self._see(observation, tamper, things), observation.taken_s)
+
+    def save(self) -> None:
+        if self._keeper is not None:
+            self._keeper.save()
+
+    # -- inside --------------------------------------------------------------------------------------------------------------
+
+    def _hear(self, news: DoorNews) -> None:
+        if self._watcher is not None:
+            self._watcher.news(news)
+
+    def _see(self, observation: Observation, tamper: tuple[str, ...], things: Sequence[Evidence]) -> Conduct | None:
+        watcher = self._watcher if self._watcher is not None and observation.frame_px == self._frame_px else None
+        watcher = watcher or self._begin(observation.frame_px)
+        if self._validity.take(tamper):
+            self._keep_moved()
+        watcher.floor = watcher.plan.ground.kind if self._validity.valid else "moved"
+        wall = self._clock.wall().astimezone()
+        conduct = watcher.see(observation, wall, things)
+        if self._keeper is not None:
+            self._keeper.turn(observation.taken_s, wall)
+        return conduct
+
+    def _begin(self, frame_px: tuple[int, int]) -> Watcher:
+        """With the first frame, and again should the camera change its format."""
+        self._floor_fault = ""
+        plan = self._plan(frame_px)
+        self._validity = FloorValidity(plan.marking, self._known_moved())
+        self.save()
+        emotional = stress_signs_allowed(self._config)
+        place = f"{self._camera} {plan.marking or 'assumed'}"
+        self._keeper = NormsKeeper(Path(self._config.records.folder), place, self._config.behaviour.norms, emotional=emotional)
+        self._watcher = Watcher(plan, self._keeper.norms, WatchSettings(emotional=emotional))
+        self._frame_px = frame_px
+        log.info("behaviour floor=%s zones=%d norms=%s", plan.ground.kind, len(plan.zones), self._keeper.norms.edition)
+        return self._watcher
+
+    def _plan(self, frame_px: tuple[int, int]) -> FloorPlan:
+        lens = self._config.behaviour
+        assumed = assumed_ground(frame_px, lens.across_deg, lens.above_floor_m, lens.tilt_deg)
+        try:
+            plan = parse_floor(Path(lens.floor).read_text("utf-8"), lens.floor, assumed)
+        except FileNotFoundError:
+            return default_plan(assumed)
+        except (OSError, UnicodeDecodeError, ConfigError) as error:
+            self._floor_fault = f"floor: {error}; metres are assumed"
+            log.error("floor not used path=%s why=%r", lens.floor, str(error))
+            return default_plan(assumed)
+        return self._fitted(plan, frame_px, default_plan(assumed))
+
+    def _fitted(self, plan: FloorPlan, frame_px: tuple[int, int], otherwise: FloorPlan) -> FloorPlan:
+        """The plan for frames of this size, if it was marked for this camera and for frames of this shape."""
+        if plan.camera and plan.camera != self._camera:
+            self._floor_fault = f"floor: {self._config.behaviour.floor} was marked for the camera {plan.camera}; mark it anew"
+            return otherwise
+        ground = plan.ground.scaled(frame_px)
+        if ground is None:
+            shape = f"{frame_px[0]}x{frame_px[1]}"
+            self._floor_fault = (
+                f"floor: {self._config.behaviour.floor} was marked for frames of another shape than {shape}; mark it anew"
+            )
+            return otherwise
+        return replace(plan, ground=ground)
+
+    def _known_moved(self) -> str:
+        try:
+            return self._moved_file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def _keep_moved(self) -> None:
+        log.warning(
+            "floor moved: the camera hangs otherwise than when the floor was marked; nothing is told in metres until it is marked anew"
+        )
+        try:
+            write_whole(self._moved_file, f"{self._validity.moved}\n".encode())
+            self._disk_fault = ""
+        except OSError as error:
+            self._disk_fault = f"floor: {self._moved_file} cannot be written: {error}"
