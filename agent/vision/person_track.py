@@ -26,8 +26,10 @@ from agent.vision.faces import Floats, centre, covered
 from agent.vision.looks import Seen
 from agent.vision.persons import (
     HEAD,
+    LEFT_ANKLE,
     LEFT_HIP,
     LEFT_SHOULDER,
+    RIGHT_ANKLE,
     RIGHT_HIP,
     RIGHT_SHOULDER,
     Person,
@@ -73,11 +75,34 @@ class BodySettings(Struct, frozen=True, kw_only=True):
     """Bodies whose boxes cover each other by less teach the tracker their colours and their velocity."""
 
 
+STANCE_SCORE = 0.5
+"""Points by which somebody is placed are surer than those by which they are followed: on a coat's hem there is no ankle."""
+SOLE = 0.17
+"""How far below its ankle a foot stands (7 cm), in widths of the shoulders."""
+LEGS = 1.5
+"""How far ankles are below shoulders at least, seen from high above; ankles that are nearer are none."""
+SQUARE = 0.75
+"""Of the width that shoulders would have: those of a body that is turned aside are less wide in the picture, and say nothing of how
+far it is."""
+
+
+class Stance(NamedTuple):
+    """What says where a body stands; in pixels of the frame, as in PersonSeen."""
+
+    feet_px: tuple[float, float] | None = None
+    shoulders_px: float | None = None
+    shoulders_at_px: tuple[float, float] | None = None
+
+
+UNSEEN = Stance()
+
+
 class Sighting(NamedTuple):
-    """A body that was found, and the colours of what it wears (torso_colours), if they can be seen."""
+    """A body that was found, the colours of what it wears (torso_colours), if they can be seen, and where it stands."""
 
     person: Person
     colours: Floats | None = None
+    stance: Stance = UNSEEN
 
 
 @dataclass
@@ -102,6 +127,7 @@ class Body:
     identity: float = 1.0
     """How sure it is that this is who the track began with, 0..1."""
     colours: Floats | None = None
+    stance: Stance = UNSEEN
 
     def shift(self, now_s: float, coast_s: float) -> tuple[float, float]:
         """How far the body should be by now from where it was found: as far as its face, else by its velocity."""
@@ -165,11 +191,14 @@ class PersonTracker:
 
     def seen(self, now_s: float) -> tuple[PersonSeen, ...]:
         """The bodies in view, oldest first; where one was not just found, its box is where it should be."""
-        coast_s = self.settings.coast_s
-        return tuple(
-            PersonSeen(track=body.id, box_px=body.expected(now_s, coast_s), score=body.person.score, first_seen_s=body.first_seen_s,
-                       seen_s=max(body.seen_s, body.face_seen_s), identity=round(body.identity, 3), face=body.face)
-            for body in self._bodies if self._is_shown(body, now_s)
+        return tuple(self._told(body, now_s) for body in self._bodies if self._is_shown(body, now_s))
+
+    def _told(self, body: Body, now_s: float) -> PersonSeen:
+        stance = body.stance if body.seen_s == now_s else UNSEEN  # feet do not move as the face does
+        return PersonSeen(
+            track=body.id, box_px=body.expected(now_s, self.settings.coast_s), score=body.person.score, first_seen_s=body.first_seen_s,
+            seen_s=max(body.seen_s, body.face_seen_s), identity=round(body.identity, 3), face=body.face, feet_px=stance.feet_px,
+            shoulders_px=stance.shoulders_px, shoulders_at_px=stance.shoulders_at_px,
         )  # fmt: skip
 
     def faceless(self, now_s: float) -> list[Box]:
@@ -228,7 +257,7 @@ class PersonTracker:
         return hypot(x1 - x0 - right, y1 - y0 - down) / scale
 
     def _continue(self, match: _Match, now_s: float) -> None:
-        body, (person, colours) = match.body, match.sighting
+        body, (person, colours, stance) = match.body, match.sighting
         alone = self._is_alone(body, person.box_px, now_s)
         elapsed_s = now_s - body.seen_s
         if elapsed_s > 0:
@@ -236,7 +265,7 @@ class PersonTracker:
         if alone and colours is not None:
             body.colours = colours if body.colours is None else 0.8 * body.colours + 0.2 * colours
         body.identity = self._identity(match, elapsed_s)
-        body.person, body.seen_s, body.moved = person, now_s, None
+        body.person, body.stance, body.seen_s, body.moved = person, stance, now_s, None
         body.finds += 1
 
     def _identity(self, match: _Match, elapsed_s: float) -> float:
@@ -279,7 +308,7 @@ class PersonTracker:
 
     def _begin(self, sighting: Sighting, face: Track | None, now_s: float) -> None:
         self._last_id += 1
-        body = Body(self._last_id, sighting.person, now_s, now_s, colours=sighting.colours)
+        body = Body(self._last_id, sighting.person, now_s, now_s, colours=sighting.colours, stance=sighting.stance)
         self._bodies.append(body)
         self._give_faces([_Match(body, sighting, face, 0.0)])
 
@@ -348,6 +377,38 @@ def _torso(pixels: Pixels, person: Person, point_score: float) -> Pixels | None:
     return cut if cut.shape[0] >= 8 and cut.shape[1] >= 6 else None
 
 
+def stance_of(person: Person, frame_px: tuple[int, int]) -> Stance:
+    """Where a body stands, by its ankles and its shoulders, so far as they are in the frame and sure."""
+    apart, middle = _shoulders(person, frame_px)
+    return Stance(_feet(person, frame_px), apart, middle)
+
+
+def _feet(person: Person, frame_px: tuple[int, int]) -> tuple[float, float] | None:
+    ankles = [person.points_px[i] for i in (LEFT_ANKLE, RIGHT_ANKLE) if _is_in_frame(person, i, frame_px)]
+    if not ankles:
+        return None
+    x, y = np.mean(ankles, axis=0).tolist()
+    tops = [float(person.points_px[i][1]) for i in (LEFT_SHOULDER, RIGHT_SHOULDER) if person.scores[i] >= STANCE_SCORE]
+    if tops and y - max(tops) < LEGS * person.scale_px:
+        return None
+    return x, y + SOLE * person.scale_px
+
+
+def _shoulders(person: Person, frame_px: tuple[int, int]) -> tuple[float | None, tuple[float, float] | None]:
+    """How far they are apart, and their middle."""
+    if not all(_is_in_frame(person, i, frame_px) for i in (LEFT_SHOULDER, RIGHT_SHOULDER)):
+        return None, None
+    left, right = person.points_px[LEFT_SHOULDER], person.points_px[RIGHT_SHOULDER]
+    x, y = ((left + right) / 2).tolist()
+    apart = float(np.hypot(*(left - right)))
+    return (apart if apart >= SQUARE * person.scale_px else None), (x, y)
+
+
+def _is_in_frame(person: Person, point: int, frame_px: tuple[int, int]) -> bool:
+    x, y = person.points_px[point].tolist()
+    return bool(person.scores[point] >= STANCE_SCORE) and 0 <= x < frame_px[0] and 0 <= y < frame_px[1]
+
+
 class BodyStage:
     """The chain's FrameStage for bodies: when to look, where they are, who they are."""
 
@@ -364,7 +425,9 @@ class BodyStage:
             self._tracker.follow(faces, seen.taken_s)
             return
         score = self._tracker.settings.point_score
-        found = [Sighting(person, torso_colours(seen.pixels, person, score)) for person in self._persons(seen.pixels)]
+        frame_px = (seen.pixels.shape[1], seen.pixels.shape[0])
+        found = [Sighting(person, torso_colours(seen.pixels, person, score), stance_of(person, frame_px))
+                 for person in self._persons(seen.pixels)]  # fmt: skip
         self._tracker.update(found, faces, seen.taken_s)
 
     def persons(self, now_s: float) -> tuple[PersonSeen, ...]:

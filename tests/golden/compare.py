@@ -12,6 +12,7 @@ MOST_TOLD = 8
 NEAR = {
     "box_px": 4.0, "score": 0.06, "quality": 0.1, "likeness": 0.05, "yaw_deg": 4.0, "pitch_deg": 4.0, "roll_deg": 4.0,
     "confidence": 0.15, "eyes_open": 0.2, "probabilities": 0.15, "watched_s": 0.3, "waited_s": 0.2, "embedded_s": 0.4,
+    "feet_px": 4.0, "shoulders_px": 4.0, "shoulders_at_px": 4.0,
 }  # fmt: skip
 """How far a number may be off on another processor or with other libraries, by the name of its field."""
 FREE = {"pixels", "embedding", "pictures", "made_with"}
