@@ -48,6 +48,7 @@ from agent.log_thread import log_by_thread
 from agent.notify import notify
 from agent.records.bundle import BundleStore, BundleWatch
 from agent.records.journal import Journal
+from agent.records.keys import door_private
 from agent.records.mode import ModeKeeper, load_mode
 from agent.records.passback import PassbackKeeper, load_kept
 from agent.risk_settings import minute_of, risk_policy
@@ -153,7 +154,7 @@ def _open(
         desk=Desk(_wiring(config), rules, PinRules(tries=config.policy.pin_tries, lockout_s=config.policy.pin_lockout_s), kept),
         keep=keeper.save, signals=signals, feedback=feedback, journal=journal, link=link, from_vision=from_vision, to_vision=to_vision,
         save_mode=ModeKeeper(folder / "mode", on_fault("door.fault")).save, beat=_Beat(clock, dead_man, inbox, inputs.look),
-        risk=risk_policy(config.risk), emotional_allowed=config.deployment.profile == "standard",
+        norms_key=_norms_key(config), risk=risk_policy(config.risk), emotional_allowed=config.deployment.profile == "standard",
     )  # fmt: skip
 
     def start() -> None:
@@ -187,6 +188,12 @@ def _pads(config: Config) -> dict[str, PinPad]:
 
 def _debounced(config: Config) -> dict[str, Debounce]:
     return {name: Debounce(config.inputs.debounce_s) for name in config.wired}
+
+
+def _norms_key(config: Config) -> bytes:
+    """The door's own key, where cardholders who agreed have norms of their own (agent.core.norm_keys)."""
+    own = config.behaviour.enabled and config.behaviour.norms == "door_and_cardholders"
+    return bytes(door_private(Path(config.records.door_key))) if own else b""
 
 
 def _wiring(config: Config) -> Wiring:

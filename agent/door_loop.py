@@ -29,6 +29,7 @@ from agent.core.fold import Fold
 from agent.core.keypad import PinPad
 from agent.core.lock_check import LockCheck
 from agent.core.messages import CredentialRead, DoorMode, KeyPressed, ReaderStatus, ReadFault
+from agent.core.people import Cardholder
 from agent.core.risk_policy import RiskPolicy
 from agent.core.wiegand import WiegandFramer
 from agent.door_items import Edge, EdgesLost, Fault, InputEdge, InputFault, Item, NewRules
@@ -110,6 +111,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     risk: RiskPolicy = RiskPolicy()
     emotional_allowed: bool = False
     """The deployment's profile lets expressions be known."""
+    norms_key: bytes = b""
+    """Under which cardholders' own norms are named; empty where none are kept."""
 
 
 class DoorLoop:
@@ -117,7 +120,7 @@ class DoorLoop:
 
     def __init__(self, parts: Parts, clock: Clock, access: AccessRules, mode: DoorMode) -> None:
         self._parts, self._clock = parts, clock
-        self._news = Newsroom(parts.to_vision, lambda cardholder: "")
+        self._news = Newsroom(parts.to_vision, self._holder_of, parts.norms_key)
         self._doorway = Doorway(parts.lock, parts.rules, parts.journal, clock, door.DoorState(mode=mode), self._news.hear)
         self._eyes = Eyes(parts.from_vision, parts.emotional_allowed)
         self._watchfulness = Watchfulness(
@@ -414,6 +417,10 @@ class DoorLoop:
         self.announce("bundle.applied", {"version": new.rules.version, "credentials": len(new.rules.people)})
         self._tell_rule_faults()
         self._hours.ask()
+
+    def _holder_of(self, credential: str) -> Cardholder | None:
+        known = self._cases.access.people.find(credential)
+        return known.cardholder if known else None
 
     def _tell_rule_faults(self) -> None:
         for fault in self._parts.desk.faults:

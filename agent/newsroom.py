@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Callable
 
 from agent.core.door_news import news_of
-from agent.core.messages import Event
+from agent.core.messages import Event, credential_key
+from agent.core.norm_keys import norm_key_of
+from agent.core.people import Cardholder
 from agent.local_socket import Sender, encode
 
 log = logging.getLogger(__name__)
@@ -19,9 +21,9 @@ MOST_WAITING = 64
 class Newsroom:
     """`hear` each event of the door, `send` at the end of a turn. Of the loop's thread."""
 
-    def __init__(self, to_vision: Sender, norm_key_of: Callable[[str], str]) -> None:
-        """`norm_key_of`: a cardholder -> the name of their own norms, where they have consented; else empty."""
-        self._to_vision, self._norm_key_of = to_vision, norm_key_of
+    def __init__(self, to_vision: Sender, holder_of: Callable[[str], Cardholder | None], door_key: bytes) -> None:
+        """`holder_of`: whose credential a name is; `door_key`: empty where no cardholder's own norms are kept."""
+        self._to_vision, self._holder_of, self._door_key = to_vision, holder_of, door_key
         self._secret = secrets.token_bytes(16)
         self._heard: deque[Event] = deque(maxlen=MOST_WAITING)
 
@@ -38,7 +40,11 @@ class Newsroom:
                 log.exception("door news kind=%s", event.kind)
 
     def _tell(self, event: Event) -> None:
-        granted = event.kind == "access.granted" and event.data["cardholder"]
-        norm_key = self._norm_key_of(event.data["cardholder"]) if granted else ""
+        norm_key = self._norm_key(event) if event.kind == "access.granted" and self._door_key else ""
         if (news := news_of(event.kind, event.data, event.mono_s, self._secret, norm_key)) is not None:
             self._to_vision.send(encode(news))
+
+    def _norm_key(self, event: Event) -> str:
+        read = event.data["read"]
+        holder = self._holder_of(credential_key(read["format"], read["facility"], read["card"]))
+        return norm_key_of(holder, self._door_key) if holder else ""

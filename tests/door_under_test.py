@@ -14,6 +14,7 @@ from gpiozero.pins.mock import MockFactory
 from agent.config import parse_config
 from agent.core import door
 from agent.core.access import AccessProfile, AccessRules, Interval, Schedule
+from agent.core.conduct import DoorNews
 from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy
 from agent.core.desk import Desk, Kept, Wiring
@@ -21,16 +22,17 @@ from agent.core.feedback import FeedbackRules, Meaning, Signal, signal_for
 from agent.core.formats import H10301
 from agent.core.keypad import Keypad, PinPad
 from agent.core.lock_check import LockCheck
-from agent.core.messages import DoorMode, FromVision, KeyPressed
+from agent.core.messages import DoorMode, FromVision, KeyPressed, ToVision
 from agent.core.passback import Leads
 from agent.core.people import Cardholder, Credential, Roll
 from agent.core.pins import PinRules
+from agent.core.risk_policy import RiskPolicy
 from agent.core.wiegand import WiegandFramer
 from agent.door_hardware import fit_lock
 from agent.door_items import Edge, InputEdge, Item
 from agent.door_loop import DoorLoop, Parts, WiegandPort
 from agent.inbox import Inbox
-from agent.local_socket import Receiver, Sender, encode
+from agent.local_socket import Receiver, Sender, decode_to_vision, encode
 from agent.records.journal import Journal
 from agent.records.mode import ModeKeeper, load_mode
 from agent.records.passback import PassbackKeeper, load_kept
@@ -139,6 +141,9 @@ class DoorUnderTest:
         keypad: Keypad = "none",
         second_role: Literal["none", "alarm", "shunt"] = "none",
         keyless: tuple[str, ...] = (),
+        risk: RiskPolicy = RiskPolicy(),  # noqa: B008 - frozen
+        emotional_allowed: bool = False,
+        norms_key: bytes = b"",
         clock: TestClock | None = None,
     ) -> None:
         """`keypad`: how keys come over the readers' data lines; those that `type` presses come beside them.
@@ -158,6 +163,8 @@ class DoorUnderTest:
         self.feedback = FeedbackRules()
         self.signals = SignalsNoted({}, signal_for(Meaning.READY, self.feedback, START), print)
         self._eyes, self._hand = Receiver(folder / "door.sock"), Sender(folder / "door.sock")
+        self._vision = Receiver(folder / "vision.sock")
+        self._heard: list[ToVision] = []
         wiring = Wiring(leads=leads, keypads=frozenset(leads).difference(keyless), has_contact=True, has_other_door=True)
         access = access or rules()
         parts = Parts(
@@ -180,6 +187,9 @@ class DoorUnderTest:
             to_vision=Sender(folder / "vision.sock"),
             save_mode=self._save_mode,
             beat=lambda: None,
+            risk=risk,
+            emotional_allowed=emotional_allowed,
+            norms_key=norms_key,
         )
         self.loop = DoorLoop(parts, self.clock, access, load_mode(folder / "mode"))
 
@@ -261,6 +271,7 @@ class DoorUnderTest:
         """One turn now, whether anything waits or not."""
         self.inbox.put(InputEdge("tamper", self.tampered, self.clock.now_s))
         self.loop.turn()
+        self._heard += map(decode_to_vision, self._vision.drain())
 
     @property
     def events(self) -> list[tuple[str, dict[str, Any]]]:
@@ -273,7 +284,17 @@ class DoorUnderTest:
     def decisions(self) -> list[tuple[bool, list[str]]]:
         return [(data["granted"], data["reasons"]) for kind, data in self.events if kind.startswith("access.")]
 
+    @property
+    def to_vision(self) -> list[ToVision]:
+        """All that vision was told."""
+        return self._heard
+
+    @property
+    def news(self) -> list[DoorNews]:
+        return [message for message in self.to_vision if isinstance(message, DoorNews)]
+
     def close(self) -> None:
+        self._vision.close()
         self.lock.close()
         self._end_second()
         self.signals.close()
