@@ -74,6 +74,8 @@ class Visit:
     seen_s: float = 0.0
     """When they were last really found; later, vision may tell where they should be."""
     point: FloorPoint | None = None
+    top_px: float | None = None
+    """The upper edge of their body's box: their crown."""
     norm_key: str = ""
     """Of the cardholder, when one was recognised and has consented."""
     came_before: tuple[float, ...] = ()
@@ -115,6 +117,7 @@ class Visits:
             visit = self._of(sighting, now_s, taken)
             taken.add(visit.id)
             visit.body = sighting.body.track if sighting.body is not None else visit.body
+            visit.top_px = sighting.body.box_px[1] if sighting.body is not None else None
             visit.take(now_s, sighting)
             self._recognise(visit, now_s)
         return self._end(now_s)

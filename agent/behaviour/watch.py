@@ -20,7 +20,7 @@ from agent.behaviour.floor import FloorPlan
 from agent.behaviour.ground import FloorPoint, locate
 from agent.behaviour.measures import Account, Measured, account
 from agent.behaviour.norms import Moment, Norms
-from agent.behaviour.passages import Passages, Subject
+from agent.behaviour.passages import Passages, Subject, head_height_m
 from agent.behaviour.stress import StressTrack
 from agent.behaviour.visits import Visit, Visits
 from agent.behaviour.zones import ZoneTrack
@@ -90,7 +90,13 @@ class Watcher:
 
     def _subject(self, visit: Visit, now_s: float) -> Subject:
         return Subject(id=visit.id, body=visit.body, face=visit.face, point=visit.point, zone=visit.zones.state(now_s).zone,
-                       since_s=visit.since_s, seen_s=visit.seen_s)  # fmt: skip
+                       since_s=visit.since_s, seen_s=visit.seen_s, height_m=self._height_m(visit))  # fmt: skip
+
+    def _height_m(self, visit: Visit) -> float | None:
+        """Of their crown above the floor; None where the picture cuts it off."""
+        if visit.point is None or visit.top_px is None or visit.top_px <= 1.0 or self.floor in ("moved", "none"):
+            return None
+        return head_height_m(self.plan.ground, (visit.point.x_m, visit.point.y_m), visit.top_px)
 
     def _conduct(self, now_s: float, wall: datetime) -> Conduct:
         present = self._visits.present()[: self._settings.most_told]
