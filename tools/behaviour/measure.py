@@ -86,7 +86,9 @@ def samples(say: Callable[[str], None]) -> Iterator[Sample]:
 
 def _walks(who: Portrait) -> list[Walk]:
     """Coming, standing at four distances with looks aside, crossing, pacing."""
-    aside = tuple(Glance(4.0 + 2.5 * number, 1.3, yaw) for number, yaw in enumerate((15.0, -15.0, 30.0, -30.0, 45.0, -45.0, 58.0, -58.0)))
+    aside = tuple(
+        Glance(4.0 + 2.5 * number, 1.3, yaw) for number, yaw in enumerate((15.0, -15.0, 30.0, -30.0, 45.0, -45.0, 58.0, -58.0))
+    )
     near = [way(who, (0.2, 5.5), (Go((0.0, 1.0), speed), Wait(5.0), Go((0.25, 0.35), 1.2))) for speed in (0.9, 1.35, 1.9)]
     stood = [way(who, (x_m, z_m), (Wait(24.5),), glances=aside) for x_m, z_m in ((0.0, 1.0), (0.2, 1.5), (-0.3, 2.2), (0.1, 3.2))]
     crossed = [pass_by(who, starts_s=0.0, at_m=at_m, speed_m_s=1.3) for at_m in (1.6, 2.6, 3.6)]
@@ -210,7 +212,10 @@ def _kept(runs: Runs) -> float:
 def _half_px(found: Sequence[Sample]) -> float:
     """The width of a face from which its eyes are large enough as often as not."""
     ordered = sorted(found, key=lambda each: each.true_face[2])
-    small = [each.face is not None and each.face.attention is not None and each.face.attention.abstained == "too_small" for each in ordered]
+    small = [
+        each.face is not None and each.face.attention is not None and each.face.attention.abstained == "too_small"
+        for each in ordered
+    ]
     # The cut that puts the fewest on its wrong side
     wrong = sum(small)
     best, at = wrong, 0

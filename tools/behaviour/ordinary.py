@@ -22,7 +22,7 @@ OFFICE_HOURS = (0, 0, 0, 0, 0, 1, 6, 14, 18, 10, 6, 6, 10, 9, 6, 6, 7, 9, 6, 3, 
 WEEKEND = 0.08
 """Of a working day's passes."""
 ADULT_M, ADULT_DEVIATION_M = 1.71, 0.09
-CHILD_M = (1.05, 1.35)
+CHILD_M = (0.95, 1.2)
 
 Chance = np.random.Generator
 
@@ -122,7 +122,14 @@ def _reading(chance: Chance) -> Cast:
     stop = (float(chance.uniform(-0.6, 0.6)), float(chance.uniform(1.3, 2.6)))
     reads_s = float(np.clip(chance.lognormal(1.6, 0.6), 1.5, 20.0))
     hand_s = float(chance.uniform(0.6, 2.0))
-    parts: list[Part] = [Go(stop, speed), Wait(reads_s), Go(_at_door(chance), 0.8 * speed), Wait(hand_s), Wait(1.0), Go(THROUGH, 1.1)]
+    parts: list[Part] = [
+        Go(stop, speed),
+        Wait(reads_s),
+        Go(_at_door(chance), 0.8 * speed),
+        Wait(hand_s),
+        Wait(1.0),
+        Go(THROUGH, 1.1),
+    ]
     ends = times(parts, start)
     aside = (Glance(ends[0] + 0.2, reads_s - 0.2, float(chance.choice((-1, 1)) * chance.uniform(10, 35))),)
     return (_walk(chance, start, parts, glances=aside),), _news_in(ends, 3, 0, "a")
@@ -192,7 +199,11 @@ def _courier(chance: Chance) -> Cast:
     parts: list[Part] = [Go(stand, speed), Wait(waits_s, 0.06)]
     parts += [Go((0.1, 0.9), 0.9), Wait(0.8), Go(THROUGH, 1.1)] if inside else [Go((start[0], 6.0), speed)]
     ends = times(parts, start)
-    news = [News(at_s=ends[1], what="released"), News(at_s=ends[3], what="opened"), News(at_s=ends[-1] + 2.5, what="closed")] if inside else []
+    news = (
+        [News(at_s=ends[1], what="released"), News(at_s=ends[3], what="opened"), News(at_s=ends[-1] + 2.5, what="closed")]
+        if inside
+        else []
+    )
     return (_walk(chance, start, parts, looks_every_s=9.0),), news
 
 
@@ -202,7 +213,14 @@ def _talk(chance: Chance) -> Cast:
     z_m = float(chance.uniform(1.4, 2.8))
     one, other = _from(chance), _from(chance)
     speeds = pace_of(chance), pace_of(chance)
-    first: list[Part] = [Go((-0.45, z_m), speeds[0]), Wait(waits_s, 0.06), Go((0.0, 0.95), speeds[0]), Wait(0.8), Wait(0.8), Go(THROUGH, 1.1)]
+    first: list[Part] = [
+        Go((-0.45, z_m), speeds[0]),
+        Wait(waits_s, 0.06),
+        Go((0.0, 0.95), speeds[0]),
+        Wait(0.8),
+        Wait(0.8),
+        Go(THROUGH, 1.1),
+    ]
     second: list[Part] = [Go((0.45, z_m + 0.1), speeds[1]), Wait(waits_s + 0.5, 0.06), Go((0.8, 6.5), speeds[1])]
     ends, other_ends = times(first, one), times(second, other)
     facing = (Glance(ends[0] + 0.3, waits_s - 0.3, 40.0),), (Glance(other_ends[0] + 0.3, waits_s, -40.0),)

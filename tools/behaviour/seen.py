@@ -29,6 +29,8 @@ EMBEDDED_PX, EMBEDDED_AFTER_S = 40.0, 0.3
 FACE_TALL = 1.3
 """A face's height in its widths."""
 SHOULDERS_M = 0.40
+SHOULDERS_HIGH = 0.82
+"""Of the height (Drillis and Contini, 1966)."""
 BODY_WIDE_M, HEAD_ABOVE_FACES = 0.55, 0.5
 HIDES_M, HIDES_HEAD_M = 0.2, 0.11
 """Half of what a body and a head hide of what is behind them."""
@@ -146,7 +148,9 @@ class Observer:
     def __init__(self, camera: Camera, walks: Sequence[Walk], seed: int, liveness: Liveness | None = None) -> None:
         """`liveness` is what vision says of each face, once it was watched for so long."""
         self._camera, self._liveness = camera, liveness
-        self._heads = [_Head(walk, number, np.random.default_rng((seed, number)), camera.noise) for number, walk in enumerate(walks)]
+        self._heads = [
+            _Head(walk, number, np.random.default_rng((seed, number)), camera.noise) for number, walk in enumerate(walks)
+        ]
         self._tracks = 0
         self._frames = 0
 
@@ -159,7 +163,9 @@ class Observer:
         """The next frame; times must rise."""
         self._frames += 1
         placed = [(head, head.walk.at(t_s)) for head in self._heads]
-        present = sorted(((head, place) for head, place in placed if place is not None and place.z_m > 0.25), key=lambda one: one[1].z_m)
+        present = sorted(
+            ((head, place) for head, place in placed if place is not None and place.z_m > 0.25), key=lambda one: one[1].z_m
+        )
         faces, persons = [], []
         for index, (head, place) in enumerate(present):
             nearer = present[:index]
@@ -170,6 +176,10 @@ class Observer:
         view = self._camera.view
         return Observation(frame=self._frames, taken_s=t_s, frame_px=(view.width_px, view.height_px), faces=tuple(faces),
                            embedder_id="simulated", engine="simulated", chain_ms=0.0, persons=tuple(persons))  # fmt: skip
+
+    def face_of(self, walk: int) -> int | None:
+        """The face track that a walk (by its number) has or had last."""
+        return self._heads[walk].face
 
     def _true_face(self, head: _Head, place: Place) -> Box:
         view, face_m = self._camera.view, head.walk.height_m - FACE_BELOW_CROWN_M + place.bob_m
@@ -240,7 +250,9 @@ class Observer:
         eyes = EyesMeasured(right=_EYE, left=_EYE, gaze=gaze, openness=0.3, lids_seen=0.0, iris_seen=1.0, fault=fault)
         head.attention.take(pose, eyes, t_s)
 
-    def _body(self, head: _Head, place: Place, nearer: Sequence[tuple[_Head, Place]], face: FaceSeen | None, t_s: float) -> PersonSeen | None:
+    def _body(
+        self, head: _Head, place: Place, nearer: Sequence[tuple[_Head, Place]], face: FaceSeen | None, t_s: float
+    ) -> PersonSeen | None:
         true, noise = self._true_face(head, place), head.noise
         if t_s >= head.body_due_s:
             head.body_due_s = t_s + BODY_EVERY_S
@@ -253,7 +265,8 @@ class Observer:
             return None
         return PersonSeen(track=head.body, box_px=self._body_box(head, place, true), score=0.7, first_seen_s=head.body_since_s,
                           seen_s=max(head.body_s, head.face_s), face=face.track if face else None,
-                          feet_px=self._feet(place), shoulders_px=self._shoulders(head, place, true))  # fmt: skip
+                          feet_px=self._feet(place), shoulders_px=self._shoulders(head, place, true),
+                          shoulders_at_px=self._camera.view.project(place.x_m, SHOULDERS_HIGH * head.walk.height_m, place.z_m))  # fmt: skip
 
     def _body_in_view(self, true: Box) -> bool:
         half = 0.5 * BODY_WIDE_M / FACE_WIDTH_M * true[2]
