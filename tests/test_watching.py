@@ -125,7 +125,7 @@ def test_what_was_learned_is_known_after_a_restart(tmp_path: Path) -> None:
 def test_an_observation_that_nobody_foresaw_costs_its_answer_and_nothing_else(tmp_path: Path) -> None:
     watching = Watching(config(tmp_path), "cam", At())
     walk_up(watching)
-    broken = replace(seen(50.0, 2.0), faces=(msgspec.UNSET,))  # type: ignore[arg-type]
+    broken = replace(seen(50.0, 2.0), faces=(msgspec.UNSET,))
     for number in range(MOST_IN_ROW - 1):
         assert watching.see(replace(broken, taken_s=50.0 + number), ()) is None
     assert watching.fault.startswith("behaviour: ")
