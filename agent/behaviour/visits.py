@@ -117,7 +117,7 @@ class Visits:
             visit = self._of(sighting, now_s, taken)
             taken.add(visit.id)
             visit.body = sighting.body.track if sighting.body is not None else visit.body
-            visit.top_px = sighting.body.box_px[1] if sighting.body is not None else None
+            visit.top_px = sighting.body.box_px[1] if sighting.body is not None and sighting.point is not None else None
             visit.take(now_s, sighting)
             self._recognise(visit, now_s)
         return self._end(now_s)
