@@ -8,7 +8,7 @@ does not know. With w of them, k of which showed as much,
 
 so that of ordinary visits no more than a share p shows so small a p, and few visits can call nothing very odd. A value beyond all of those
 is told apart further by the door's whole history: p is multiplied by (1 + K(x)) / (1 + K(u)), the share of visits to the door that showed
-x of those that showed u, the value from which on the judging visits have less than one.
+x of those that showed u, the value from which on the judging visits have less than one; never below one in all visits that there were.
 
 A visit loses half of its weight in `HALF_LIFE_S` (G. Cormode et al., Forward decay, ICDE 2009: what is new weighs more, so that nothing old
 need be touched). What is kept are counts of values: no picture, no name, no order in which people came. docs/PRIVACY.md says what they tell.
@@ -38,10 +38,11 @@ SUPPOSED_WORTH = 50.0
 SIMILAR_WORTH = 150.0
 """At most so many visits of other doors."""
 ODD_P = 0.01
+"""A value that so few visits to this door at any hour show is learned within a budget:"""
 ODD_SHARE = 0.03
-"""Of visits as odd as `ODD_P` so many are learned, which is three times what ordinary visits show,"""
+"""of all that is learned so much, which is three times what ordinary visits need,"""
 ODD_AT_ONCE = 5.0
-"""after this many at once: an hour of strange visits makes nothing usual."""
+"""and this many at once: an hour of strange visits makes nothing usual."""
 FULL_AN_HOUR = 40.0
 """Visits within one hour that weigh fully; the nth after them weighs 40 / n."""
 MOST_PERSONS = 2000
@@ -51,6 +52,8 @@ LONGEST_STEP_S = 7 * 86400.0
 """A clock that leaps forward makes what was learned at most so much older."""
 BELIEVED_S = (-3600.0, 14 * 86400.0)
 """A visit that is further than this from the one before, by the clock, counts for the door and for no hour: the clock may be wrong."""
+PUT_BACK_S = 86400.0
+"""A clock that is put back by more begins to count from there; by less, what was learned grows no older until it has caught up."""
 EARLIEST_YEAR = 2024
 """A clock that shows less was never set."""
 CELLS = 168
@@ -139,7 +142,7 @@ class _Written(Struct, frozen=True):
     place: str
     age_s: float
     unit_age_s: float
-    last_s: float | None
+    latest_s: float | None
     visits: int
     kinds: dict[str, tuple[Scale, bytes]]
     order: tuple[str, ...] = ()
@@ -163,7 +166,7 @@ class Norms:
         self._similar: dict[str, list[float]] = {}
         self._tokens = dict.fromkeys(self._measures, ODD_AT_ONCE)
         self._age_s = self._unit_age_s = 0.0
-        self._last_s: float | None = None
+        self._latest_s: float | None = None
         self._visits = self._changes = 0
         self._persons: dict[str, int] = {}
         self._day: date | None = None
@@ -292,33 +295,29 @@ class Norms:
             return
         believed = self._pass_time(moment.wall)
         cell = _cell(moment.wall) if believed else None
-        share = self._share_of_person(person, moment.wall) * self._share_of_hour(moment.wall)
-        taken = {kind: value for kind, value in values.items() if self._may_learn(kind, value, cell)}
+        weight = self._share_of_person(person, moment.wall)
         own = self._own_of(moment.norm_key) if moment.norm_key and self._cardholders else None
-        for kind, value in taken.items():
-            self._add(self._measures[kind], value, cell, own, share * self._unit)
+        share = weight * self._share_of_hour(moment.wall)
+        for kind, value in values.items():
+            measure = self._measures.get(kind)
+            if measure is not None and math.isfinite(value):
+                self._learn(measure, measure.scale.bin_of(value), cell, share)
+                if own is not None:  # theirs alone, and they have agreed: what is odd for the door may be usual for them
+                    own.weights[self._start_of(measure) + measure.scale.bin_of(value)] += weight * self._unit
         self._visits += 1
         self._changed()
 
-    def _may_learn(self, kind: str, value: float, cell: int | None) -> bool:
+    def _learn(self, measure: Measure, bin_: int, cell: int | None, share: float) -> None:
         """Odd values have a budget."""
-        measure = self._measures.get(kind)
-        if measure is None or not math.isfinite(value):
-            return False
-        tokens = self._tokens[kind] = min(ODD_AT_ONCE, self._tokens[kind] + ODD_SHARE)
-        if self._judgement(measure, cell, "").p[measure.scale.bin_of(value)] > ODD_P:
-            return True
-        if tokens >= 1.0:
-            self._tokens[kind] = tokens - 1.0
-        return tokens >= 1.0
-
-    def _add(self, measure: Measure, value: float, cell: int | None, own: _Own | None, weight: float) -> None:
-        grid, bin_ = self._grids[measure.name], measure.scale.bin_of(value)
-        grid[bin_] += weight
-        if cell is not None:
-            grid[(1 + cell) * measure.bins + bin_] += weight
-        if own is not None:
-            own.weights[self._start_of(measure) + bin_] += weight
+        tokens = min(ODD_AT_ONCE, self._tokens[measure.name] + ODD_SHARE * share)
+        is_odd = self._judgement(measure, None, "").p[bin_] <= ODD_P
+        learned = not is_odd or tokens >= share
+        self._tokens[measure.name] = tokens - share if is_odd and learned else tokens
+        if learned:
+            grid, weight = self._grids[measure.name], share * self._unit
+            grid[bin_] += weight
+            if cell is not None:
+                grid[(1 + cell) * measure.bins + bin_] += weight
 
     def _own_of(self, norm_key: str) -> _Own:
         own = self._own.pop(norm_key, None) or _Own(_zeros(sum(m.bins for m in self._measures.values())))
@@ -351,8 +350,9 @@ class Norms:
     def _pass_time(self, wall: datetime) -> bool:
         """Let what was learned grow older; whether the clock can be believed."""
         now_s = _utc_s(wall)
-        passed = 0.0 if self._last_s is None else now_s - self._last_s
-        self._last_s = now_s
+        passed = 0.0 if self._latest_s is None else now_s - self._latest_s
+        if self._latest_s is None or passed > 0.0 or passed < -PUT_BACK_S:
+            self._latest_s = now_s
         self._age_s += min(LONGEST_STEP_S, max(0.0, passed))
         if self._unit > _MOST_WEIGHT:
             self._settle()
@@ -420,7 +420,7 @@ class Norms:
         own = {key: (own.visits, own.age_s, own.weights.tobytes()) for key, own in self._own.items()}
         kinds = {name: (self._measures[name].scale, grid.tobytes()) for name, grid in self._grids.items()}
         written = _Written(
-            self._place, self._age_s, self._unit_age_s, self._last_s, self._visits, kinds, tuple(self._measures), own, similar
+            self._place, self._age_s, self._unit_age_s, self._latest_s, self._visits, kinds, tuple(self._measures), own, similar
         )
         body = zlib.compress(msgspec.msgpack.encode(written), 1)
         return MAGIC + _digest(body) + body
@@ -430,7 +430,7 @@ class Norms:
         """What was kept. What the settings no longer allow is left out, and what another program counted otherwise. Raises NormsError."""
         written = _read(raw)
         norms = cls(written.place, emotional=emotional, cardholders=cardholders)
-        norms._age_s, norms._unit_age_s, norms._last_s = written.age_s, written.unit_age_s, written.last_s
+        norms._age_s, norms._unit_age_s, norms._latest_s = written.age_s, written.unit_age_s, written.latest_s
         norms._visits = written.visits
         for name, measure in norms._measures.items():
             scale, weights = written.kinds.get(name, (None, b""))
@@ -454,9 +454,9 @@ def _p_by_bin(near: list[float], door: list[float], odd_is_high: bool) -> list[f
     p = [min(1.0, (1 + k) / (1 + whole)) for k in judging]
     odd = [number for number, k in enumerate(judging) if k < 1.0]
     if odd:
-        at_u = 1 + all_[odd[0] if odd_is_high else odd[-1]]
+        at_u, least = 1 + all_[odd[0] if odd_is_high else odd[-1]], 1 / (1 + max(whole, *all_))
         for number in odd:
-            p[number] *= (1 + all_[number]) / at_u
+            p[number] = max(least, p[number] * (1 + all_[number]) / at_u)
     return p
 
 
@@ -502,7 +502,7 @@ def _read(raw: bytes) -> _Written:
         written = msgspec.msgpack.decode(whole, type=_Written)
     except (zlib.error, msgspec.MsgspecError) as error:
         raise NormsError(f"is damaged: {error}") from error
-    times = (written.age_s, written.unit_age_s, written.last_s or 0.0)
+    times = (written.age_s, written.unit_age_s, written.latest_s or 0.0)
     if not all(map(math.isfinite, times)) or not 0.0 <= written.age_s - written.unit_age_s <= 100 * HALF_LIFE_S:
         raise NormsError(f"is damaged: times {times}")
     return written
