@@ -48,7 +48,7 @@ class NormsKeeper:
         self._seen_word: tuple[int, int] | None = None
         if whose == "off":
             self._guarded("deleted", self._erase)
-        self.norms = self._load(emotional, whose == "door_and_cardholders") if self._learns else Norms(place, learns=False)
+        self.norms = self._load(place, emotional, whose == "door_and_cardholders") if self._learns else Norms(place, learns=False)
         if self.norms.moved(place) and self.norms.visits:
             log.warning("norms moved place=%s: what was measured in metres is learned anew", place)
         self._saved = 0  # what decoding left out is a change, so that it leaves the disk too
@@ -83,7 +83,7 @@ class NormsKeeper:
     def _is_writing(self) -> bool:
         return self._writing is not None and self._writing.is_alive()
 
-    def _load(self, emotional: bool, cardholders: bool) -> Norms:
+    def _load(self, place: str, emotional: bool, cardholders: bool) -> Norms:
         path = self._folder / KEPT
         try:
             return Norms.decode(path.read_bytes(), emotional=emotional, cardholders=cardholders)
@@ -93,7 +93,7 @@ class NormsKeeper:
             self.fault = f"norms: {path} cannot be read and is set aside; learning begins anew: {error}"
             log.error("norms damaged path=%s why=%r", path, str(error))
             self._guarded("set aside", lambda: path.replace(path.with_name(f"{KEPT}.damaged")), keep_fault=True)
-        return Norms(emotional=emotional, cardholders=cardholders)
+        return Norms(place, emotional=emotional, cardholders=cardholders)
 
     def _save_work(self) -> Callable[[], None]:
         """What is to be written is fixed now; the disk may take its time."""

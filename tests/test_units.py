@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.calibration import TALLY_FILE
+from agent.norms_file import FOLDER as NORMS_FOLDER
 from agent.vision.evidence import FOLDER
 
 UNITS = Path(__file__).parents[1] / "systemd"
@@ -37,8 +38,8 @@ def test_the_door_program_can_see_which_board_it_runs_on():
     assert value("door", "ProcSubset") == []
 
 
-def test_vision_writes_to_its_evidence_and_its_count_and_to_nothing_else_of_the_door():
-    assert value("vision", "StateDirectory") == [f"doorward/{FOLDER} doorward/{Path(TALLY_FILE).parent}"]
+def test_vision_writes_to_its_evidence_its_count_and_its_norms_and_to_nothing_else_of_the_door():
+    assert value("vision", "StateDirectory") == [f"doorward/{FOLDER} doorward/{Path(TALLY_FILE).parent} doorward/{NORMS_FOLDER}"]
     assert value("vision", "ReadWritePaths") == []
 
 
