@@ -276,12 +276,17 @@ def _behaved(record: _Record, number: int) -> Behaved:
     return Behaved(
         number=number, bodies=tuple(record.bodies), faces=tuple(record.faces), first_s=record.first_s, last_s=record.last_s,
         dwell_s=dict(zone.dwell_s), entries=dict(zone.entries), glances=_looks(record),
-        path_m=_of(motion, "path_m"), speed_median_m_s=_of(motion, "speed_median_m_s"), speed_peak_m_s=_of(motion, "speed_peak_m_s"),
+        path_m=_way_m(motion), speed_median_m_s=_of(motion, "speed_median_m_s"), speed_peak_m_s=_of(motion, "speed_peak_m_s"),
         straightness=_of(motion, "straightness"), turned_back=None if motion is None else motion.turned_back_visit,
         crossings=tuple(Crossed(line=each.line, direction=each.direction, at_s=each.at_s) for each in zone.crossings),
         risk=None if record.risk is None else RiskTold(score=record.risk.score, band=record.risk.band, at_s=record.risk_s),
         evidence=() if record.risk is None else tuple(_told(item) for item in record.risk.items), abstained=record.abstained,
     )  # fmt: skip
+
+
+def _way_m(motion: Motion | None) -> float | None:
+    """None where somebody walked, and their place was not known well enough to measure how far."""
+    return None if motion is None or (motion.path_m == 0 and motion.speed_median_m_s > 0) else motion.path_m
 
 
 def _of(motion: Motion | None, name: str) -> float | None:

@@ -26,7 +26,7 @@ from agent.evaluation.canvas import Field, Line, Point, Shape, Words
 MOST_PEOPLE = 6
 """So many are drawn, those who were there longest: more ways and rows nobody could tell apart."""
 SMALL, BODY, TITLE = 15, 16, 19
-LETTER = 0.53
+LETTER = 0.47
 """Mean width of a letter, of the font's size."""
 ROW = 34.0
 AWAY, NOT_MEASURED, MEASURED = "#e3a23b", "#d3d3d3", "#eef3f7"
@@ -135,7 +135,8 @@ def _looks(drawing: Drawing, traces: Sequence[Trace], top: float) -> tuple[list[
         shapes += [_person(trace, number, y), *(_stretch(clock, look, y) for look in trace.looks)]
         shapes += [shape for glance in trace.glances for shape in _flag(clock.at(glance.at_s), y, glance.side)]
         y += ROW
-    return [*shapes, *_key(bottom + 42)], bottom + 70
+    glanced = any(trace.glances for trace in traces)
+    return [*shapes, *_key(bottom + 42, glanced)], bottom + (70 if glanced else 50)
 
 
 def _stretch(clock: Clock, look: Stretch, top: float) -> Shape:
@@ -148,14 +149,15 @@ def _flag(x: float, top: float, side: Side) -> list[Shape]:
     return [Line([(x, top - 1), (x, top + ROW - 7)], INK, 1.5), Words(LETTERS[side], (x + 3, top + 18), SMALL)]
 
 
-def _key(y: float) -> list[Shape]:
+def _key(y: float, glanced: bool) -> list[Shape]:
     """What the tints and letters mean."""
     shapes: list[Shape] = []
     x = 24.0
     for colour, text in ((MEASURED, "measured"), (AWAY, "looked away"), (NOT_MEASURED, "could not be measured")):
         shapes += [Field((x, y - 12), (18, 14), colour), Words(text, (x + 23, y), 14, "start", QUIET)]
         x += 23 + width(text, 14) + 14
-    return [*shapes, Words("L R B: glance left, right, back", (24, y + 20), 14, "start", QUIET)]
+    letters = "glance to the picture's left (L) or right (R), back over the shoulder (B), up (U)"
+    return [*shapes, Words(letters, (24, y + 21), 14, "start", QUIET)] if glanced else shapes
 
 
 def _speeds(drawing: Drawing, traces: Sequence[Trace], top: float) -> tuple[list[Shape], float]:

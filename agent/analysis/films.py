@@ -218,8 +218,8 @@ def told(observation: Observation, film: str, embeddings: bool, conduct: Conduct
 def _conduct_told(conduct: Conduct) -> dict[str, Any]:
     """With each item's unit, and the sentence that a guard would read."""
     told: dict[str, Any] = msgspec.to_builtins(conduct)
-    items = [item for person in told["persons"] for item in person["evidence"]] + told["scene"]
-    evidence = [item for person in conduct.persons for item in person.evidence] + list(conduct.scene)
+    items = [*(item for person in told["persons"] for item in person["evidence"]), *told["scene"]]
+    evidence = [*(item for person in conduct.persons for item in person.evidence), *conduct.scene]
     for item, each in zip(items, evidence, strict=True):
         item["unit"], item["sentence"] = KINDS[each.kind].unit, sentence(each)
     return told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from math import ceil, floor, hypot
+from math import ceil, cos, floor, hypot, pi, sin
 from typing import NamedTuple
 
 from agent.analysis.trace import Place, Trace, smoothed, unbroken
@@ -18,12 +18,16 @@ PEOPLE = ("#0072b2", "#d55e00", "#009e73", "#a8467f", "#b07800", "#3a3a3a")
 every kind of colour blindness. Numbers say it too."""
 TINTS = {"public": "#f2f5f7", "approach": "#dde8f1", "threshold": "#bdd3e6", "restricted": "#f3d9c6", "no_linger": "#f6e7bd"}
 OTHER_TINT = "#e6e6e6"
+ALWAYS = ("threshold", "restricted")
 MOST_HIGH = 470.0
 MARGIN_M = 0.3
 FARTHEST_M = 12.0
 """Whoever is placed farther away was placed wrongly; the picture is for the approach."""
 ARROW_EACH_M = 0.9
 CLOSEST_MARK_PX = 7.0
+RING_PX = 14.0
+TURNS = tuple(pi * n / 6 for n in (6, 0, 5, 1, 4, 2, 3, 7, 11, 8, 10, 9))
+"""Where a ring goes that has no room: to the sides first, away from the ways."""
 
 
 class Marked(NamedTuple):
@@ -81,9 +85,7 @@ def floor_figure(
     shapes = [*_ground(plan, zones), *_grid(plan), *(_crossed(plan, line) for line in lines), *_door(plan), *_names(plan, zones)]
     for number, (_, way) in enumerate(ways):
         shapes += _way(plan, way, colour_of(number))
-    for number, (trace, way) in enumerate(ways):
-        shapes += _ends(plan, way, trace.number, colour_of(number))
-    return shapes, plan.bottom + 46
+    return [*shapes, *_ends(plan, ways)], plan.bottom + 46
 
 
 def colour_of(number: int) -> str:
@@ -96,12 +98,13 @@ def tint_of(kind: str) -> str:
 
 
 def extent_of(places: Iterable[Place], zones: Sequence[Marked]) -> Extent:
-    """All the ways and all zones, the door at the bottom, never less than 3 m by 3 m."""
+    """All the ways, and the zones that matter even where nobody was; never less than 3 m by 3 m, the door at the bottom."""
     points = [(place.x_m, place.y_m) for place in places]
-    points += [_within(corner) for zone in zones if zone.kind != "public" for corner in zone.corners_m]
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    half = max([1.5, *(abs(x) + MARGIN_M for x in xs)])
-    return Extent(-half, min([-MARGIN_M, *(y - MARGIN_M for y in ys)]), half, max([3.0, *(y + MARGIN_M for y in ys)]))
+    points += [_within(corner) for zone in zones if zone.kind in ALWAYS for corner in zone.corners_m]
+    half = max([1.5, *(abs(x) + MARGIN_M for x, _ in points)])
+    return Extent(
+        -half, min([-MARGIN_M, *(y - MARGIN_M for _, y in points)]), half, max([3.2, *(y + MARGIN_M for _, y in points)])
+    )
 
 
 def _within(corner: tuple[float, float]) -> tuple[float, float]:
@@ -212,13 +215,33 @@ def _arrow(start: Point, end: Point, at: Point, colour: str, long: float = 15.0,
     return Area([tip, (tail[0] - v * half, tail[1] + u * half), (tail[0] + v * half, tail[1] - u * half)], colour)
 
 
-def _ends(plan: Floor, way: Sequence[Place], number: int, colour: str) -> list[Shape]:
+def _ends(plan: Floor, ways: Sequence[tuple[Trace, Sequence[Place]]]) -> list[Shape]:
     """A ring with the person's number where they came, a square where they were last seen."""
-    if not way:
-        return []
-    (x, y), (ex, ey) = plan.at(way[0].x_m, way[0].y_m), plan.at(way[-1].x_m, way[-1].y_m)
-    return [Field((ex - 8, ey - 8), (16, 16), PAPER), Field((ex - 6, ey - 6), (12, 12), colour),
-            Dot((x, y), 14, PAPER), Dot((x, y), 12.5, colour), Dot((x, y), 10, PAPER),
+    shapes: list[Shape] = []
+    rings: list[Point] = []
+    for number, (trace, way) in enumerate(ways):
+        if way:
+            began, ended = (plan.at(place.x_m, place.y_m) for place in (way[0], way[-1]))
+            rings.append(_free(began, rings))
+            shapes += [*_square(ended, colour_of(number)), *_ring(began, rings[-1], trace.number, colour_of(number))]
+    return shapes
+
+
+def _free(at: Point, taken: Sequence[Point]) -> Point:
+    """The nearest place for a ring that hides no other ring."""
+    places = [at, *((at[0] + far * cos(turn), at[1] - far * sin(turn)) for far in (30, 45, 60, 80) for turn in TURNS)]
+    return next((place for place in places if all(hypot(place[0] - x, place[1] - y) > 2 * RING_PX for x, y in taken)), at)
+
+
+def _square(at: Point, colour: str) -> list[Shape]:
+    x, y = at
+    return [Field((x - 8, y - 8), (16, 16), PAPER), Field((x - 6, y - 6), (12, 12), colour)]
+
+
+def _ring(began: Point, at: Point, number: int, colour: str) -> list[Shape]:
+    x, y = at
+    leader: list[Shape] = [] if began == at else [Line([began, at], colour, 1.5), Dot(began, 4, colour)]
+    return [*leader, Dot(at, RING_PX, PAPER), Dot(at, RING_PX - 1.5, colour), Dot(at, RING_PX - 4, PAPER),
             Words(str(number), (x, y + 5), 15, "middle", colour)]  # fmt: skip
 
 
