@@ -49,12 +49,13 @@ class PathSettings(Struct, frozen=True, kw_only=True):
     most_gap_s: float = 0.7
     """Nobody knows where somebody went in a longer gap: the path begins anew behind it."""
     most_speed_m_s: float = 9.0
-    """A sample that would need a higher speed is an outlier; `outliers` of them in a row are a new place (another ground, another person)."""
-    outliers: int = 3
+    most_acceleration_m_s2: float = 15.0
+    """Sprinters start with 8 to 10. A sample that needs more speed or more acceleration than these is an outlier; a second one beside it
+    says that places come from elsewhere now (feet instead of a face, another ground), and the step is no movement."""
     restart_s: float = 60.0
     """A clock that leaps further than this ahead, or 1 s back, tells of another time: everything is forgotten."""
     least_sigma_m: float = 0.01
-    shake_floor: float = 0.35
+    shake_floor: float = 0.1
     """A share of sigma that a position is taken to shake by, however smooth it looks."""
     least_over_s: float = 0.6
     """Nothing is told of less."""
@@ -105,6 +106,7 @@ class Motion(Struct, frozen=True, kw_only=True):
     """What one sample in ten would show though nothing happened."""
     path_m: float
     net_m: float
+    """From begin to end, of each piece that could be followed without a gap."""
     straightness: float | None
     """Net by path, 0..1; None where the path is shorter than two steps."""
     heading_deg_per_m: float | None
@@ -170,7 +172,9 @@ class PathTrack:
         self._way = _Way(settings)
         self._shake, self._shakes = [0.0, 0.0], 0
         """How much each axis shakes, in sigmas; and from how many fits that is known."""
-        self._fit_s, self._outliers, self._gait = -inf, 0, ""
+        self._fit_s, self._gait = -inf, ""
+        self._suspect: _Sample | None = None
+        """The outlier that was left out last."""
         self._told: Motion | None = None
         self._is_told = False
 
@@ -190,7 +194,6 @@ class PathTrack:
                 self._break()
             elif self._is_outlier(sample, ahead_s):
                 return
-        self._outliers = 0
         self._samples.append(sample)
         while at_s - self._samples[0].at_s > settings.fit_s:
             self._samples.popleft()
@@ -212,19 +215,40 @@ class PathTrack:
     def _break(self) -> None:
         """What came before goes on counting, and nothing is supposed of the gap."""
         self._samples.clear()
-        self._gait = ""
+        self._gait, self._suspect = "", None
         self._way.lift()
 
     def _is_outlier(self, sample: _Sample, ahead_s: float) -> bool:
-        settings, last = self.settings, self._samples[-1]
-        apart_m = hypot(sample.x_m - last.x_m, sample.y_m - last.y_m)
-        if apart_m <= settings.most_speed_m_s * ahead_s + 3 * hypot(sample.sigma_m, last.sigma_m):
+        """Whether a sample is left out. The second of two that agree begins the path anew there."""
+        suspect, self._suspect = self._suspect, None
+        last = self._samples[-1]
+        if suspect is not None and _between(sample, suspect) < min(_between(sample, last), self._most_way(sample, suspect)):
+            self._break()
+            self._samples.append(suspect)
             return False
-        self._outliers += 1
-        if self._outliers < settings.outliers:
-            return True
-        self._break()
-        return False
+        if _between(sample, last) <= self._most_way(sample, last) and not self._leaps(sample, ahead_s):
+            return False
+        self._suspect = sample
+        return True
+
+    def _most_way(self, sample: _Sample, since: _Sample) -> float:
+        return self.settings.most_speed_m_s * (sample.at_s - since.at_s) + 3 * self._shake_of(sample)
+
+    def _leaps(self, sample: _Sample, ahead_s: float) -> bool:
+        """Whether the last three samples bend more than a body can: only told of samples that follow each other closely."""
+        if not self._shakes or len(self._samples) < 2:
+            return False
+        before, last = self._samples[-2], self._samples[-1]
+        share = ahead_s / (last.at_s - before.at_s)
+        if ahead_s > 0.15 or not 0.4 < share < 2.5:
+            return False
+        x_m, y_m = last.x_m + share * (last.x_m - before.x_m), last.y_m + share * (last.y_m - before.y_m)
+        bent_m = hypot(sample.x_m - x_m, sample.y_m - y_m)
+        return bent_m > self.settings.most_acceleration_m_s2 * ahead_s * ahead_s + 4 * (1 + share) * self._shake_of(sample)
+
+    def _shake_of(self, sample: _Sample) -> float:
+        """How much places shake, as far as that is known, else the whole sigma; metres."""
+        return sample.sigma_m * (max(*self._shake, self.settings.shake_floor) if self._shakes else 1.0)
 
     def _fit_when_due(self, at_s: float) -> None:
         settings, samples = self.settings, self._samples
@@ -398,7 +422,7 @@ class _Way:
         legs = [leg for leg in self._legs if leg.at_s >= since_s]
         backs = [at_s for at_s in self._backs if at_s >= since_s]
         path_m = sum(_apart(leg.from_m, leg.to_m) for leg in legs)
-        net_m = _apart(legs[0].from_m, legs[-1].to_m) if legs else 0.0
+        net_m = _net(legs)
         enough = path_m >= 2 * settings.step_m
         return _WayTold(
             path_m, net_m, min(net_m / path_m, 1.0) if enough else None,
@@ -470,6 +494,16 @@ def _beyond_noise(shown: Sequence[tuple[float, float]], most: float, what: str, 
     return sqrt(max(high * high - noise * noise, 0.0)), noise
 
 
+def _net(legs: Sequence[_Leg]) -> float:
+    """From begin to end of each unbroken piece, added."""
+    net_m, begin = 0.0, 0
+    for i, leg in enumerate(legs):
+        if i + 1 == len(legs) or legs[i + 1].from_m != leg.to_m:
+            net_m += _apart(legs[begin].from_m, leg.to_m)
+            begin = i + 1
+    return net_m
+
+
 def _pacing_legs(backs: Sequence[float], within_s: float) -> int:
     """Ways in the longest row of turns back, each soon after the other; a single turn back is no pacing."""
     longest = row = 0
@@ -494,6 +528,10 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
     below = int(at)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (at - below) * (ordered[above] - ordered[below])
+
+
+def _between(a: _Sample, b: _Sample) -> float:
+    return hypot(a.x_m - b.x_m, a.y_m - b.y_m)
 
 
 def _apart(a: tuple[float, float], b: tuple[float, float]) -> float:
