@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agent.behaviour.floor import FloorPlan
-from agent.behaviour.ground import FloorPoint, locate
+from agent.behaviour.ground import FloorPoint, Locator
 from agent.behaviour.measures import Account, Measured, account
 from agent.behaviour.norms import Moment, Norms
 from agent.behaviour.passages import Passages, Subject, head_height_m
@@ -48,6 +48,7 @@ class Watcher:
 
     def __init__(self, plan: FloorPlan, norms: Norms, settings: WatchSettings | None = None) -> None:
         self.plan, self.norms, self._settings = plan, norms, settings or WatchSettings()
+        self._places = Locator(plan.ground)
         self._visits = Visits(self._begin)
         self._passages = Passages()
         self._news: deque[DoorNews] = deque(maxlen=self._settings.news_waits)
@@ -86,7 +87,7 @@ class Watcher:
         return Visit(id=number, since_s=since_s, zones=ZoneTrack(self.plan), stress=stress)
 
     def _locate(self, body: PersonSeen | None, face: FaceSeen | None) -> FloorPoint | None:
-        return None if self.floor in ("moved", "none") else locate(self.plan.ground, body, face)
+        return None if self.floor in ("moved", "none") else self._places(body, face)
 
     def _subject(self, visit: Visit, now_s: float) -> Subject:
         return Subject(id=visit.id, body=visit.body, face=visit.face, point=visit.point, zone=visit.zones.state(now_s).zone,
