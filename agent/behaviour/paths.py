@@ -7,8 +7,9 @@ here comes with its own noise, and is not told where noise alone would show as m
   what Savitzky and Golay do, for times that are not even). Each sample counts by 1 / sigma^2. Its terms are independent: velocity comes
   from the line and the parabola, acceleration from the parabola, jerk from the cubic, each with the deviation that follows from the same
   sums. A Kalman filter would need a model of how people accelerate, and its jerk would be that model's.
-- **How much a position shakes** is taken from what the cubics leave over, for each axis: a sigma also holds what is constant (whose face
-  is 14 cm wide), which no derivative feels. What shakes slowly leaves less over than it adds, so `shake_floor` keeps a share of sigma.
+- **How much a position shakes** is measured, for each axis: a sigma also holds what is constant (whose face is 14 cm wide), which no
+  derivative feels. What the cubics leave over holds movement that they cannot follow, and what a sample is beside the line between its
+  neighbours holds none of what shakes slowly: the less of both counts, and never less than `shake_floor` of sigma.
 - **At 15 samples a second of deviation s** that is .7 s of speed, 4.4 s of acceleration and 43 s of jerk: for 2 cm .9 m/s3, for 5 cm 2,
   for 10 cm 4. One sample in ten shows twice that in noise alone: jerk is told up to about 4 cm, and abstained from above.
 - **Lengths and turns** are taken from points of the smoothed path that lie apart: who stands and shakes goes nowhere and turns nowhere.
@@ -99,7 +100,7 @@ class Motion(Struct, frozen=True, kw_only=True):
     speed_spread_m_s: float | None
     """Robust deviation (1.48 x median absolute deviation) while walking; None with less than 1 s of it."""
     acceleration_m_s2: float | None
-    """One sample in ten shows more, what noise adds taken off."""
+    """While moving: one sample in ten shows more, what noise adds taken off; 0 for who stands."""
     jerk_m_s3: float | None
     """The same of jerk over 1.2 s: what is shorter is smoothed away."""
     jerk_noise_m_s3: float
@@ -170,8 +171,7 @@ class PathTrack:
         self._samples: deque[_Sample] = deque(maxlen=64)
         self._fits: deque[_Fit] = deque(maxlen=int(settings.window_s / settings.fit_every_s) + 1)
         self._way = _Way(settings)
-        self._shake, self._shakes = [0.0, 0.0], 0
-        """How much each axis shakes, in sigmas; and from how many fits that is known."""
+        self._shake = _Shake()
         self._fit_s, self._gait = -inf, ""
         self._suspect: _Sample | None = None
         """The outlier that was left out last."""
@@ -195,6 +195,7 @@ class PathTrack:
             elif self._is_outlier(sample, ahead_s):
                 return
         self._samples.append(sample)
+        self._shake.take(self._samples)
         while at_s - self._samples[0].at_s > settings.fit_s:
             self._samples.popleft()
         self._fit_when_due(at_s)
@@ -236,7 +237,7 @@ class PathTrack:
 
     def _leaps(self, sample: _Sample, ahead_s: float) -> bool:
         """Whether the last three samples bend more than a body can: only told of samples that follow each other closely."""
-        if not self._shakes or len(self._samples) < 2:
+        if not self._shake.fits or len(self._samples) < 2:
             return False
         before, last = self._samples[-2], self._samples[-1]
         share = ahead_s / (last.at_s - before.at_s)
@@ -248,7 +249,7 @@ class PathTrack:
 
     def _shake_of(self, sample: _Sample) -> float:
         """How much places shake, as far as that is known, else the whole sigma; metres."""
-        return sample.sigma_m * (max(*self._shake, self.settings.shake_floor) if self._shakes else 1.0)
+        return sample.sigma_m * (self._shake.both(self.settings.shake_floor) if self._shake.fits else 1.0)
 
     def _fit_when_due(self, at_s: float) -> None:
         settings, samples = self.settings, self._samples
@@ -275,12 +276,8 @@ class PathTrack:
         if basis is None:
             return None
         x, y = (_axis(basis, values) for values in ([s.x_m for s in samples], [s.y_m for s in samples]))
-        spare = max(len(samples) - 4, 1)
-        self._shakes += 1
-        for i, axis in enumerate((x, y)):
-            shown = min(sqrt(axis.chi2 / spare), 3.0)
-            self._shake[i] += max(1 / self._shakes, 0.1) * (shown - self._shake[i])
-        both = hypot(*(max(shake, self.settings.shake_floor) for shake in self._shake))
+        self._shake.fitted(x.chi2, y.chi2, max(len(samples) - 4, 1))
+        both = self._shake.both(self.settings.shake_floor)
         place, line, parabola, cubic = (both / sqrt(norm) for norm in basis.norms)
         bend = basis.bend
         speed = hypot(x.velocity, y.velocity)
@@ -316,11 +313,11 @@ class PathTrack:
         speeds = sorted(fit.speed for fit in fits)
         approach = _quantile(sorted(fit.approach for fit in fits), 0.95)
         abstained: list[str] = []
-        acceleration, _ = _beyond_noise([(f.acceleration, f.acceleration_noise) for f in fits], settings.most_acceleration_noise_m_s2,
-                                        "acceleration", "m/s2", abstained)  # fmt: skip
-        jerk, jerk_noise = _beyond_noise(
-            [(f.jerk, f.jerk_noise) for f in fits], settings.most_jerk_noise_m_s3, "jerk", "m/s3", abstained
-        )
+        moving = [fit for fit in fits if fit.gait != "standing"]
+        acceleration, _ = _beyond_noise([(fit.acceleration, fit.acceleration_noise) for fit in moving or fits], len(moving),
+                                        settings.most_acceleration_noise_m_s2, "acceleration", "m/s2", abstained)  # fmt: skip
+        jerk, jerk_noise = _beyond_noise([(fit.jerk, fit.jerk_noise) for fit in moving or fits], len(moving),
+                                         settings.most_jerk_noise_m_s3, "jerk", "m/s3", abstained)  # fmt: skip
         way = self._way.told(until_s)
         spread = _spread(walking) if len(walking) * settings.fit_every_s >= 1.0 else None
         return Motion(
@@ -335,6 +332,39 @@ class PathTrack:
 
     def _confidence(self, over_s: float, newest: _Fit) -> float:
         return min(over_s / 3.0, 1.0) * (1 - min(newest.speed_noise / (2 * self.settings.most_speed_noise_m_s), 1.0))
+
+
+class _Shake:
+    """How much the two axes shake, in sigmas, averaged over the last two seconds or so."""
+
+    def __init__(self) -> None:
+        self._over, self._beside = [0.0, 0.0], [0.0, 0.0]
+        """What cubics leave over; what samples are beside their neighbours."""
+        self.fits = self._samples = 0
+
+    def fitted(self, chi2_x: float, chi2_y: float, spare: int) -> None:
+        self.fits += 1
+        share = max(1 / self.fits, 0.1)
+        for i, chi2 in enumerate((chi2_x, chi2_y)):
+            self._over[i] += share * (min(sqrt(chi2 / spare), 3.0) - self._over[i])
+
+    def take(self, samples: deque[_Sample]) -> None:
+        """The newest sample's neighbour, beside the line between it and the one before; mean deviations, which outliers move little."""
+        if len(samples) < 3:
+            return
+        a, b, c = samples[-3], samples[-2], samples[-1]
+        if c.at_s - a.at_s > 0.5:
+            return
+        along = (b.at_s - a.at_s) / (c.at_s - a.at_s)
+        noise_m = b.sigma_m * sqrt(1 + along * along + (1 - along) * (1 - along))
+        self._samples += 1
+        share = max(1 / self._samples, 0.03)
+        for i, beside_m in ((0, b.x_m - a.x_m - along * (c.x_m - a.x_m)), (1, b.y_m - a.y_m - along * (c.y_m - a.y_m))):
+            self._beside[i] += share * (min(1.2533 * abs(beside_m) / noise_m, 3.0) - self._beside[i])
+
+    def both(self, floor: float) -> float:
+        """Root of both axes' summed variances."""
+        return hypot(*(max(min(over, beside), floor) for over, beside in zip(self._over, self._beside, strict=True)))
 
 
 class _WayTold(NamedTuple):
@@ -483,15 +513,19 @@ NINE_IN_TEN = sqrt(log(10.0))
 """A Rayleigh deviate's 90 % quantile, in roots of its summed variances: what one sample in ten of pure noise on two axes exceeds."""
 
 
-def _beyond_noise(shown: Sequence[tuple[float, float]], most: float, what: str, unit: str,
+def _beyond_noise(shown: Sequence[tuple[float, float]], moving: int, most: float, what: str, unit: str,
                   abstained: list[str]) -> tuple[float | None, float]:  # fmt: skip
-    """What one sample in ten exceeds, less what it would in noise alone; and that noise."""
+    """What one sample in ten exceeds, less what it would in noise alone; and that noise. Who hardly moved (`moving` samples) has none."""
     noise = NINE_IN_TEN * _quantile(sorted(noise for _, noise in shown), 0.5)
     if noise > most:
         abstained.append(f"{what}: noise {noise:.1f} {unit}")
         return None, noise
-    high = _quantile(sorted(value for value, _ in shown), 0.9)
+    high = _quantile(sorted(value for value, _ in shown), 0.9) if moving >= LEAST_MOVING else 0.0
     return sqrt(max(high * high - noise * noise, 0.0)), noise
+
+
+LEAST_MOVING = 3
+"""Fits, a fifth of a second apart."""
 
 
 def _net(legs: Sequence[_Leg]) -> float:
