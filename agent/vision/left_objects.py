@@ -1,0 +1,375 @@
+"""Something that was left behind, or carried off, on a piece of floor: what stands still there and was not there before.
+
+Twice a second the region's pixels, a quarter as fine, are brought to the usual light and held against two backgrounds: what has been
+seen for some seconds (`now`) and what is usual (`usual`). Where both are steady and differ, after somebody was there, something
+was left or taken; the edges along its border say which: they belong to the picture that has the thing (Tian et al., IEEE T-SMC C
+41(5), 2011, tell abandoned from removed objects so). A shadow or a patch of sun keeps the floor's own texture, or its colour. What stays for
+hours becomes usual. The backgrounds are in memory only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from agent.core.messages import Box
+from agent.vision.faces import Floats
+from hw.interfaces import Pixels
+
+_Bits = NDArray[np.uint8]
+Polygon = Sequence[tuple[float, float]]
+"""Corners in pixels of the frame."""
+
+
+class ObjectSettings(Struct, frozen=True, kw_only=True):
+    """Levels are of 255; sizes in pixels of the small picture."""
+
+    sample_s: float = 0.5
+    across: int = 320
+    """How wide a whole frame would be: 1280 px are reduced to a quarter."""
+    stays_s: float = 15.0
+    """Told when it has stood still for so long."""
+    usual_s: float = 2 * 3600.0
+    """What has been there for so long is usual."""
+    steady_s: float = 2.0
+    learn_s: float = 3.0
+    """Steady for so long: usual, where nothing is known yet."""
+    adapt_s: float = 240.0
+    """Time constant of the usual picture where nothing is strange: the day's light wanders."""
+    light_s: float = 15.0
+    """And where only the light is strange."""
+    level: float = 14.0
+    """Less than this is no difference,"""
+    share: float = 0.05
+    """nor is less than this share of the brightness,"""
+    noise_times: float = 5.0
+    """nor what the noise there explains."""
+    least_area: int = 70
+    """In 1280 x 720 some 34 px square."""
+    most_share: float = 0.45
+    """When more of the region is strange, the light or the camera is another."""
+    after_s: float = 25.0
+    """Somebody was there so long before it appeared, at most."""
+    gone_s: float = 3.0
+    same_texture: float = 0.5
+    """Correlation of what is finer than some pixels, above which it is the same floor in another light."""
+    texture_level: float = 2.0
+    chroma_level: float = 7.0
+    """A plain patch that is redder or bluer by less than this is light on a plain floor,"""
+    light_times: tuple[float, float] = (0.45, 2.2)
+    """if it is not so much darker or brighter as lamps seldom make it."""
+    most_things: int = 8
+
+
+class StrangeThing(NamedTuple):
+    """Something that is there now and was not, or the other way round."""
+
+    what: Literal["left", "taken"]
+    box_px: Box
+    foot_px: tuple[float, float]
+    """The middle of its lower edge: where it stands on the floor."""
+    since_s: float
+    confidence: float
+    person: int | None
+    """Who was last seen over it before, as the caller numbers people; None where that is not known."""
+
+
+@dataclass
+class _Thing:
+    """A patch that is strange, followed over samples."""
+
+    box: tuple[int, int, int, int]
+    mask: _Bits
+    """Of the region's size."""
+    since_s: float
+    seen_s: float
+    person: int | None
+    with_somebody: bool
+    samples: int = 0
+    solid: int = 0
+    """In how many of them it was no light."""
+    leftness: float = 0.0
+    """Sum over samples: above zero its edges are in the picture of now."""
+
+
+class _View:
+    """The backgrounds of one region."""
+
+    def __init__(self, shape: tuple[int, int], frame_px: tuple[int, int], region: Polygon, across: int) -> None:
+        self.frame_px = frame_px
+        self.scale = min(0.5, across / frame_px[0])
+        corners = np.asarray(region, np.float32)
+        low = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int)
+        high = np.minimum(np.ceil(corners.max(axis=0)), frame_px).astype(int)
+        self.left, self.top = int(low[0]), int(low[1])
+        right, bottom = max(int(high[0]), self.left), max(int(high[1]), self.top)
+        self.cut = np.s_[self.top : bottom, self.left : right]
+        self.size = (int((right - self.left) * self.scale), int((bottom - self.top) * self.scale))
+        self.empty = min(self.size) < 8
+        if self.empty:
+            return
+        self.region = np.zeros(self.size[::-1], np.uint8)
+        cv2.fillPoly(self.region, [np.round((corners - low) * self.scale).astype(np.int32)], 1)
+        self.now, self.usual = (np.zeros((*self.size[::-1], 3), np.float32) for _ in range(2))
+        self.known = np.zeros(self.size[::-1], bool)
+        self.age_s, self.covered_s = (np.zeros(self.size[::-1], np.float32) for _ in range(2))
+        self.covered_s -= 1e9
+        self.covered_by = np.full(self.size[::-1], -1, np.int32)
+        self.noise = np.full(self.size[::-1], 2.0, np.float32)
+        self.begun = False
+
+    def small(self, pixels: Pixels) -> Floats:
+        return np.asarray(cv2.resize(pixels[self.cut], self.size, interpolation=cv2.INTER_AREA), np.float32)
+
+    def to_small(self, box: Box, wider: float = 0.0) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom inside the region, the box made wider by a share of its size on each side."""
+        x, y, width, height = box
+        left, right = (x - wider * width - self.left) * self.scale, (x + (1 + wider) * width - self.left) * self.scale
+        top, bottom = (y - wider * height - self.top) * self.scale, (y + (1 + wider) * height - self.top) * self.scale
+        across, down = self.size
+        return (min(max(int(left), 0), across), min(max(int(top), 0), down),
+                min(max(int(right) + 1, 0), across), min(max(int(bottom) + 1, 0), down))  # fmt: skip
+
+    def to_frame(self, left: int, top: int, width: int, height: int) -> Box:
+        return left / self.scale + self.left, top / self.scale + self.top, width / self.scale, height / self.scale
+
+
+class ObjectWatch:
+    """Call `take` with each frame; it works twice a second. One per camera; not thread-safe. It reads no clock."""
+
+    def __init__(self, settings: ObjectSettings | None = None) -> None:
+        self._settings = settings or ObjectSettings()
+        self._view: _View | None = None
+        self._fits: tuple[object, ...] = ()
+        self._things: list[_Thing] = []
+        self._told: tuple[StrangeThing, ...] = ()
+        self._seen_s = -1e9
+        self._strange_s = 0.0
+
+    def take(self, pixels: Pixels, taken_s: float, people: Sequence[Box], region: Polygon,
+             numbers: Sequence[int] = ()) -> tuple[StrangeThing, ...]:  # fmt: skip
+        """What was left in the region or taken from it, as of the last sample.
+
+        `pixels`: height x width x 3, BGR. `people`: boxes of everybody in view; `numbers`: their tracks, in the same order.
+        `region`: corners of the floor that is watched, in pixels of the frame; another one, or frames of another size, begin anew.
+        """
+        if 0 <= taken_s - self._seen_s < self._settings.sample_s:
+            return self._told
+        view = self._fit(pixels, taken_s, region)
+        elapsed_s = min(taken_s - self._seen_s, 2 * self._settings.sample_s)
+        self._seen_s = taken_s
+        if view.empty:
+            return ()
+        seen = self._uncovered(view, people, numbers, taken_s)
+        if np.count_nonzero(seen) < 0.15 * np.count_nonzero(view.region):
+            return self._told
+        now = self._in_usual_light(view, view.small(pixels), seen)
+        self._follow(view, now, seen, elapsed_s)
+        self._judge(view, seen, taken_s, elapsed_s)
+        self._told = tuple(self._tell(view, thing) for thing in self._things if self._is_told(thing, taken_s))
+        return self._told
+
+    def _fit(self, pixels: Pixels, taken_s: float, region: Polygon) -> _View:
+        """Another size, another region, or a clock that went back begin anew."""
+        fits = (pixels.shape, tuple(region))
+        if self._view is None or self._fits != fits or taken_s < self._seen_s:
+            height, width = pixels.shape[:2]
+            self._view, self._fits = _View((height, width), (width, height), region, self._settings.across), fits
+            self._things, self._told, self._seen_s, self._strange_s = [], (), taken_s - self._settings.sample_s, 0.0
+        return self._view
+
+    # -- backgrounds ---------------------------------------------------------------------------------------------------------------
+
+    def _uncovered(self, view: _View, people: Sequence[Box], numbers: Sequence[int], now_s: float) -> NDArray[np.bool_]:
+        """Where nobody stands before the floor. Who covers what is remembered: they may have put something down there."""
+        seen = view.region.astype(bool)
+        for i, box in enumerate(people):
+            left, top, right, bottom = view.to_small(box, 0.12)
+            part = np.s_[top:bottom, left:right]
+            seen[part] = False
+            view.covered_s[part] = now_s
+            view.covered_by[part] = numbers[i] if i < len(numbers) else -1
+        return seen
+
+    def _in_usual_light(self, view: _View, now: Floats, seen: NDArray[np.bool_]) -> Floats:
+        """Each channel times what makes most pixels what they usually are: exposure, white balance, most lamps."""
+        few = np.s_[::3, ::3]
+        here = seen[few] & view.known[few] & (now[few].max(axis=2) < 245)
+        if np.count_nonzero(here) < 30:
+            return now
+        gain = np.median((view.usual[few][here] + 6) / (now[few][here] + 6), axis=0).astype(np.float32)
+        return np.asarray((now + 6) * np.clip(gain, 0.3, 3.0) - 6, np.float32)
+
+    def _follow(self, view: _View, now: Floats, seen: NDArray[np.bool_], elapsed_s: float) -> None:
+        """What stands still gets older, what changes begins anew, what is covered stays as it was."""
+        if not view.begun:
+            view.now[:], view.begun = now, True
+        differs = cv2.absdiff(now, view.now).max(axis=2)
+        moved = seen & (differs > np.maximum(10.0, 4 * view.noise))
+        steady = seen & ~moved
+        view.age_s[steady] += elapsed_s
+        view.age_s[moved] = 0.0
+        weight = np.where(moved, np.float32(1), np.where(steady, np.float32(0.25), np.float32(0)))
+        view.now += weight[..., None] * (now - view.now)
+        view.noise[steady] += 0.03 * (np.minimum(differs[steady], 8.0) - view.noise[steady])
+
+    def _strange(self, view: _View) -> _Bits:
+        """1 where what stands still is not the usual; specks are dropped, cracks are closed."""
+        settings = self._settings
+        differs = cv2.absdiff(view.now, view.usual).max(axis=2)
+        limit = np.maximum(settings.level, settings.noise_times * view.noise) + settings.share * view.usual.max(axis=2)
+        strange = ((differs > limit) & view.known & (view.age_s >= settings.steady_s)).astype(np.uint8)
+        opened = cv2.morphologyEx(strange, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)) & view.region, np.uint8)
+
+    def _learn(self, view: _View, strange: _Bits, elapsed_s: float) -> None:
+        """New floor is usual as soon as it is steady; strange patches teach nothing."""
+        settings = self._settings
+        new = ~view.known & (view.age_s >= settings.learn_s)
+        view.usual[new] = view.now[new]
+        view.known |= new
+        calm = view.known & (view.age_s >= settings.learn_s) & (cv2.dilate(strange, np.ones((5, 5), np.uint8)) == 0)
+        view.usual[calm] += min(1.0, elapsed_s / settings.adapt_s) * (view.now[calm] - view.usual[calm])
+
+    # -- things --------------------------------------------------------------------------------------------------------------------
+
+    def _judge(self, view: _View, seen: NDArray[np.bool_], now_s: float, elapsed_s: float) -> None:
+        strange = self._strange(view)
+        self._learn(view, strange, elapsed_s)
+        if self._is_another_light(view, strange, elapsed_s):
+            return
+        for mask, box in self._patches(strange):
+            thing = self._thing(view, mask, box, now_s)
+            if self._is_solid(view, mask):
+                thing.solid += 1
+                thing.leftness += _leftness(view.now, view.usual, mask, box)
+            else:
+                inside = mask.astype(bool)
+                view.usual[inside] += min(1.0, elapsed_s / self._settings.light_s) * (view.now[inside] - view.usual[inside])
+            thing.samples += 1
+        self._forget(view, seen, now_s)
+
+    def _is_another_light(self, view: _View, strange: _Bits, elapsed_s: float) -> bool:
+        """Too much is strange at once for a thing. When that lasts, everything as it stands becomes usual."""
+        share = cv2.countNonZero(strange) / max(1, cv2.countNonZero(view.region))
+        self._strange_s = self._strange_s + elapsed_s if share > self._settings.most_share else 0.0
+        if self._strange_s > 10.0:
+            view.known[:] = False
+            self._things = []
+        return bool(share > self._settings.most_share)
+
+    def _patches(self, strange: _Bits) -> list[tuple[_Bits, tuple[int, int, int, int]]]:
+        """Connected patches that are large enough, largest first, with their boxes (left, top, width, height)."""
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(strange, connectivity=8)
+        large = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= self._settings.least_area]
+        large.sort(key=lambda i: -int(stats[i, cv2.CC_STAT_AREA]))
+        return [((labels == i).astype(np.uint8), tuple(int(n) for n in stats[i, :4]))  # type: ignore[misc]
+                for i in large[: self._settings.most_things]]  # fmt: skip
+
+    def _thing(self, view: _View, mask: _Bits, box: tuple[int, int, int, int], now_s: float) -> _Thing:
+        """The thing that this patch goes on with, or a new one."""
+        area = np.count_nonzero(mask)
+        for thing in self._things:
+            both = np.count_nonzero(mask & thing.mask)
+            if both > 0.5 * min(area, np.count_nonzero(thing.mask)):
+                thing.mask, thing.box, thing.seen_s = mask, box, now_s
+                return thing
+        thing = self._new_thing(view, mask, box, now_s)
+        self._things.append(thing)
+        del self._things[: -self._settings.most_things]
+        return thing
+
+    def _new_thing(self, view: _View, mask: _Bits, box: tuple[int, int, int, int], now_s: float) -> _Thing:
+        """Since when, and who was over it before: the last who covered a part of it, or its neighbourhood."""
+        since_s = now_s - float(np.median(view.age_s[mask > 0]))
+        near = cv2.dilate(mask, np.ones((9, 9), np.uint8)) > 0
+        last_s = float(view.covered_s[near].max())
+        numbers = view.covered_by[near & (view.covered_s >= last_s - 1.0)]
+        person = int(np.bincount(numbers[numbers >= 0]).argmax()) if (numbers >= 0).any() else None
+        return _Thing(box, mask, since_s, now_s, person, since_s - last_s < self._settings.after_s)
+
+    def _is_solid(self, view: _View, mask: _Bits) -> bool:
+        """Whether it is more than the same floor in another light."""
+        settings, inside = self._settings, cv2.erode(mask, np.ones((3, 3), np.uint8)) > 0
+        if np.count_nonzero(inside) < 20:
+            inside = mask > 0
+        now, usual = _luma(view.now), _luma(view.usual)
+        fine_now, fine_usual = _fine(now)[inside], _fine(usual)[inside]
+        spread_now, spread_usual = float(fine_now.std()), float(fine_usual.std())
+        if spread_usual > settings.texture_level:
+            like = float((fine_now * fine_usual).mean()) / max(spread_now * spread_usual, 1e-6)
+            return like < settings.same_texture
+        if spread_now > 2 * settings.texture_level:
+            return True
+        times = float(np.median((now[inside] + 1) / (usual[inside] + 1)))
+        low, high = settings.light_times
+        return bool(not low < times < high or self._chroma(view, inside, times) > settings.chroma_level)
+
+    def _chroma(self, view: _View, inside: NDArray[np.bool_], times: float) -> float:
+        """How far its colour is from the floor's, once that is as bright."""
+        now, usual = view.now[inside].mean(axis=0), view.usual[inside].mean(axis=0) * times
+        apart = now - usual
+        return float(np.abs(apart - apart.mean()).max())
+
+    def _forget(self, view: _View, seen: NDArray[np.bool_], now_s: float) -> None:
+        """What is seen to be as usual again is over, and what has been there for hours is usual."""
+        kept = []
+        for thing in self._things:
+            inside = thing.mask > 0
+            if now_s - thing.since_s > self._settings.usual_s:
+                view.usual[inside] = view.now[inside]
+                continue
+            hidden = np.count_nonzero(inside & seen) < 0.7 * np.count_nonzero(inside)
+            if hidden:
+                thing.seen_s = now_s
+            if now_s - thing.seen_s <= self._settings.gone_s:
+                kept.append(thing)
+        self._things = kept
+
+    def _is_told(self, thing: _Thing, now_s: float) -> bool:
+        lasts = now_s - thing.since_s >= self._settings.stays_s
+        return lasts and thing.with_somebody and thing.samples >= 5 and thing.solid > 0.6 * thing.samples
+
+    def _tell(self, view: _View, thing: _Thing) -> StrangeThing:
+        x, y, width, height = view.to_frame(*thing.box)
+        sure = min(1.0, abs(thing.leftness) / max(thing.solid, 1) / 0.7)
+        return StrangeThing("left" if thing.leftness >= 0 else "taken", (x, y, width, height), (x + width / 2, y + height),
+                            thing.since_s, round(0.4 + 0.5 * sure, 2), thing.person)  # fmt: skip
+
+
+def _luma(picture: Floats) -> Floats:
+    return np.asarray(picture @ np.array([0.114, 0.587, 0.299], np.float32), np.float32)
+
+
+def _fine(luma: Floats) -> Floats:
+    """What is finer than some pixels."""
+    return np.asarray(luma - cv2.blur(luma, (9, 9)), np.float32)
+
+
+def _leftness(now: Floats, usual: Floats, mask: _Bits, box: tuple[int, int, int, int]) -> float:
+    """Above zero when the picture of now has the thing: its border is an edge there, and what is inside is unlike what is around."""
+    left, top, width, height = box
+    part = np.s_[max(0, top - 5) : top + height + 5, max(0, left - 5) : left + width + 5]
+    cut, small_now, small_usual = mask[part], _luma(now[part]), _luma(usual[part])
+    kernel = np.ones((3, 3), np.uint8)
+    wide = cv2.dilate(cut, kernel)
+    border = (wide - cv2.erode(cut, kernel)) > 0
+    edges_now, edges_usual = (float(_slope(picture)[border].mean()) for picture in (small_now, small_usual))
+    ring = (cv2.dilate(wide, np.ones((7, 7), np.uint8)) - wide) > 0
+    inside = cut > 0
+    if not ring.any():
+        return float(np.log((edges_now + 3) / (edges_usual + 3)))
+    unlike = [
+        float(np.abs(picture[part][inside].mean(axis=0) - picture[part][ring].mean(axis=0)).max()) for picture in (now, usual)
+    ]
+    return float(np.log((edges_now + 3) / (edges_usual + 3)) + 0.5 * np.log((unlike[0] + 4) / (unlike[1] + 4)))
+
+
+def _slope(luma: Floats) -> Floats:
+    return np.asarray(cv2.magnitude(cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)), np.float32)
