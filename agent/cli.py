@@ -17,6 +17,7 @@ COMMANDS = {
     "door": ("agent.programs_cli", "the door program: reader, lock, decision, journal, MQTT"),
     "vision": ("agent.programs_cli", "the vision program: camera, models, tracks"),
     "central": ("central.cli", "the site's server: historian, keys, commands"),
+    "explain": ("central.explain_cli", "why a door did what it did: rule, evidence, norms, versions, in words"),
     "demo": ("demo.cli", "people walk up to a simulated door; see and read what it decides"),
     "analyze": ("agent.analyze_cli", "what a door would have seen in films, or sees now"),
     "decode": ("agent.decode_cli", "what a reader's bits mean"),

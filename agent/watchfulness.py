@@ -202,4 +202,9 @@ def _seen(conduct: Conduct | None, last: Conduct | None, now_s: float) -> dict[s
             "norms": conduct.norms,
             "floor": conduct.floor,
         }
-    return {"conduct": "missing" if last is None else "stale", "conduct_age_s": None, "norms": "", "floor": "none"}
+    return {
+        "conduct": "missing" if last is None else "stale",
+        "conduct_age_s": None,
+        "norms": last.norms if last else "",
+        "floor": "none",
+    }

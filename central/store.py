@@ -117,6 +117,14 @@ class Store:
         rows = self._guard(lambda: self._db.execute(ask, (after, site, site, door, door, kind, kind, limit)))
         return (_kept(row) for row in rows)
 
+    def by_id(self, begins: str, limit: int = 20) -> list[Kept]:
+        """Events whose id begins so, oldest first."""
+        ask = (
+            "SELECT n, site, door, journal, sequence, id, kind, at, received, mono_s, data FROM events"
+            " WHERE substr(id, 1, ?) = ? ORDER BY n LIMIT ?"
+        )
+        return self._guard(lambda: [_kept(row) for row in self._db.execute(ask, (len(begins), begins, limit))])
+
     def gaps(self, *, closed: bool = False) -> list[Gap]:
         """Gaps that are open; with `closed`, also those that were filled."""
         ask = "SELECT site, door, journal, first, last, noticed, closed FROM gaps WHERE closed IS NULL OR ? ORDER BY n"

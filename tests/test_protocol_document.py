@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.config import Link
 from agent.core.commands import NAMES, SENTENCES, Command, CommandLimits, SeenCommands, admit
+from agent.core.event_words import SENTENCES as SENTENCES_OF_EVENTS
 from agent.core.messages import DoorMode
 from agent.core.reasons import SENTENCES as SENTENCES_OF_REASONS
 
@@ -18,13 +19,13 @@ KIND = re.compile(
 )
 
 
-NO_KINDS = (".sock", ".db", ".lock", "_pin")
+NO_KINDS = (".sock", ".db", ".lock", ".norms", "_pin")
 OF_CONFIGURATION = ("config.py", "config_checks.py", "sections.py", "advice.py")
 
 
 def kinds_in_code() -> set[str]:
     """Words that look like kinds, except keys of the configuration and names of files."""
-    sources = [path for path in (ROOT / "agent").rglob("*.py") if path.name not in OF_CONFIGURATION]
+    sources = [path for path in (ROOT / "agent").rglob("*.py") if path.name not in (*OF_CONFIGURATION, "event_words.py")]
     return {kind for path in sources for kind in KIND.findall(path.read_text("utf-8")) if not kind.endswith(NO_KINDS)}
 
 
@@ -42,6 +43,10 @@ def kinds_in_document() -> set[str]:
 def test_every_kind_of_event_is_documented_and_no_other():
     assert len(kinds_in_code()) > 20
     assert kinds_in_document() == kinds_in_code()
+
+
+def test_every_kind_of_event_has_a_sentence_for_people():
+    assert set(SENTENCES_OF_EVENTS) == kinds_in_code()
 
 
 def test_every_reason_is_documented_in_the_words_that_a_guard_reads():
