@@ -120,7 +120,7 @@ class DoorLoop:
 
     def __init__(self, parts: Parts, clock: Clock, access: AccessRules, mode: DoorMode) -> None:
         self._parts, self._clock = parts, clock
-        self._news = Newsroom(parts.to_vision, self._holder_of, parts.norms_key)
+        self._news = Newsroom(parts.to_vision, self._holder_of, lambda: self.state.renew_s is not None, parts.norms_key)
         self._doorway = Doorway(parts.lock, parts.rules, parts.journal, clock, door.DoorState(mode=mode), self._news.hear)
         self._eyes = Eyes(parts.from_vision, parts.emotional_allowed)
         self._watchfulness = Watchfulness(

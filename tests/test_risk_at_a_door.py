@@ -534,6 +534,20 @@ def test_own_norms_go_under_a_name_that_says_nothing_and_only_of_those_who_agree
         assert door.news[0].norm_key == key
 
 
+def test_whoever_a_guard_lets_in_is_let_in_by_name(held):
+    order(held, "unlock")
+    assert [news.what for news in held.news] == ["granted"]
+
+
+def test_a_door_that_stands_free_says_so_with_each_opening(make):
+    """Somebody may have held out a fob all the same: nobody else came in behind them without leave."""
+    door = make()
+    order(door, "hold_unlocked")
+    owner_comes(door)
+    door.press("contact", True)
+    assert [news.what for news in door.news] == ["released", "granted", "opened", "released"]
+
+
 def test_a_door_that_stands_free_and_one_that_was_forced_are_news(make):
     door = make()
     door.press("contact", True)
