@@ -81,7 +81,7 @@ def solve(marks: Sequence[Mark], frame_px: tuple[int, int], across_deg: float | 
     px, m = (np.array([mark[i] for mark in marks], float) for i in (0, 1))
     fit = _fitted(px, m, frame_px, across_deg)
     camera = _camera(fit.pose, frame_px)
-    _demand_sense(fit.pose, camera, marks)
+    _demand_sense(fit, camera, marks, frame_px, across_deg)
     off_m = [_off_m(camera, mark) for mark in marks]
     _demand_together(fit, off_m, marks, frame_px, across_deg)
     also = _neighbours(fit, len(marks), frame_px)
@@ -137,15 +137,16 @@ def _thinness(points: Sequence[Pair]) -> float:
     return min(max(strip) - min(strip) for strip in strips)
 
 
-def _demand_sense(pose: _Pose, camera: Camera, marks: Sequence[Mark]) -> None:
+def _demand_sense(fit: _Fit, camera: Camera, marks: Sequence[Mark], frame_px: tuple[int, int], across_deg: float | None) -> None:
     depths = [camera.depth_m(m) for _, m in marks]
     if min(depths) < 0.05:
+        words = _suspicion(fit, marks, frame_px, across_deg) or "is a sign or the order of the points wrong?"
+        raise ConfigError(f"point {depths.index(min(depths)) + 1} would lie behind the camera: {words}")
+    if fit.pose.at_m[2] < 0.2:
+        words = _suspicion(fit, marks, frame_px, across_deg) or "x counts to the right of the picture and y away from the door"
         raise ConfigError(
-            f"point {depths.index(min(depths)) + 1} would lie behind the camera: is a sign or the order of the points wrong?"
+            f"the points are mirrored: who walks around them on the floor turns the other way than in the picture; {words}"
         )
-    if pose.at_m[2] < 0.2:
-        raise ConfigError("the points are mirrored: x counts to the right of the picture and y away from the door; seen from the camera, who"
-                          " goes from the first point to the others turns the other way on the floor than in the picture")  # fmt: skip
 
 
 def _demand_together(
@@ -296,10 +297,8 @@ def _stepped(pose: _Pose, step: Reals) -> _Pose:
     """By three angles (radians, about the camera's axes), three metres, and the logarithm of the focal length."""
     turn = np.array([[0, -step[2], step[1]], [step[2], 0, -step[0]], [-step[1], step[0], 0]])
     angle = float(np.linalg.norm(step[:3]))
-    if angle > 1e-12:  # Rodrigues' formula
-        turned = np.eye(3) + np.sin(angle) / angle * turn + (1 - np.cos(angle)) / angle**2 * turn @ turn
-    else:
-        turned = np.eye(3) + turn
+    once, twice = (np.sin(angle) / angle, (1 - np.cos(angle)) / angle**2) if angle > 1e-12 else (1.0, 0.5)
+    turned = np.eye(3) + once * turn + twice * turn @ turn  # Rodrigues' formula
     return _Pose(turned @ pose.rotation, pose.at_m + step[3:6], pose.focal_px * float(np.exp(np.clip(step[6], -1, 1))))
 
 
