@@ -48,8 +48,9 @@ from agent.log_thread import log_by_thread
 from agent.notify import notify
 from agent.records.bundle import BundleStore, BundleWatch
 from agent.records.journal import Journal
-from agent.records.keys import door_private
+from agent.records.keys import centre_public, door_private
 from agent.records.mode import ModeKeeper, load_mode
+from agent.records.norms_post import NormsPost
 from agent.records.passback import PassbackKeeper, load_kept
 from agent.risk_settings import minute_of, risk_policy
 from agent.run_lock import only_one
@@ -139,6 +140,8 @@ def _open(
     rules = bundles.load()
     watch = BundleWatch(bundles, rules, lambda rules: inbox.put(NewRules(rules)))
     opened.callback(watch.stop)
+    norms = _norms_post(config, link, on_fault("norms.refused"))
+    opened.callback(norms.stop)
     kept, forgotten = load_kept(folder / "passback", config.site, config.door)
     if forgotten:
         inbox.put(Fault("passback.forgotten", forgotten))
@@ -166,6 +169,7 @@ def _open(
         listen_to_inputs(config, inputs, inbox.put)
         link.start()
         watch.start()
+        norms.start()
 
     return parts, rules, start
 
@@ -194,6 +198,16 @@ def _norms_key(config: Config) -> bytes:
     """The door's own key, where cardholders who agreed have norms of their own (agent.core.norm_keys)."""
     own = config.behaviour.enabled and config.behaviour.norms == "door_and_cardholders"
     return bytes(door_private(Path(config.records.door_key))) if own else b""
+
+
+def _norms_post(config: Config, link: Link, refused: Callable[[str], None]) -> NormsPost:
+    """Carries norms between vision and the centre, where any are learned."""
+    records = config.records
+    post = NormsPost(Path(records.folder), config.site, config.door, centre_public(Path(records.centre_key)),
+                     bytes(door_private(Path(records.door_key))), link.publish_state, refused)  # fmt: skip
+    if config.behaviour.enabled and config.behaviour.norms != "off":
+        link.listen_for_norms(post.received)
+    return post
 
 
 def _wiring(config: Config) -> Wiring:

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 OnCommand = Callable[[Command | Refusal], None]
 """Called in the link's thread: put it into an inbox and return."""
+OnNorms = Callable[[bytes], None]
+"""Called in the link's thread with the centre's word about norms; may take as long as writing a small file."""
 
 MAX_RESULTS = 200
 MAX_PATIENCE = 8
@@ -66,6 +68,7 @@ class Link:
         self._base = f"doorward/{config.site}/{config.door}"
         self._site, self._door, self._config = config.site, config.door, config.link
         self._journal, self._on_command, self._clock = journal, on_command, clock or SystemClock()
+        self._on_norms: OnNorms | None = None
         self._seen = SeenCommands()
         self._limits = CommandLimits(max_valid_s=config.link.max_command_s, started=self._clock.wall())
         self._lock = threading.Lock()
@@ -87,6 +90,10 @@ class Link:
 
     def start(self) -> None:
         self._session.start()
+
+    def listen_for_norms(self, on_norms: OnNorms) -> None:
+        """Also take the centre's word about norms; to be called before `start`."""
+        self._on_norms = on_norms
 
     def close(self, timeout_s: float = 5.0) -> None:
         self._session.stop(timeout_s)
@@ -124,6 +131,8 @@ class Link:
 
     def connected(self, say: Say) -> None:
         say.subscribe(f"{self._base}/ack", f"{self._base}/cmd/+/+")
+        if self._on_norms is not None:
+            say.subscribe(f"{self._base}/norms/prior")
         say.publish(f"{self._base}/online", b"true", retain=True)
         with self._lock:
             self._unsaid = {name: raw for name, (_, raw) in self._states.items()}
@@ -200,6 +209,8 @@ class Link:
             self._on_command(admit(levels, payload, retained, self._clock.wall(), self._seen, self._limits))
         elif levels[3:] == ("ack",) and not retained:
             self._take_ack(payload)
+        elif levels[3:] == ("norms", "prior") and self._on_norms is not None:
+            self._on_norms(payload)
 
     def _take_ack(self, payload: bytes) -> None:
         try:

@@ -248,3 +248,25 @@ def test_random_messages_on_random_topics_never_raise(topic: str, payload: bytes
     for target in (topic, "doorward/hq/front/ack", "doorward/hq/front/cmd/guard-1/lock", "doorward/hq/front/cmd/" + topic):
         link.message(target, payload, retained)
     assert journal.acknowledged == []
+
+
+# -- norms ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_door_that_learns_norms_hears_the_centres_word_also_a_retained_one() -> None:
+    link, _, wire, _ = linked(0)
+    heard: list[bytes] = []
+    link.listen_for_norms(heard.append)
+    link.connected(wire)
+    assert "doorward/hq/front/norms/prior" in wire.topics
+    for retained in (True, False):
+        link.message("doorward/hq/front/norms/prior", b"word", retained)
+    assert heard == [b"word", b"word"]
+
+
+def test_a_door_that_learns_none_does_not_ask_for_it() -> None:
+    link, _, wire, _ = linked(0)
+    link.connected(wire)
+    link.message("doorward/hq/front/norms/prior", b"word", False)
+    assert wire.topics
+    assert not any("norms" in topic for topic in wire.topics)
