@@ -226,13 +226,12 @@ def read_floor(text: str, where: str) -> FloorFile:
     """The file's tables as they are written; raises ConfigError."""
     try:
         table = tomllib.loads(text)
-        file = msgspec.convert(table, FloorFile)
+        _demand_finite(table, where)
+        return msgspec.convert(table, FloorFile)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: not valid TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {error}{_allowed(str(error))}") from error
-    _demand_finite(table, where)
-    return file
 
 
 def _ground(file: FloorFile, where: str, assumed: Ground | None) -> Ground:
