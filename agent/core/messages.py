@@ -85,6 +85,35 @@ class Expression(Struct, frozen=True, kw_only=True):
 EXPRESSIONS = ("neutral", "happiness", "sadness", "anger", "fear", "disgust", "surprise")
 
 
+class BriefChange(Struct, frozen=True, kw_only=True):
+    """A movement of brows or mouth that came and went within half a second; times to within a frame."""
+
+    region: str
+    """brows or mouth"""
+    onset_s: float
+    apex_s: float
+    offset_s: float
+    size: float
+    """In distances of the outer eye corners."""
+
+
+class BriefChanges(Struct, frozen=True, kw_only=True):
+    """Brief changes of a face (agent.vision.micro_expressions): experimental. Never made in a profile that forbids it (docs/PRIVACY.md)."""
+
+    count: int
+    low: float
+    high: float
+    """Poisson's interval of the count, 90 %."""
+    over_s: float
+    """Measured time of the last half minute."""
+    frames_per_s: float
+    shortest_s: float
+    """What is shorter may not be found: the camera's frame rate is the limit."""
+    newest: tuple[BriefChange, ...] = ()
+    abstained: str = ""
+    """Why the newest frame was not compared, e.g. frame_rate, too_small, head_moves, learning."""
+
+
 class PersonSeen(Struct, frozen=True, kw_only=True):
     """One tracked person (body) in one frame."""
 
@@ -126,6 +155,7 @@ class FaceSeen(Struct, frozen=True, kw_only=True):
     attention: Attention | None = None
     liveness: Liveness | None = None
     expression: Expression | None = None
+    brief_changes: BriefChanges | None = None
 
 
 class Observation(Struct, frozen=True, kw_only=True, tag="observation"):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from agent.calibration import Calibration, threshold_in_force
-from agent.config import Config
+from agent.config import Config, micro_expressions_allowed
 from agent.errors import ModelError
 from agent.vision.chain import Chain, ChainSettings, Stages
 from agent.vision.detect import Detector, DetectorSettings
@@ -56,6 +56,8 @@ class Networks(NamedTuple):
     """Whether liveness is judged; it needs no network of its own."""
     persons: Persons | None
     expressions: Expressions | None
+    brief_changes: FaceStage | None = None
+    """Needs no network of its own, and is left out unless it is asked for where the profile allows it."""
 
 
 def open_networks(engine: Engine, manifest: Manifest, config: Config) -> Networks:
@@ -67,7 +69,17 @@ def open_networks(engine: Engine, manifest: Manifest, config: Config) -> Network
         watches_life="liveness" in wanted,
         persons=Persons(engine.load(manifest.model(PERSONS))) if "persons" in wanted else None,
         expressions=load_expressions(engine, manifest, config.deployment),
+        brief_changes=brief_changes(config),
     )
+
+
+def brief_changes(config: Config) -> FaceStage | None:
+    """The experimental stage, or None where the deployment does not allow or not want it: then not even its module is loaded."""
+    if not micro_expressions_allowed(config):
+        return None
+    from agent.vision.micro_expressions import MicroExpressionStage
+
+    return MicroExpressionStage()
 
 
 def build_chain(engine: Engine, manifest: Manifest, config: Config, calibration: Calibration | None = None) -> Chain:
@@ -96,6 +108,8 @@ def build_looks(networks: Networks) -> Looks:
         faces.append(LivenessStage())
     if networks.expressions is not None:
         faces.append(ExpressionStage(networks.expressions))
+    if networks.brief_changes is not None:
+        faces.append(networks.brief_changes)
     return Looks(networks.stages.landmarks, faces, None if networks.persons is None else BodyStage(networks.persons))
 
 
