@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -19,6 +20,7 @@ from demo.view import View
 
 WALL = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
 VIEW = View()
+EMPTY = np.full((480, 640, 3), 90, np.uint8)
 
 
 class At:
@@ -50,7 +52,7 @@ def seen(at_s: float, away_m: float | None, frame_px: tuple[int, int] = (640, 48
 
 def walk_up(watching: Watching, from_s: float = 0.0, tamper: tuple[str, ...] = ()) -> Conduct:
     """Somebody walks up at 1.3 m/s; the last conduct."""
-    told = [watching.see(seen(from_s + i / 15, 4.0 - 1.3 * i / 15), tamper) for i in range(30)]
+    told = [watching.see(seen(from_s + i / 15, 4.0 - 1.3 * i / 15), EMPTY, tamper) for i in range(30)]
     return next(conduct for conduct in reversed(told) if conduct is not None)
 
 
@@ -114,7 +116,7 @@ def test_what_was_learned_is_known_after_a_restart(tmp_path: Path) -> None:
     watching = Watching(config(tmp_path), "cam", At())
     for number in range(5):
         walk_up(watching, 10.0 * number)
-        watching.see(seen(10.0 * number + 5.0, None), ())
+        watching.see(seen(10.0 * number + 5.0, None), EMPTY, ())
     watching.save()
     again = walk_up(Watching(config(tmp_path), "cam", At()))
     speed = next(each for each in again.persons[0].evidence if each.kind == "speed")
@@ -127,7 +129,33 @@ def test_an_observation_that_nobody_foresaw_costs_its_answer_and_nothing_else(tm
     walk_up(watching)
     broken = replace(seen(50.0, 2.0), faces=(msgspec.UNSET,))
     for number in range(MOST_IN_ROW - 1):
-        assert watching.see(replace(broken, taken_s=50.0 + number), ()) is None
+        assert watching.see(replace(broken, taken_s=50.0 + number), EMPTY, ()) is None
     assert watching.fault.startswith("behaviour: ")
     walk_up(watching, 60.0)
+    assert watching.fault == ""
+
+
+def test_a_bag_that_somebody_left_before_the_door_is_told_with_how_long_it_has_stood_there(tmp_path: Path) -> None:
+    high = Behaviour(floor=str(tmp_path / "none.toml"), across_deg=70.0, above_floor_m=2.6, tilt_deg=35.0)
+    watching = Watching(replace(config(tmp_path), behaviour=high), "cam", At())
+    floor = np.random.default_rng(1).integers(90, 130, (480, 640, 3), np.uint8)
+    bag = np.random.default_rng(2).integers(0, 60, (70, 60, 3), np.uint8)
+    somebody = FaceSeen(track=1, box_px=(300.0, 120.0, 50.0, 60.0), score=0.9, quality=0.9, first_seen_s=0.0)
+    told = None
+    for number in range(160):
+        at_s, pixels = number / 2, floor.copy()
+        if at_s > 20.0:
+            pixels[330:400, 300:360] = bag
+        faces = (somebody,) if 10.0 <= at_s < 22.0 else ()
+        told = watching.see(replace(seen(at_s, None), faces=faces), pixels, ()) or told
+    assert told is not None
+    (left,) = [each for each in told.scene if each.kind == "object_left"]
+    assert 30.0 < left.value < 65.0
+    assert watching.fault == ""
+
+
+def test_nothing_is_looked_for_on_a_floor_that_is_not_in_the_picture(tmp_path: Path) -> None:
+    eye_level = replace(config(tmp_path).behaviour, above_floor_m=1.6, tilt_deg=0.0)
+    watching = Watching(replace(config(tmp_path), behaviour=eye_level), "cam", At())
+    assert walk_up(watching).scene == ()
     assert watching.fault == ""

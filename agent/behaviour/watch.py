@@ -16,6 +16,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from agent.behaviour.camera import CameraSigns
 from agent.behaviour.floor import FloorPlan
 from agent.behaviour.ground import FloorPoint, Locator
 from agent.behaviour.measures import Account, Measured, account
@@ -50,7 +51,7 @@ class Watcher:
         self.plan, self.norms, self._settings = plan, norms, settings or WatchSettings()
         self._places = Locator(plan.ground)
         self._visits = Visits(self._begin)
-        self._passages = Passages()
+        self._passages, self._camera = Passages(), CameraSigns()
         self._news: deque[DoorNews] = deque(maxlen=self._settings.news_waits)
         self._told_s = float("-inf")
         self._scene: tuple[Evidence, ...] = ()
@@ -68,13 +69,14 @@ class Watcher:
 
     def see(self, observation: Observation, wall: datetime, things: Sequence[Evidence] = (),
             camera_signs: tuple[str, ...] = ()) -> Conduct | None:  # fmt: skip
-        """Take in a frame; now and then, what is known of everybody. `wall` is local time; `things`: what was left or carried off."""
+        """Take in a frame; now and then, what is known of everybody. `wall` is local time; `things`: what was left or carried off;
+        `camera_signs`: what somebody may have done to the camera."""
         now_s = observation.taken_s
         for visit in self._visits.take(observation, self._locate):
             self._learn(visit, wall)
         subjects = [self._subject(visit, now_s) for visit in self._visits.present()]
         news = [self._news.popleft() for _ in range(len(self._news))]
-        self._scene = (*self._passages.take(now_s, subjects, news), *things)
+        self._scene = (*self._passages.take(now_s, subjects, news), *things, *self._camera.take(camera_signs, subjects, now_s))
         if 0.0 <= now_s - self._told_s < self._settings.every_s and not news:
             return None
         self._told_s = now_s

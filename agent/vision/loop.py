@@ -19,7 +19,7 @@ from agent.vision.eyes import Eyes
 from agent.vision.ring import Moment, Ring
 from agent.vision.scene_file import Watchman
 from agent.vision.tally_file import Learner
-from hw.interfaces import Frame
+from hw.interfaces import Frame, Pixels
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +54,9 @@ class Watches(Protocol):
     def news(self, news: DoorNews) -> None:
         """Something happened at the door."""
 
-    def see(self, observation: Observation, tamper: tuple[str, ...]) -> Conduct | None:
-        """Every observation, and what somebody may have done to the camera; now and then what is known of people. Never raises."""
+    def see(self, observation: Observation, pixels: Pixels, tamper: tuple[str, ...]) -> Conduct | None:
+        """Every observation with its frame, and what somebody may have done to the camera; now and then what is known of people.
+        Never raises."""
 
     def save(self) -> None:
         """What is usual here, for the next start."""
@@ -119,14 +120,14 @@ class VisionLoop:
             self._parts.ring.put(Moment(frame, observation))
             if self._parts.learner is not None:
                 self._parts.learner.see(observation)
-            self._watch(observation)
+            self._watch(observation, frame.pixels)
         if self._parts.watchman is not None:
             self._parts.watchman.see(frame, observation)
 
-    def _watch(self, observation: Observation) -> None:
+    def _watch(self, observation: Observation, pixels: Pixels) -> None:
         watcher, watchman = self._parts.watcher, self._parts.watchman
         if watcher is not None:
-            conduct = watcher.see(observation, watchman.signs if watchman is not None else ())
+            conduct = watcher.see(observation, pixels, watchman.signs if watchman is not None else ())
             if conduct is not None:
                 self._parts.to_door.send(encode(conduct))
 
