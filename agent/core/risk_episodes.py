@@ -97,7 +97,7 @@ class _Episode:
 def _people(risk: Risk) -> float:
     """How many people the facts speak of: one more who slips in is news, although the band is the same."""
     counts = [item.evidence.value for item in risk.items
-              if KINDS[item.evidence.kind].unit == "persons" and KINDS[item.evidence.kind].tail == "fact"]  # fmt: skip
+              if item.points > 0 and KINDS[item.evidence.kind].unit == "persons" and KINDS[item.evidence.kind].tail == "fact"]  # fmt: skip
     return max(counts, default=0.0)
 
 

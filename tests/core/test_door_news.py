@@ -55,8 +55,8 @@ def test_nothing_else_is_news(kind):
 def test_the_face_that_was_compared_and_how_many_people_are_told():
     compared = {"track": 7}
     assert news_of("access.denied", answer(match=compared), 1.0, SECRET).face == 7
-    assert [news_of(kind, answer(**more), 1.0, SECRET).persons for kind, more in (
-        ("access.granted", {}), ("access.granted", {"partner": "bob"}), ("access.first_of_two", {}), ("access.denied", {}))] == [1, 2, 0, 0]  # fmt: skip
+    told = (("access.granted", {}), ("access.granted", {"partner": "bob"}), ("access.first_of_two", {}), ("access.denied", {}))
+    assert [news_of(kind, answer(**more), 1.0, SECRET).persons for kind, more in told] == [1, 2, 0, 0]
 
 
 def test_only_whoever_was_let_in_has_norms_of_their_own():
