@@ -137,7 +137,8 @@ def test_once_a_day_a_door_tells_its_counts_and_nothing_while_few_have_come(tmp_
     keeper.turn(SAVE_EVERY_S, WALL)
     keeper.save()
     told = exported(tmp_path)
-    assert (told.visits, told.place) == (LEAST_EXPORTED, "view 1")
+    assert told.visits == LEAST_EXPORTED
+    assert "view" not in told.place
     assert set(msgspec.json.decode(told.kinds, type=dict[str, Sparse])) == {"dwell", "glances"}
     teach(keeper)
     keeper.turn(2 * SAVE_EVERY_S, WALL)

@@ -23,8 +23,8 @@ class DoorNorms(Struct, frozen=True, kw_only=True):
     """What a door's visits show, at all hours and of nobody in particular. vision -> door (a file) -> centre (a retained state)."""
 
     made: Aware
-    place: Annotated[str, Meta(max_length=200)]
-    """Which view and floor they were measured with."""
+    place: Annotated[str, Meta(max_length=64)]
+    """Another word for another view or floor that they were measured with; says no more."""
     visits: Annotated[int, Meta(ge=0)]
     kinds: msgspec.Raw
 

@@ -89,13 +89,13 @@ class NormsPost:
             stat = path.stat()
             if (stat.st_ino, stat.st_mtime_ns) == self._told or stat.st_size > MOST_BYTES:
                 return
+            self._told = (stat.st_ino, stat.st_mtime_ns)
             told = msgspec.json.decode(path.read_bytes(), type=DoorNorms)
         except FileNotFoundError:
             return
         except (OSError, msgspec.MsgspecError) as error:
             log.error("norms not told path=%s error=%s", path, error)
             return
-        self._told = (stat.st_ino, stat.st_mtime_ns)
         self._publish("norms", told)
 
     def _run(self) -> None:
