@@ -146,6 +146,12 @@ def test_a_film_that_is_broken_off_leaves_no_half_film(owner, tmp_path, monkeypa
     [
         (("--out", "a.gif"), "a film's name ends in"),
         (("--embeddings",), "add --json"),
+        (("--plot", "a.gif"), "written as .svg or .png"),
+        (("--plot", "a.png", "--no-behaviour"), "nothing to draw"),
+        (("--floor", "absent.toml"), "doorward floor mark"),
+        (("--across-deg", "200"), "no number from 20 to 140"),
+        (("--tilt-deg", "-20"), "no number from -10 to 80"),
+        (("--began", "tomorrow"), "is no date with a time"),
         (("--frames-per-s", "0"), "no number from 0.1"),
         (("--frames-per-s", "many"), "no number from 0.1"),
         (("--threads", "0"), "no whole number"),
@@ -162,6 +168,59 @@ def test_several_films_do_not_go_into_one_and_no_film_into_itself(still, owner, 
     assert run(still, owner, "--out", "seen.mp4") == 2
     assert run(still, "--out", still) == 2
     assert "the film itself" in capsys.readouterr().err
+
+
+def test_what_people_do_is_told_of_each_frame_and_of_each_visit(owner, capsys):
+    assert run(owner, "--json", "--across-deg", 40, "--above-floor-m", 1.6, "--tilt-deg", 3) == 0
+    [*seen, summary] = lines_of(capsys)
+    told = [each["conduct"] for each in seen if each["conduct"] is not None]
+    assert 8 <= len(told) <= 12, "five times a second"
+    last = told[-1]["persons"][0]
+    assert last["at_m"][1] == pytest.approx(1.0, abs=0.35)
+    assert all({"sentence", "unit"} <= set(item) for item in last["evidence"])
+    [visit] = summary["behaviour"]["people"]
+    assert 0.6 < visit["speed_median_m_s"] < 1.8, "people walk so fast"
+    assert summary["behaviour"]["floor"] == "assumed"
+    assert summary["stages_ms"]["behaviour"]["frames"] == 30
+
+
+def test_nothing_emotional_is_told_in_workplace_eu_and_expressions_are_in_standard(owner, capsys):
+    run(owner, "--json")
+    text = capsys.readouterr().out
+    assert not any(word in text for word in ("stress", "aggression", "panic", "micro_expression"))
+    assert "neutral" not in text
+    run(owner, "--json", "--profile", "standard")
+    assert lines_of(capsys)[-1]["profile"] == "standard"
+
+
+def test_the_figure_is_drawn_and_nothing_is_measured_where_that_is_not_wanted(owner, tmp_path, capsys):
+    assert run(owner, "--json", "--plot", tmp_path / "owner.svg") == 0
+    assert "owner.mp4" in (tmp_path / "owner.svg").read_text()
+    assert run(owner, "--json", "--no-behaviour") == 0
+    [*seen, summary] = lines_of(capsys)[31:]
+    assert summary["behaviour"] is None
+    assert all(each["conduct"] is None for each in seen)
+
+
+def test_a_film_without_a_frame_has_no_figure(tmp_path, capsys):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no film at all")
+    assert run(broken, "--plot", tmp_path / "broken.png") == 1
+    assert list(tmp_path.iterdir()) == [broken]
+
+
+def test_a_floor_for_pictures_of_another_shape_is_an_error_of_that_film(owner, tmp_path, capsys):
+    floor = tmp_path / "floor.toml"
+    points = (
+        "[200, 460], m = [-0.5, 1.5]",
+        "[440, 460], m = [0.5, 1.5]",
+        "[260, 300], m = [-0.5, 3.5]",
+        "[380, 300], m = [0.5, 3.5]",
+    )
+    floor.write_text(f"frame_px = [640, 470]\npoints = [{', '.join(f'{{px = {point}}}' for point in points)}]\n")
+    assert run(owner, "--json", "--floor", floor) == 1
+    [error] = lines_of(capsys)
+    assert "marked on pictures of 640 x 470 px, and this film's are 640 x 480" in error["error"]
 
 
 def test_a_doors_own_configuration_sets_rate_and_profile(owner, tmp_path, capsys):

@@ -8,9 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent.analysis.conducted import Behaved, Behaviour, Crossed, Looks, RiskTold, Told
 from agent.analysis.films import told
 from agent.analysis.output import CODECS
 from agent.analysis.summary import FaceTrack, PersonTrack, StageMs, Summary
+from agent.core.conduct import Conduct, Evidence, PersonConduct, Usual
 from agent.core.messages import EXPRESSIONS, Attention, Expression, Gaze, HeadPose, Liveness
 from tests.analysis.seen import face, observation, person
 
@@ -36,7 +38,18 @@ def test_every_key_of_an_observation_is_explained():
     assert all(name in TEXT for name in EXPRESSIONS)
 
 
-@pytest.mark.parametrize("struct", [Summary, FaceTrack, PersonTrack, StageMs])
+def test_every_key_of_a_conduct_is_explained():
+    usual = Usual(median=0, low=0, high=1, visits=50, of="door")
+    evidence = Evidence(kind="glances", value=5, over_s=8, usual=usual, p=0.01)
+    person_conduct = PersonConduct(body=1, face=2, since_s=0, zone="approach", at_m=(0, 1), speed_m_s=1, evidence=(evidence,))
+    line = told(
+        observation(), "film.mp4", embeddings=False, conduct=Conduct(at_s=0, persons=(person_conduct,), scene=(evidence,))
+    )
+    assert line["conduct"]["persons"][0]["evidence"][0]["sentence"] == "looked away 5 times in 8 s, usual here 0 to 1"
+    assert keys_of(line) - {"type"} <= WORDS
+
+
+@pytest.mark.parametrize("struct", [Summary, FaceTrack, PersonTrack, StageMs, Behaviour, Behaved, Looks, Crossed, RiskTold, Told])
 def test_every_field_of_a_summary_is_explained(struct):
     assert {field.name for field in msgspec.structs.fields(struct)} <= WORDS
 

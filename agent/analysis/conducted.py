@@ -11,13 +11,13 @@ from msgspec import Struct
 from agent.analysis.trace import Glance, Place, Side, Speed, Stretch, Trace
 from agent.behaviour.floor import FloorPlan
 from agent.behaviour.glances import Glances, GlanceSettings, GlanceTrack
-from agent.behaviour.ground import FloorPoint, locate
+from agent.behaviour.ground import FloorPoint, Locator
 from agent.behaviour.paths import Motion, PathSettings, PathTrack
 from agent.behaviour.visits import Visit, Visits
 from agent.behaviour.zones import ZoneTrack
 from agent.core.conduct import Conduct, FloorKind, PersonConduct
 from agent.core.evidence import KINDS, sentence
-from agent.core.messages import FaceSeen, Observation, PersonSeen
+from agent.core.messages import Observation
 from agent.core.risk import Risk, Weighed, assess
 from agent.core.risk_policy import RiskPolicy
 
@@ -27,6 +27,8 @@ SPEED_LATE_S = 0.6
 """A speed is that of the middle of 1.2 s (agent.behaviour.paths)."""
 JOINED_S = 0.5
 """Looks of one kind that follow each other within this are one stretch."""
+SEEN_S = 0.4
+"""A body that was not found for so long is not in view: they are looked for five times a second."""
 MOST_PLACES = 20_000
 SIDES: tuple[Side, ...] = ("left", "right", "back", "up")
 
@@ -93,8 +95,9 @@ class Behaved(Struct, frozen=True, kw_only=True):
     entries: dict[str, int]
     path_m: float | None
     speed_median_m_s: float | None
-    """While walking."""
+    """While walking; 0 for who only stood."""
     speed_peak_m_s: float | None
+    """The highest that was told, each over 1.2 s."""
     straightness: float | None
     turned_back: int | None
     glances: Looks
@@ -128,7 +131,9 @@ class _Record:
     number: int
     visit: Visit
     first_s: float
-    last_s: float = 0.0
+    last_s: float
+    noted_s: float
+    """The newest frame in which they were in view; `last_s` is when they were last really found."""
     bodies: dict[int, None] = field(default_factory=dict)
     faces: dict[int, None] = field(default_factory=dict)
     places: list[Place] = field(default_factory=list)
@@ -149,7 +154,7 @@ class Recorder:
 
     def __init__(self, plan: FloorPlan, floor_says: str, policy: RiskPolicy | None = None) -> None:
         self.plan, self._says, self._policy = plan, floor_says, policy or RiskPolicy()
-        self._visits = Visits(self._begin)
+        self._visits, self._locate = Visits(self._begin), Locator(plan.ground)
         self._records: dict[int, _Record] = {}
         self._scene: dict[str, Weighed] = {}
         self._most = 0
@@ -159,10 +164,10 @@ class Recorder:
         now_s, before = observation.taken_s, {visit.id for visit in self._visits.present()}
         over = {visit.id for visit in self._visits.take(observation, self._locate)}
         present = self._visits.present()
-        seen = [visit for visit in present if visit.seen_s == now_s]
+        seen = [visit for visit in present if now_s - visit.seen_s <= SEEN_S]
         self._most = max(self._most, len(seen))
         for visit in seen:
-            record = self._records.setdefault(visit.id, _Record(visit.id, visit, now_s))
+            record = self._records.setdefault(visit.id, _Record(visit.id, visit, now_s, now_s, now_s))
             _note(record, now_s)
         self._join(before - over - {visit.id for visit in present}, present)
         if conduct is not None:
@@ -185,9 +190,6 @@ class Recorder:
     def _begin(self, number: int, since_s: float) -> Visit:
         return Visit(id=number, since_s=since_s, zones=ZoneTrack(self.plan), path=PathTrack(PathSettings(window_s=WHOLE_S)),
                      glances=GlanceTrack(GlanceSettings(window_s=WHOLE_S, most_times=1024)))  # fmt: skip
-
-    def _locate(self, body: PersonSeen | None, face: FaceSeen | None) -> FloorPoint | None:
-        return locate(self.plan.ground, body, face)
 
     def _in_order(self) -> list[_Record]:
         return sorted(self._records.values(), key=lambda record: (record.first_s, record.number))
@@ -214,7 +216,7 @@ class Recorder:
                 self._scene[item.evidence.kind] = item
 
     def _hear_of(self, record: _Record, person: PersonConduct, at_s: float) -> None:
-        if record.last_s == at_s:
+        if at_s - record.last_s <= SEEN_S:
             record.speeds.append(Speed(at_s - SPEED_LATE_S, person.speed_m_s))
             record.abstained = person.abstained
         risk = assess(person.evidence, self._policy)
@@ -228,8 +230,8 @@ def _same(visit: Visit, record: _Record) -> bool:
 
 def _note(record: _Record, now_s: float) -> None:
     """A frame in which somebody was seen."""
-    visit, gap_s = record.visit, now_s - max(record.last_s, record.first_s)
-    record.last_s = now_s
+    visit, gap_s = record.visit, now_s - record.noted_s
+    record.noted_s, record.last_s = now_s, max(record.last_s, visit.seen_s)
     for tracks, track in ((record.bodies, visit.body), (record.faces, visit.face)):
         if track is not None:
             tracks[track] = None
@@ -276,12 +278,16 @@ def _behaved(record: _Record, number: int) -> Behaved:
     return Behaved(
         number=number, bodies=tuple(record.bodies), faces=tuple(record.faces), first_s=record.first_s, last_s=record.last_s,
         dwell_s=dict(zone.dwell_s), entries=dict(zone.entries), glances=_looks(record),
-        path_m=_way_m(motion), speed_median_m_s=_of(motion, "speed_median_m_s"), speed_peak_m_s=_of(motion, "speed_peak_m_s"),
+        path_m=_way_m(motion), speed_median_m_s=_of(motion, "speed_median_m_s"), speed_peak_m_s=_peak(record),
         straightness=_of(motion, "straightness"), turned_back=None if motion is None else motion.turned_back_visit,
         crossings=tuple(Crossed(line=each.line, direction=each.direction, at_s=each.at_s) for each in zone.crossings),
         risk=None if record.risk is None else RiskTold(score=record.risk.score, band=record.risk.band, at_s=record.risk_s),
         evidence=() if record.risk is None else tuple(_told(item) for item in record.risk.items), abstained=record.abstained,
     )  # fmt: skip
+
+
+def _peak(record: _Record) -> float | None:
+    return max((speed.m_s for speed in record.speeds if speed.m_s is not None), default=None)
 
 
 def _way_m(motion: Motion | None) -> float | None:

@@ -136,7 +136,7 @@ def _plan_of(args: argparse.Namespace, config: Config) -> PlanOf | None:
         behaviour.tilt_deg if args.tilt_deg is None else args.tilt_deg,
     )  # fmt: skip
     if args.floor is not None:
-        return marked(args.floor, lens)
+        return marked(args.floor, lens, _lens_words(args))
     own = Path(behaviour.floor)
     return marked(own, lens) if args.config is not None and own.is_file() else assumed(lens)
 
@@ -160,6 +160,12 @@ def _names(sources: list[str]) -> list[str]:
         number = sum(name.partition("~")[0] == stem for name in names)
         names.append(f"{stem}~{number + 1}" if number else stem)
     return names
+
+
+def _lens_words(args: argparse.Namespace) -> str:
+    """The words of the command line that describe a camera roughly."""
+    words = {"--across-deg": args.across_deg, "--above-floor-m": args.above_floor_m, "--tilt-deg": args.tilt_deg}
+    return ", ".join(word for word, value in words.items() if value is not None)
 
 
 class Teller:

@@ -47,8 +47,11 @@ def assumed(lens: Lens) -> PlanOf:
     return lambda frame_px: (default_plan(lens.ground(frame_px)), f"assumed: {lens}; only a marked floor is exact (--floor)")
 
 
-def marked(path: Path, lens: Lens) -> PlanOf:
-    """The floor that an installer marked. Raises ConfigError for a file that is none; a film of another shape raises FilmError."""
+def marked(path: Path, lens: Lens, said: str = "") -> PlanOf:
+    """The floor that an installer marked. Raises ConfigError for a file that is none; a film of another shape raises FilmError.
+
+    `said`: the words with which the lens was described on the command line, which a floor with marked points has no use for.
+    """
     text = _read(path)
     if not read_floor(text, str(path)).points:
         return lambda frame_px: (
@@ -56,6 +59,8 @@ def marked(path: Path, lens: Lens) -> PlanOf:
             f"assumed: {lens}; zones as drawn in {path.name}",
         )
     plan = parse_floor(text, str(path))
+    if said:
+        raise ConfigError(f"{said}: the floor in {path} was marked, and knows its camera better; leave it out")
     return lambda frame_px: (_fitting(plan, frame_px, path), f"measured: the floor marked in {path.name}")
 
 

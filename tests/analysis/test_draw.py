@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.analysis.draw import axes, drawn, face_lines, pointing
+from agent.analysis.draw import axes, conduct_line, drawn, face_lines, pointing
+from agent.behaviour.floor import FloorPlan, default_plan
+from agent.behaviour.ground import NO_GROUND, assumed_ground
+from agent.core.conduct import Conduct, Evidence, PersonConduct
 from agent.core.messages import Attention, Expression, Gaze, HeadPose, Liveness
 from tests.analysis.seen import face, observation, person
 
@@ -89,3 +92,48 @@ def test_the_words_of_two_people_side_by_side_do_not_cover_each_other():
     foot = dark()
     left, right = face(1, x=150, liveness=ALIVE), face(2, x=360, liveness=ALIVE)
     assert dark(left, right) - foot == pytest.approx(dark(left) + dark(right) - 2 * foot, rel=0.02)
+
+
+# -- what people do ------------------------------------------------------------------------------------------------------------
+
+LOOKED = Evidence(kind="glances", value=3, over_s=8)
+
+
+def plan(frame_px: tuple[int, int] = (640, 480)) -> FloorPlan:
+    return default_plan(assumed_ground(frame_px, 70.0, 2.0, 15.0))
+
+
+def of(body: int | None = 1, face_track: int | None = None, **more) -> PersonConduct:
+    return PersonConduct(body=body, face=face_track, since_s=0.0, **{"zone": "approach", "speed_m_s": 0.84, **more})
+
+
+def test_zone_speed_and_glances_are_said_as_far_as_they_are_known():
+    assert conduct_line(of(evidence=(LOOKED,))) == "approach  0.8 m/s  glances 3"
+    assert conduct_line(of(speed_m_s=None)) == "approach"
+    assert conduct_line(of(zone="", speed_m_s=None)) == ""
+
+
+@pytest.mark.parametrize("who", [of(body=1), of(body=None, face_track=7)])
+def test_what_somebody_does_is_written_beside_them_and_beside_nobody_else(who):
+    def light(conduct):
+        seen = observation(face(7, x=400), persons=(person(1),))
+        picture = drawn(np.zeros((480, 640, 3), np.uint8), seen, conduct)
+        return int((picture > 180).all(axis=2).sum())
+
+    nothing = light(None)
+    assert light(Conduct(at_s=0.0, persons=(who,))) > nothing + 100
+    assert light(Conduct(at_s=0.0, persons=(of(body=9),))) == nothing
+
+
+@pytest.mark.parametrize("size", [(480, 640), (63, 97), (1080, 1920)])
+def test_the_floor_is_drawn_faintly_on_a_picture_of_any_size(size):
+    pixels = np.full((*size, 3), 100, np.uint8)
+    change = drawn(pixels, observation(), None, plan((size[1], size[0]))).astype(int) - drawn(pixels, observation()).astype(int)
+    assert (change != 0).any()
+    assert np.median(np.abs(change)) == 0, "most of the picture is as it was"
+
+
+def test_no_floor_is_drawn_where_none_is_known():
+    pixels = np.full((480, 640, 3), 100, np.uint8)
+    unknown = FloorPlan(ground=NO_GROUND, zones=plan().zones, lines=plan().lines)
+    assert (drawn(pixels, observation(), None, unknown) == drawn(pixels, observation())).all()
