@@ -141,6 +141,8 @@ class Cases:
     def _ask_held(self, asked: _Waiting, held: _Held, now_s: float) -> None:
         if (reason := refused_now(asked.case, self._doorway.state.mode)) is not None:
             self._end_hold(asked, held, now_s, reason)
+        elif self._doorway.state.renew_s is not None:  # the door stands free by now
+            self._carry_out(asked.case, held.decision, now_s, held.risk)
         elif now_s >= asked.until_s:
             self._end_hold(asked, held, now_s, Reason.NO_GUARD_ANSWERED)
         else:

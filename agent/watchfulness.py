@@ -18,7 +18,7 @@ from agent.core.evidence import sentence
 from agent.core.fold import Fold
 from agent.core.messages import EvidenceRequest
 from agent.core.risk import Risk, RiskTrack, assess, whose
-from agent.core.risk_at_door import MOST_TOLD, Verdict, facts_of, policy_data, risk_data, verdict
+from agent.core.risk_at_door import MOST_DETAIL, MOST_TOLD, Verdict, facts_of, policy_data, risk_data, verdict
 from agent.core.risk_episodes import Episodes, Standing, Turn
 from agent.core.risk_policy import BANDS, Response, RiskPolicy
 from agent.doorway import Doorway
@@ -83,11 +83,12 @@ class Watchfulness:
         scene = (*self._own_facts(now_s), *(conduct.scene if conduct else ()))
         risk = assess((*facts_of(decision), *(person.evidence if person else ()), *scene), self.policy)
         response = self._response(risk)
-        ruled = verdict(decision, risk, response, self.policy)
+        free = self._doorway.state.renew_s is not None  # everybody may come and go: to hold one back means nothing
+        ruled = "as_decided" if free else verdict(decision, risk, response, self.policy)
         alert = ruled != "as_decided" or ("alert" in response.does and self._is_news(risk, scene))
         self._remember(risk, person.zone if person else "", now_s)
         told = risk_data(risk, response, alert) | self._policy_data | _seen(conduct, self._eyes.conduct, now_s)
-        told |= {"zone": person.zone if person else "", "abstained": list(person.abstained[:MOST_TOLD]) if person else []}
+        told |= {"zone": person.zone if person else "", "abstained": _short(person.abstained) if person else []}
         return Judged(ruled, told, self._why_lock_down(risk, response))
 
     def _is_news(self, risk: Risk, scene: tuple[Evidence, ...]) -> bool:
@@ -191,6 +192,10 @@ class Watchfulness:
                 log.exception("door risk fault")
                 self._doorway.announce("risk.fault", {"error": f"{type(error).__name__}: {error}"[:300]})
             return None
+
+
+def _short(words: tuple[str, ...]) -> list[str]:
+    return [word[:MOST_DETAIL] for word in words[:MOST_TOLD]]
 
 
 def _seen(conduct: Conduct | None, last: Conduct | None, now_s: float) -> dict[str, Any]:

@@ -67,8 +67,9 @@ def somebody_in_view(door: DoorUnderTest, embedding: bytes | None = None, livene
 def behaves(
     door: DoorUnderTest, *evidence: Evidence, scene: tuple[Evidence, ...] = (), face: int | None = 1, body: int = 4
 ) -> None:
-    """Vision tells what the person with this face track does."""
-    person = PersonConduct(body=body, face=face, since_s=9.0, zone="approach", at_m=(0.2, 0.8), evidence=evidence)
+    """Vision tells what the person with this face track does, and what it could not measure."""
+    person = PersonConduct(body=body, face=face, since_s=9.0, zone="approach", at_m=(0.2, 0.8), evidence=evidence,
+                           abstained=("stress: too_small", "movement: no_floor"))  # fmt: skip
     door.see(Conduct(at_s=door.clock.now_s, persons=(person,), scene=scene, norms="week-9"))
 
 
@@ -322,6 +323,13 @@ def test_a_lock_down_ends_the_wait(held):
     assert not held.lock.released
 
 
+def test_a_door_that_is_set_free_ends_the_wait(held):
+    order(held, "hold_unlocked")
+    assert last(held, "access.granted")["reasons"] == ["face_match"]
+    owner_comes(held, scene=(TAILGATER,))
+    assert held.kinds("access.")[-1] == "access.granted"
+
+
 def test_a_fob_that_is_reported_stolen_meanwhile_is_refused(held):
     held.send(NewRules(rules(state="stolen")))
     held.after(0.1)
@@ -477,6 +485,7 @@ def test_where_the_profile_forbids_it_nothing_emotional_leaves_the_door(make):
     told = everything_told(door)
     assert not [word for word in (*EMOTIONAL, "angry", "stress", "aggression", "panic") if word in told]
     assert "looked away 5 times" in told
+    assert last(door, "access.denied")["risk"]["abstained"] == ["movement: no_floor"]
     assert door.kinds("risk.forbidden") == ["risk.forbidden"]
     assert door.told.states["health"]["forbidden_evidence"] == 4 * len(feelings) + 3 * len(feelings)
 

@@ -7,6 +7,7 @@ than 1, never less for one item more, and the same in any order. What cannot be 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -168,7 +169,7 @@ def whose(conduct: Conduct, face: int | None) -> PersonConduct | None:
 def lawful(conduct: Conduct, emotional_allowed: bool) -> tuple[Conduct, int, int]:
     """What may be believed and may be known here, how many items could not be believed, and how many the deployment forbids."""
     kept = [_lawful(evidence, emotional_allowed) for evidence in _all(conduct)]
-    if all(word == "kept" for word in kept):
+    if all(word == "kept" for word in kept) and all(_abstained(p, emotional_allowed) == p.abstained for p in conduct.persons):
         return conduct, 0, 0
     persons = tuple(_only(person, emotional_allowed) for person in conduct.persons)
     scene = tuple(each for each in conduct.scene if _lawful(each, emotional_allowed) == "kept")
@@ -191,4 +192,12 @@ def _lawful(evidence: Evidence, emotional_allowed: bool) -> str:
 def _only(person: PersonConduct, emotional_allowed: bool) -> PersonConduct:
     kept = tuple(each for each in person.evidence if _lawful(each, emotional_allowed) == "kept")
     return PersonConduct(body=person.body, face=person.face, since_s=person.since_s, zone=person.zone, at_m=person.at_m,
-                         speed_m_s=person.speed_m_s, evidence=kept, abstained=person.abstained)  # fmt: skip
+                         speed_m_s=person.speed_m_s, evidence=kept, abstained=_abstained(person, emotional_allowed))  # fmt: skip
+
+
+_EMOTIONAL_WORDS = re.compile(r"stress|emotion|express|aggress|panic|arous|mood", re.IGNORECASE)
+
+
+def _abstained(person: PersonConduct, emotional_allowed: bool) -> tuple[str, ...]:
+    """Not even that somebody's stress could not be measured."""
+    return tuple(word for word in person.abstained if emotional_allowed or not _EMOTIONAL_WORDS.search(word))
