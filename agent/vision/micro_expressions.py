@@ -70,12 +70,12 @@ class MicroSettings(Struct, frozen=True, kw_only=True):
     """So many deviations are a change,"""
     quiet: float = 2.0
     """and less than these are none any more."""
-    least_size: float = 0.012
-    """About a millimetre."""
-    least_noise: float = 0.0015
+    least_size: float = 0.015
+    """Somewhat more than a millimetre."""
+    least_noise: float = 0.003
     least_eyes_px: float = 50.0
     """Distance of the outer eye corners: below it the mesh's own steps are as large as a change."""
-    most_misfit: float = 0.05
+    most_misfit: float = 0.07
     most_turn_deg_per_s: float = 25.0
     most_turned_deg: float = 25.0
     speech: int = 3
