@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -11,11 +11,13 @@ from msgspec import Struct
 from demo.catalogue import Portrait
 from demo.people import find
 from demo.scene import Scene
-from demo.stage import RELAY_PIN, Stage
+from demo.stage import CONTACT_PIN, RELAY_PIN, Stage
 from demo.teller import Teller
 from demo.walks import Walk, walk_up
+from demo.ways import Part, Point, times, way
 
 ANSWER_WITHIN_S = 10.0
+RISK_WITHIN_S = 15.0
 AT_DOOR_M = 1.0
 NEAR_M = 1.6
 """Where people begin to stretch out their hand with the fob."""
@@ -51,10 +53,48 @@ class Play:
         time.sleep((FROM_M - NEAR_M) / WALKING_M_S)
         return walk
 
+    def sets_out(
+        self, role: str, start: Point, parts: Sequence[Part], *, after_s: float = 0.0, alone: bool = True, **more: Any
+    ) -> list[float]:
+        """Somebody begins a way of several parts; returns when each of them ends, for `until`. Who is not `alone` joins the others."""
+        now_s = time.monotonic() + after_s
+        if alone:
+            self._scene.clear()
+        self._scene.enter(way(find(self._people, role), start, parts, starts_s=now_s, **more))
+        return times(parts, start, now_s)
+
+    def until(self, at_s: float) -> None:
+        time.sleep(max(0.0, at_s - time.monotonic()))
+
+    def opens(self) -> None:
+        """The door's leaf is pulled open."""
+        self.stage.rig.set(CONTACT_PIN, True)
+
+    def falls_shut(self) -> None:
+        self.stage.rig.set(CONTACT_PIN, False)
+
+    def await_risk(self, kind: str, known: set[str], within_s: float = RISK_WITHIN_S) -> dict[str, Any]:
+        """The first event beyond the `known` in whose risk there is evidence of a kind; raises DoorwardError when none comes in time."""
+        found: list[dict[str, Any]] = []
+
+        def there() -> bool:
+            found[:] = [e for e in self.stage.events() if e["id"] not in known and kind in evidence_of(e)]
+            return bool(found)
+
+        self.stage.wait(there, within_s, f"no event has evidence of {kind}")
+        return found[0]
+
+    def known(self) -> set[str]:
+        """The events that there are."""
+        return {event["id"] for event in self.stage.events()}
+
     def prepare(self, *roles: str) -> None:
         """Cut these people out of their photographs before the curtain rises."""
         for role in roles:
             self._scene.prepare(find(self._people, role))
+
+    def portrait(self, role: str) -> Portrait:
+        return find(self._people, role)
 
     def leaves(self) -> None:
         self._scene.clear()
@@ -91,6 +131,12 @@ def await_decision(stage: Stage, known: set[str], timeout_s: float) -> dict[str,
     return found[-1]
 
 
+def evidence_of(event: dict[str, Any]) -> set[str]:
+    """The kinds of evidence in an event's risk."""
+    risk = event["data"].get("risk")
+    return {item["kind"] for item in risk.get("items", ())} if isinstance(risk, dict) else set()
+
+
 def _released(level: Any) -> bool:
     return level.pin == RELAY_PIN and bool(level.high)
 
@@ -105,3 +151,9 @@ class Scenario(Struct, frozen=True, kw_only=True):
     play: Callable[[Play], None]
     expected: tuple[str, ...]
     """The decisions in their order: 'granted face_match', 'denied face_mismatch', …"""
+    evidence: tuple[str, ...] = ()
+    """Kinds of evidence (agent.core.evidence.KINDS) that must stand in the risks of the story's events."""
+    alerts: bool = False
+    """Whether guards must be told."""
+    liveness: str = "off"
+    """policy.liveness of the door that it is played at."""

@@ -14,7 +14,7 @@ from agent.errors import DoorwardError
 from demo.catalogue import Portrait
 from demo.ending import ends_in_order, own_folder
 from demo.people import fetch_people
-from demo.play import Play, Scenario
+from demo.play import Play, Scenario, evidence_of
 from demo.scenarios import SCENARIOS
 from demo.scene import Scene
 from demo.stage import Stage, StageOptions
@@ -26,34 +26,53 @@ DRAINED_WITHIN_S = 30.0
 
 
 def run_demo(args: argparse.Namespace) -> int:
-    """0 when every decision was the expected one and nothing was lost; 1 otherwise."""
+    """0 when every decision was the expected one, its evidence was there and nothing was lost; 1 otherwise."""
     folder = own_folder(args.out, datetime.now())
-    quiet = args.json
     people = fetch_people(progress=lambda text: print(text, file=sys.stderr))
-    stage = open_stage(folder, StageOptions(), people)
-    teller = Teller(stage.evidence, quiet=quiet, show_pictures=not args.headless)
+    wrong: list[str] = []
+    events: list[dict[str, Any]] = []
+    acts = _acts([SCENARIOS[name] for name in args.scenario or SCENARIOS])
+    for options, scenarios in acts:
+        there = folder if len(acts) == 1 or options == acts[0][0] else folder / options.liveness
+        found, seen = _act(open_stage(there, options, people), scenarios, people, args)
+        wrong += found
+        events += seen
+    if args.json:
+        for event in events:
+            print(msgspec.json.encode(event).decode())
+    for fault in wrong:
+        print(f"doorward demo: {fault}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _acts(scenarios: list[Scenario]) -> list[tuple[StageOptions, list[Scenario]]]:
+    """Stories that are played at one door together: those with one policy on liveness."""
+    policies = dict.fromkeys(scenario.liveness for scenario in scenarios)
+    return [(StageOptions(liveness=policy), [each for each in scenarios if each.liveness == policy]) for policy in policies]
+
+
+def _act(
+    stage: Stage, scenarios: list[Scenario], people: list[Portrait], args: argparse.Namespace
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """One stage from its beginning to its end: what came out otherwise than expected, and all events."""
+    teller = Teller(stage.evidence, quiet=args.json, show_pictures=not args.headless)
     wrong = []
     with ends_in_order(stage.close):
-        teller.title("Doorward", f"Broker, historian, door and vision start. Their files: {folder}")
+        teller.title("Doorward", f"Broker, historian, door and vision start. Their files: {stage.folder}")
         scene = Scene(stage.options.width_px, stage.options.height_px, SEED)
         stage.show(scene.frame)
         stage.start()
         stage.wait_until_guarding(READY_WITHIN_S)
         teller.tell("The door is guarded.")
-        for name in args.scenario or list(SCENARIOS):
-            wrong += perform(SCENARIOS[name], Play(stage, scene, people, teller))
+        for scenario in scenarios:
+            wrong += perform(scenario, Play(stage, scene, people, teller))
         wrong += stage.audit(DRAINED_WITHIN_S)
         events = stage.events()
-    if args.json:
-        for event in events:
-            print(msgspec.json.encode(event).decode())
     teller.title(
         "The end", f"{len(events)} events; the historian holds exactly what the door put on record." if not wrong else ""
     )
     teller.tell(f"Pictures of the decisions: {stage.evidence}")
-    for fault in wrong:
-        print(f"doorward demo: {fault}", file=sys.stderr)
-    return 1 if wrong else 0
+    return wrong, events
 
 
 def open_stage(folder: Path, options: StageOptions, people: list[Portrait]) -> Stage:
@@ -77,7 +96,15 @@ def perform(scenario: Scenario, play: Play) -> list[str]:
         return [f"{scenario.name}: {error}"]
     if decisions != list(scenario.expected):
         return [f"{scenario.name}: expected {', '.join(scenario.expected)}; the door decided {', '.join(decisions) or 'nothing'}"]
-    return []
+    return _lacking(scenario, [event for event in stage.events() if event["id"] not in before])
+
+
+def _lacking(scenario: Scenario, events: list[dict[str, Any]]) -> list[str]:
+    """What the events do not tell that they should."""
+    kinds = set().union(*map(evidence_of, events)) if events else set()
+    wrong = [f"{scenario.name}: no event has evidence of {kind}" for kind in scenario.evidence if kind not in kinds]
+    told = any(isinstance(risk := event["data"].get("risk"), dict) and risk.get("alert") for event in events)
+    return [*wrong, f"{scenario.name}: no guard was told"] if scenario.alerts and not told else wrong
 
 
 def _await_decisions(scenario: Scenario, stage: Stage, before: set[str]) -> list[str]:

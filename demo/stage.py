@@ -36,6 +36,7 @@ from agent.vision.enrol import Enroller, Template, TemplateRefused
 from central.bundles import write_bundle
 from central.store import Kept, Store, StoreError
 from demo.supervisor import Program, Supervisor
+from demo.view import View
 from hw.camera_sim import CameraFarEnd
 from hw.interfaces import Pixels
 from hw.rig import Rig
@@ -65,7 +66,10 @@ class StageOptions(Struct, frozen=True, kw_only=True):
     face_wait_s: float = 1.5
     mismatch_wait_s: float = 0.8
     liveness: str = "off"
-    """The people of the scene are photographs, and vision says so: a door that asked would call each of them a picture."""
+    """The people of the scene are photographs, and vision says so: a door that asked would call each of them a picture. Those whose heads
+    turn as round ones (demo.round_head) are found alive while they walk up."""
+    no_linger_s: float = 15.0
+    """Nobody may stay longer than this before the door."""
     keep_evidence: bool = True
     mosquitto: bool = False
     """A real Mosquitto as the broker instead of the embedded one."""
@@ -86,6 +90,9 @@ class Stage:
         for part in (folder, self.records, folder / "run", folder / "logs"):
             part.mkdir(parents=True, exist_ok=True)
         self.config.write_text(door_toml(self), "utf-8")
+        self.floor = folder / "floor.toml"
+        if not options.camera:
+            self.floor.write_text(floor_toml(options), "utf-8")
         self.programs = {
             program.name: Supervisor(program, folder / "logs" / f"{program.name}.log") for program in _programs(self)
         }
@@ -341,7 +348,44 @@ camera = "{camera}"
 width_px = {o.width_px}
 height_px = {o.height_px}
 frames_per_s = {o.frames_per_s}
+
+[behaviour]
+floor = "{stage.folder / "floor.toml"}"
 """
+
+
+MARKED_M = ((-1.2, 5.0), (1.2, 5.0), (-1.2, 6.2), (1.2, 6.2), (-1.4, 7.6), (1.4, 7.6))
+"""Places on the floor that the demo's camera sees: nearer than 4.9 m there is no floor in its picture."""
+
+
+def floor_toml(options: StageOptions) -> str:
+    """What an installer would have marked: the true places of some points, and who may stay where."""
+    view = View(width_px=options.width_px, height_px=options.height_px)
+    points = "".join(
+        f"""\
+
+[[points]]
+px = [{column:.2f}, {row:.2f}]
+m = [{x_m}, {z_m}]
+"""
+        for x_m, z_m in MARKED_M
+        for column, row in [view.project(x_m, 0.0, z_m)]
+    )
+    zones = "".join(
+        f"""\
+
+[[zones]]
+name = "{name}"
+kind = "{name}"
+corners_m = [[-{half_m}, -0.5], [{half_m}, -0.5], [{half_m}, {deep_m}], [-{half_m}, {deep_m}]]
+no_linger_s = {options.no_linger_s:g}
+"""
+        for name, half_m, deep_m in (("threshold", 0.9, 1.2), ("approach", 2.0, 3.0))
+    )
+    return f"""\
+frame_px = [{view.width_px}, {view.height_px}]
+across_deg = {view.across_deg}
+{points}{zones}"""
 
 
 def free_port() -> int:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 72
 PICTURE_WITHIN_S = 2.0
+LEAST_POINTS = 0.01
+"""Of a risk: evidence that adds less is not told."""
 
 
 class Teller:
@@ -56,7 +58,20 @@ class Teller:
                 f"  likeness {match['score']:.2f}, needed {match['threshold']:.2f} (at most {match['fmr']:g} of strangers reach it),"
                 f" from {match['pictures']} pictures of a face {match['face_px']:.0f} px wide"
             )
+        self._evidence(data.get("risk") or {})
         self._picture(event)
+
+    def risk(self, event: dict[str, Any]) -> None:
+        """A risk that was seen without a fob: how high, why, picture."""
+        risk = event["data"]["risk"]
+        self.tell(self._paint(33, f"Risk {risk['band']} ({risk['score']:.2f}){', guards are told' if risk['alert'] else ''}."))
+        self._evidence(risk)
+        self._picture(event)
+
+    def _evidence(self, risk: dict[str, Any]) -> None:
+        for item in risk.get("items", ()):
+            if item["points"] >= LEAST_POINTS:
+                self.tell(f"  evidence: {item['sentence']} [{item['kind']}, {item['points']:.2f} of the risk]")
 
     def _picture(self, event: dict[str, Any]) -> None:
         path = self._pictures / f"{event['id']}.jpg"

@@ -41,7 +41,7 @@ no_linger_hours = ["mon-sun 22:00-24:00", "mon-sun 00:00-06:00"]
 
 
 class Alarm(Struct, frozen=True, kw_only=True):
-    """Somebody is told."""
+    """A risk above ordinary: an event, and from the band `high` on an alert to guards."""
 
     at_s: float
     band: Band
@@ -50,6 +50,7 @@ class Alarm(Struct, frozen=True, kw_only=True):
     """A kind of evidence about the place, `person`, or `decision`."""
     kinds: tuple[str, ...]
     sentences: tuple[str, ...]
+    alerts: bool
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -61,8 +62,14 @@ class Outcome(Struct, frozen=True, kw_only=True):
     visits: int
     """How many people were followed, counting one twice who was lost."""
 
-    def first(self) -> Alarm | None:
-        return self.alarms[0] if self.alarms else None
+    def noticed(self, kinds: tuple[str, ...]) -> Alarm | None:
+        """The first event with one of these kinds of evidence."""
+        return next((alarm for alarm in self.alarms if set(kinds) & set(alarm.kinds)), None)
+
+    @property
+    def alerted(self) -> Alarm | None:
+        """The first alert."""
+        return next((alarm for alarm in self.alarms if alarm.alerts), None)
 
 
 def demo_ground(view: View) -> Ground:
@@ -93,8 +100,7 @@ def follow(episode: Episode, frames: Iterable[Observation], watcher: Watcher, fa
             news = waiting.pop(0)
             watcher.news(_told(news, face_of))
             alarms += _decision(news, last, None if news.who is None else face_of(news.who), episode)
-        signs = tuple(word for from_s, until_s, word in episode.tamper if from_s + HOLD_S[word] <= seen.taken_s < until_s)
-        conduct = watcher.see(seen, episode.wall + timedelta(seconds=seen.taken_s), camera_signs=signs)
+        conduct = watcher.see(seen, episode.wall + timedelta(seconds=seen.taken_s))
         if conduct is None:
             continue
         last = conduct
@@ -103,9 +109,9 @@ def follow(episode: Episode, frames: Iterable[Observation], watcher: Watcher, fa
         highest = max(
             [highest, *(assess(each.evidence, POLICY).score for each in conduct.persons), assess(conduct.scene, POLICY).score]
         )
-        for turn in risks.take(at_s, conduct):
-            if turn.what == "raised" and _alerts(turn.band, episode):
-                alarms.append(_alarm(at_s, turn.risk, turn.subject.scene or "person"))
+        for turn in risks.take(at_s, conduct, _own(episode, seen.taken_s)):
+            if turn.what == "raised":
+                alarms.append(_alarm(at_s, turn.band, turn.risk, turn.subject.scene or "person", episode))
     highest = max([highest, *(alarm.score for alarm in alarms)])
     return Outcome(alarms=tuple(sorted(alarms, key=lambda each: each.at_s)), highest=highest, visits=len(visits))
 
@@ -129,7 +135,7 @@ def _decision(news: News, conduct: Conduct | None, face: int | None, episode: Ep
         return ()
     person = whose(conduct, face) if conduct else None
     risk = assess((*_facts(news), *(person.evidence if person else ()), *(conduct.scene if conduct else ())), POLICY)
-    return (_alarm(news.at_s, risk, "decision"),) if _alerts(risk.band, episode) else ()
+    return (_alarm(news.at_s, risk.band, risk, "decision", episode),) if risk.band != "ordinary" else ()
 
 
 def _facts(news: News) -> tuple[Evidence, ...]:
@@ -141,10 +147,13 @@ def _facts(news: News) -> tuple[Evidence, ...]:
     return ()
 
 
-def _alerts(band: Band, episode: Episode) -> bool:
-    return "alert" in POLICY.response(band, DoorMode.LOCKED, episode.wall).does
+def _own(episode: Episode, now_s: float) -> tuple[Evidence, ...]:
+    """What the door makes of what vision says of its camera; vision says it once it has lasted."""
+    return tuple(Evidence(kind="camera_tamper", value=now_s - from_s, detail=word, at_s=now_s) for from_s, until_s, word in episode.tamper
+                 if from_s + HOLD_S[word] <= now_s < until_s)  # fmt: skip
 
 
-def _alarm(at_s: float, risk: Risk, about: str) -> Alarm:
+def _alarm(at_s: float, band: Band, risk: Risk, about: str, episode: Episode) -> Alarm:
     kinds = tuple(item.evidence.kind for item in risk.items if item.points > 0)
-    return Alarm(at_s=at_s, band=risk.band, score=risk.score, about=about, kinds=kinds, sentences=risk.sentences)
+    alerts = "alert" in POLICY.response(band, DoorMode.LOCKED, episode.wall).does
+    return Alarm(at_s=at_s, band=band, score=risk.score, about=about, kinds=kinds, sentences=risk.sentences, alerts=alerts)

@@ -19,7 +19,6 @@ from msgspec import Struct
 
 from agent.config import Config
 from agent.core.messages import FaceSeen, Observation, PersonSeen
-from agent.vision.assign import assign
 from agent.vision.build import build_chain_maker
 from agent.vision.chain import Chain
 from agent.vision.engine import open_engine
@@ -29,10 +28,10 @@ from demo.people import fetch_people, find
 from demo.scene import Scene, Seen
 from demo.view import FACE_WIDTH_M
 from demo.walks import Glance, Walk, pass_by
+from demo.ways import Go, Wait, way
 from hw.interfaces import Frame
 from models_tflite.manifest import load_manifest
 from tools.behaviour.seen import SHOULDERS_M, Noise
-from tools.behaviour.ways import Go, Wait, way
 
 FRAMES_PER_S = 15.0
 SIZE = (640, 480)
@@ -107,7 +106,8 @@ def _watched(scene_number: int, walk: Walk, chain: Chain) -> Iterator[Sample]:
 
 def _sample(scene: int, at_s: float, true: Seen, seen: Observation) -> Sample:
     place = true.walk.at(at_s)
-    assert place is not None
+    if place is None:
+        raise LookupError(f"{true.walk.portrait.name} is not there at {at_s} s")
     faces = [face for face in seen.faces if iou(face.box_px, true.face_box_px) > SAME_FACE_IOU]
     bodies = [body for body in seen.persons if _carries(body, true)]
     return Sample(scene=scene, who=true.walk.portrait.name, at_s=at_s, true_face=true.face_box_px, distance_m=place.z_m, x_m=place.x_m,
@@ -148,21 +148,24 @@ def _is_whole(each: Sample) -> bool:
     return x > 0.2 * width and x + 1.2 * width < SIZE[0] and FACE_FROM_PX < width < 220 and each.at_s > SETTLED_S
 
 
+def _face(each: Sample) -> FaceSeen:
+    if each.face is None:
+        raise LookupError(f"{each.who} at {each.at_s} s: no face was seen")
+    return each.face
+
+
 def _width_error(each: Sample) -> float:
-    assert each.face is not None
-    return math.log(each.face.box_px[2] / each.true_face[2])
+    return math.log(_face(each).box_px[2] / each.true_face[2])
 
 
 def _down_error(each: Sample) -> float:
-    assert each.face is not None
-    (_, y, _, height), (_, top, width, high) = each.face.box_px, each.true_face
+    (_, y, _, height), (_, top, width, high) = _face(each).box_px, each.true_face
     return (y + height / 2 - top - high / 2) / width
 
 
 def _shoulder_error(each: Sample) -> float:
-    assert each.body is not None
-    assert each.body.shoulders_px is not None
-    return math.log(each.body.shoulders_px / (each.true_face[2] / FACE_WIDTH_M * SHOULDERS_M))
+    seen_px = each.body.shoulders_px if each.body is not None else None
+    return math.log((seen_px or math.nan) / (each.true_face[2] / FACE_WIDTH_M * SHOULDERS_M))
 
 
 def _head(each: Sample) -> float | None:

@@ -6,6 +6,7 @@ an alarm costs is asked of each kind by itself as well, so that a door with more
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 
@@ -13,14 +14,16 @@ import numpy as np
 
 from demo.catalogue import OWNER_APPROACH
 from demo.walks import Glance, Walk
+from demo.ways import THROUGH, Go, Part, Point, Wait, pace_of, times, way
 from tools.behaviour.episode import Episode, News
-from tools.behaviour.ways import THROUGH, Go, Part, Point, Wait, pace_of, times, way
 
 MONDAY = datetime(2025, 3, 3, tzinfo=timezone(timedelta(hours=1)))
 OFFICE_HOURS = (0, 0, 0, 0, 0, 1, 6, 14, 18, 10, 6, 6, 10, 9, 6, 6, 7, 9, 6, 3, 1, 1, 0.5, 0.2)
 """How many come in each hour of a working day, beside each other."""
 WEEKEND = 0.08
 """Of a working day's passes."""
+A_WEEK = 300
+"""Passes of a small office's door."""
 ADULT_M, ADULT_DEVIATION_M = 1.71, 0.09
 CHILD_M = (0.95, 1.2)
 
@@ -28,30 +31,29 @@ Chance = np.random.Generator
 
 
 def passes(count: int, seed: int) -> Iterator[Episode]:
-    """`count` ordinary passes in the proportions of KINDS."""
+    """`count` ordinary passes in the proportions of KINDS, in the order in which they come, `A_WEEK` a week."""
+    chance = np.random.default_rng((seed, 1))
     names = list(KINDS)
     shares = np.array([KINDS[name][0] for name in names])
-    for number in range(count):
-        chance = np.random.default_rng((seed, number))
-        name = names[int(chance.choice(len(names), p=shares / shares.sum()))]
-        yield one(name, seed, number)
+    drawn = chance.choice(len(names), size=count, p=shares / shares.sum())
+    weeks = math.ceil(count / A_WEEK)
+    for number, wall in enumerate(sorted(_when(chance, weeks) for _ in range(count))):
+        yield one(names[int(drawn[number])], seed, number, wall)
 
 
-def one(name: str, seed: int, number: int) -> Episode:
+def one(name: str, seed: int, number: int, wall: datetime = MONDAY) -> Episode:
     """One pass of a kind."""
-    chance = np.random.default_rng((seed, number, 7))
-    walks, news = KINDS[name][1](chance)
-    ends_s = max(walk.ends_s for walk in walks) + 3.0
-    return Episode(name=name, seed=1000 * seed + number, wall=_when(chance), walks=walks,
-                   news=tuple(sorted(news, key=lambda each: each.at_s)), ends_s=ends_s)  # fmt: skip
+    walks, news = KINDS[name][1](np.random.default_rng((seed, number, 7)))
+    return Episode(name=name, seed=1000 * seed + number, wall=wall, walks=walks, ends_s=max(walk.ends_s for walk in walks) + 3.0,
+                   news=tuple(sorted(news, key=lambda each: each.at_s)))  # fmt: skip
 
 
-def _when(chance: Chance) -> datetime:
+def _when(chance: Chance, weeks: int) -> datetime:
     """A day and an hour as people come to an office."""
     days = np.array([1.0] * 5 + [WEEKEND] * 2)
     hours = np.array(OFFICE_HOURS) + 0.02
     day, hour = int(chance.choice(7, p=days / days.sum())), int(chance.choice(24, p=hours / hours.sum()))
-    return MONDAY + timedelta(days=day + 7 * int(chance.integers(0, 8)), hours=hour, minutes=float(chance.uniform(0, 60)))
+    return MONDAY + timedelta(days=day + 7 * int(chance.integers(0, weeks)), hours=hour, minutes=float(chance.uniform(0, 60)))
 
 
 Cast = tuple[tuple[Walk, ...], list[News]]
@@ -89,7 +91,7 @@ def _walk(chance: Chance, start: Point, parts: list[Part], *, starts_s: float = 
 
 
 def _in(chance: Chance, speed: float, *, before: Part | None = None) -> tuple[Point, list[Part], int]:
-    """The parts of coming in: walk up, perhaps do something, hold out the fob, open, go through. Third: the part after which the fob is read."""
+    """The parts of coming in: walk up, hold out the fob, open, go through; and the number of the part after which the fob is read."""
     hand_s = float(np.clip(chance.lognormal(0.0, 0.5), 0.4, 6.0))
     opens_s = float(np.clip(chance.lognormal(-0.1, 0.4), 0.4, 4.0))
     parts: list[Part] = [before] if before is not None else []
@@ -99,7 +101,8 @@ def _in(chance: Chance, speed: float, *, before: Part | None = None) -> tuple[Po
 
 def _news_in(ends: list[float], read: int, who: int, credential: str) -> list[News]:
     """Read and granted, opened while the hand is on the door, shut some seconds after."""
-    return [News(at_s=ends[read], what="granted", credential=credential, who=who), News(at_s=ends[read] + 0.7 * (ends[read + 1] - ends[read]), what="opened"),
+    opened_s = ends[read] + 0.7 * (ends[read + 1] - ends[read])
+    return [News(at_s=ends[read], what="granted", credential=credential, who=who), News(at_s=opened_s, what="opened"),
             News(at_s=ends[-1] + 2.5, what="closed")]  # fmt: skip
 
 
@@ -248,8 +251,9 @@ def _forgot(chance: Chance) -> Cast:
     """Comes, turns round before the door, comes again after a while and goes in."""
     speed, start = pace_of(chance), _from(chance)
     away_s = float(chance.uniform(5.0, 20.0))
-    parts: list[Part] = [Go((0.1, float(chance.uniform(1.0, 2.0))), speed), Wait(1.0), Go((start[0], 6.5), speed), Go((start[0] + 4.5, 6.5), speed),
-                         Wait(away_s), Go((start[0], 6.5), speed), Go((0.0, 0.95), speed), Wait(0.8), Wait(0.8), Go(THROUGH, 1.1)]  # fmt: skip
+    far, aside = (start[0], 6.5), (start[0] + 4.5, 6.5)
+    parts: list[Part] = [Go((0.1, float(chance.uniform(1.0, 2.0))), speed), Wait(1.0), Go(far, speed), Go(aside, speed), Wait(away_s),
+                         Go(far, speed), Go((0.0, 0.95), speed), Wait(0.8), Wait(0.8), Go(THROUGH, 1.1)]  # fmt: skip
     return (_walk(chance, start, parts),), _news_in(times(parts, start), 7, 0, "a")
 
 

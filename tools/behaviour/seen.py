@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from agent.core.messages import Attention, Box, FaceSeen, Gaze, HeadPose, Liveness, Observation, PersonSeen
+from agent.core.messages import Box, FaceSeen, Gaze, HeadPose, Liveness, Observation, PersonSeen
 from agent.vision.attention import AttentionTrack
 from agent.vision.iris import Eye, EyesMeasured
 from demo.cutout import FACE_BELOW_CROWN_M
@@ -38,6 +38,7 @@ MISS_S = 1.6
 """agent.vision.track.TrackSettings.miss_s: after so long without a face its track is over."""
 BRIDGE_S = 0.15
 BODY_SHOWN_S, BODY_MISS_S, BODY_EVERY_S = 0.45, 1.4, 0.2
+HARDER_MISSED, HARDER_GAP_S = 0.04, 0.4
 MOST_SEEN_DEG = 62.0
 """A head turned further from the camera is no face any more."""
 
@@ -71,11 +72,12 @@ class Noise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """From the exposure to the observation."""
 
     def harder(self, times: float) -> Noise:
-        """The same with every error so many times as large or as frequent."""
-        shares = {name: min(0.5, times * getattr(self, name)) for name in ("eyes_missed", "face_missed", "body_missed")}
+        """The same with every error so many times as large, and faces, bodies and eyes not found in some frames in a hundred for each."""
         sizes = {name: times * getattr(self, name)
                  for name in ("width_of_person", "width", "centre", "shoulders_of_person", "shoulders", "head_deg", "gaze_deg")}  # fmt: skip
-        return msgspec.structs.replace(self, **shares, **sizes)
+        missed = min(0.4, HARDER_MISSED * (times - 1))
+        return msgspec.structs.replace(self, **sizes, face_missed=missed, face_missed_s=HARDER_GAP_S, body_missed=2 * missed,
+                                       eyes_missed=self.eyes_missed + 2 * missed)  # fmt: skip
 
 
 def measured_noise() -> Noise:

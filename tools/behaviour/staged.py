@@ -7,37 +7,48 @@ more easily than what somebody plans who knows this file.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
 from agent.core.messages import Liveness
+from agent.vision.scene_watch import HOLD_S
 from demo.catalogue import OWNER_APPROACH, STRANGER_APPROACH
 from demo.walks import Glance, Walk
+from demo.ways import THROUGH, Go, Part, Wait, pace_of, times, way
 from tools.behaviour.episode import Episode, Must, News
 from tools.behaviour.ordinary import MONDAY, _from, _tall, _walk
-from tools.behaviour.ways import THROUGH, Go, Part, Wait, pace_of, times, way
 
 Chance = np.random.Generator
-Cast = tuple[tuple[Walk, ...], list[News], Must, dict[str, object]]
 
-LATE_NIGHT_H, NOON_H = 2.5, 12.0
+
+class Cast(NamedTuple):
+    """Who does what, and what must come of it."""
+
+    walks: tuple[Walk, ...]
+    news: list[News]
+    must: Must
+    hour: float = 12.0
+    tamper: tuple[tuple[float, float, str], ...] = ()
+    liveness: Liveness | None = None
+
+
+LATE_NIGHT_H = 2.5
 MAY_STAY_S = 20.0
 """As in tools.behaviour.judged.NIGHT_FLOOR."""
 SUDDEN_M_S2 = 6.0
 RUN_M_S = 3.2
 
 
-def incident(name: str, number: int, seed: int = 5) -> Episode:
-    """One staged incident of a kind."""
+def incident(name: str, number: int, seed: int = 5, week: datetime = MONDAY) -> Episode:
+    """One staged incident of a kind, on a day of the week that begins on `week`."""
     chance = np.random.default_rng((seed, list(INCIDENTS).index(name), number))
-    walks, news, must, more = INCIDENTS[name](chance)
-    wall = MONDAY + timedelta(
-        days=int(chance.integers(0, 5)), hours=float(more.pop("hour", NOON_H)), minutes=float(chance.uniform(0, 50))
-    )  # type: ignore[arg-type]
-    ends_s = max(max(walk.ends_s for walk in walks), must.true_s) + 4.0
-    return Episode(name=name, seed=90_000 + 1000 * seed + number, wall=wall, walks=walks, ends_s=ends_s, must=must,
-                   news=tuple(sorted(news, key=lambda each: each.at_s)), **more)  # type: ignore[arg-type]  # fmt: skip
+    cast = INCIDENTS[name](chance)
+    wall = week + timedelta(days=int(chance.integers(0, 5)), hours=cast.hour, minutes=float(chance.uniform(0, 50)))
+    ends_s = max(*(walk.ends_s for walk in cast.walks), cast.must.true_s + 8.0) + 4.0
+    return Episode(name=name, seed=90_000 + 1000 * seed + number, wall=wall, walks=cast.walks, ends_s=ends_s, must=cast.must,
+                   news=tuple(sorted(cast.news, key=lambda each: each.at_s)), tamper=cast.tamper, liveness=cast.liveness)  # fmt: skip
 
 
 def _over_the_shoulder(from_s: float, until_s: float, chance: Chance) -> tuple[Glance, ...]:
@@ -72,7 +83,7 @@ def _stolen_fob(chance: Chance) -> Cast:
     glances = _over_the_shoulder(ends[0] + 1.2, reads_s, chance)
     walk = _walk(chance, start, parts, glances=glances)
     news = [News(at_s=reads_s, what="denied", who=0, refused_for="face_mismatch")]
-    return (walk,), news, Must(kinds=("face_mismatch",), true_s=reads_s, because="the fob is read"), {}
+    return Cast((walk,), news, Must(kinds=("face_mismatch",), true_s=reads_s, because="the fob is read"))
 
 
 def _nervous_no_fob(chance: Chance) -> Cast:
@@ -81,11 +92,10 @@ def _nervous_no_fob(chance: Chance) -> Cast:
     parts: list[Part] = [Go(near, pace_of(chance)), *_nervous(chance, 25.0, near)]
     ends = times(parts, start)
     walk = _walk(chance, start, parts, glances=_over_the_shoulder(ends[0] + 1.2, ends[-1], chance))
-    return (
+    return Cast(
         (walk,),
         [],
         Must(kinds=("glances", "abruptness", "dwell"), true_s=ends[0] + 10.0, because="ten seconds of it are over"),
-        {},
     )
 
 
@@ -104,7 +114,7 @@ def _tailgater(chance: Chance) -> Cast:
     walks = _walk(chance, start, parts, looks_every_s=60.0), _walk(chance, behind, sneak, looks_every_s=60.0)
     news = [News(at_s=ends[1], what="granted", credential="a", who=0), News(at_s=ends[1] + 0.5, what="opened"),
             News(at_s=crosses_s + 1.5, what="closed")]  # fmt: skip
-    return walks, news, Must(kinds=("tailgating",), true_s=crosses_s, because="the second one is through the door"), {}
+    return Cast(walks, news, Must(kinds=("tailgating",), true_s=crosses_s, because="the second one is through the door"))
 
 
 def _squeeze(chance: Chance) -> Cast:
@@ -125,11 +135,10 @@ def _squeeze(chance: Chance) -> Cast:
         walks.append(_walk(chance, begin, parts, looks_every_s=60.0))
     news = [News(at_s=opened_s - 0.8, what="granted", credential="a", who=0), News(at_s=opened_s, what="opened"),
             News(at_s=max(ends_all) + 2.0, what="closed")]  # fmt: skip
-    return (
+    return Cast(
         tuple(walks),
         news,
         Must(kinds=("tailgating",), true_s=ends_all[1], because="the second of three is through the door"),
-        {},
     )
 
 
@@ -145,8 +154,8 @@ def _lingerer(chance: Chance) -> Cast:
     walk = _walk(chance, start, parts, looks_every_s=8.0)
     enters_s = next(t for t in np.arange(0, walk.ends_s, 0.1) if (place := walk.at(float(t))) is not None and place.z_m < 3.2)
     true_s = float(enters_s) + MAY_STAY_S
-    return (walk,), [], Must(kinds=("no_linger", "dwell"), true_s=true_s, because="the 20 s that anybody may stay there at night are over"), {
-        "hour": LATE_NIGHT_H}  # fmt: skip
+    must = Must(kinds=("no_linger",), true_s=true_s, because="the 20 s that anybody may stay there at night are over")
+    return Cast((walk,), [], must, hour=LATE_NIGHT_H)
 
 
 def _pacing(chance: Chance) -> Cast:
@@ -159,7 +168,7 @@ def _pacing(chance: Chance) -> Cast:
         parts += [Go((half_m * (-1) ** number, z_m + float(chance.uniform(-0.2, 0.2))), speed), Wait(0.3)]
     ends = times(parts, start)
     walk = _walk(chance, start, parts, looks_every_s=6.0)
-    return (walk,), [], Must(kinds=("pacing", "turned_back", "dwell"), true_s=ends[0] + 25.0, because="25 s of it are over"), {}
+    return Cast((walk,), [], Must(kinds=("pacing", "turned_back", "dwell"), true_s=ends[0] + 25.0, because="25 s of it are over"))
 
 
 def _runner(chance: Chance) -> Cast:
@@ -168,11 +177,11 @@ def _runner(chance: Chance) -> Cast:
     parts: list[Part] = [Go((0.1, 0.9), RUN_M_S, 4.0), Wait(2.0), *_nervous(chance, 6.0, (0.1, 0.95))]
     ends = times(parts, start)
     walk = _walk(chance, start, parts, looks_every_s=60.0)
-    return (
+    return Cast(
         (walk,),
         [],
         Must(kinds=("running", "speed", "abruptness"), true_s=ends[0], because="the door is reached"),
-        {"hour": LATE_NIGHT_H},
+        hour=LATE_NIGHT_H,
     )
 
 
@@ -184,7 +193,7 @@ def _photo(chance: Chance) -> Cast:
     walk = way(STRANGER_APPROACH, start, parts, holds_up=OWNER_APPROACH, height_m=_tall(chance))
     news = [News(at_s=ends[1], what="denied", who=0, refused_for="presentation_attack")]
     seen = Liveness(verdict="attack", score=0.1, reason="border_around_face", watched_s=1.0)
-    return (walk,), news, Must(kinds=("presentation_attack",), true_s=ends[1], because="the fob is read"), {"liveness": seen}
+    return Cast((walk,), news, Must(kinds=("presentation_attack",), true_s=ends[1], because="the fob is read"), liveness=seen)
 
 
 def _covered(chance: Chance) -> Cast:
@@ -194,8 +203,12 @@ def _covered(chance: Chance) -> Cast:
     ends = times(parts, start)
     covered_s = ends[0] + float(chance.uniform(0.5, 2.0))
     walk = _walk(chance, start, parts, looks_every_s=60.0)
-    return (walk,), [], Must(kinds=("camera_tamper",), true_s=covered_s, because="the lens is covered"), {
-        "tamper": ((covered_s, covered_s + 20.0, "covered"),)}  # fmt: skip
+    must = Must(
+        kinds=("camera_tamper",),
+        true_s=covered_s + HOLD_S["covered"],
+        because="it has been covered for the 6 s that vision waits",
+    )
+    return Cast((walk,), [], must, tamper=((covered_s, covered_s + 20.0, "covered"),))
 
 
 INCIDENTS: dict[str, Callable[[Chance], Cast]] = {
