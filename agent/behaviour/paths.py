@@ -96,7 +96,7 @@ class Motion(Struct, frozen=True, kw_only=True):
     speed_median_m_s: float
     """While walking; 0 for who only stood."""
     speed_peak_m_s: float
-    """One sample in twenty is faster."""
+    """While walking or running one sample in twenty is faster."""
     speed_spread_m_s: float | None
     """Robust deviation (1.48 x median absolute deviation) while walking; None with less than 1 s of it."""
     acceleration_m_s2: float | None
@@ -323,7 +323,7 @@ class PathTrack:
         return Motion(
             over_s=over_s, confidence=self._confidence(over_s, newest), speed_m_s=newest.speed, speed_noise_m_s=newest.speed_noise,
             approach_m_s=max(approach, 0.0), speed_median_m_s=_quantile(walking, 0.5) if walking else 0.0,
-            speed_peak_m_s=_quantile(speeds, 0.95), speed_spread_m_s=spread,
+            speed_peak_m_s=_quantile(walking or speeds, 0.95), speed_spread_m_s=spread,
             acceleration_m_s2=acceleration, jerk_m_s3=jerk, jerk_noise_m_s3=jerk_noise,
             path_m=way.path_m, net_m=way.net_m, straightness=way.straightness, heading_deg_per_m=way.heading_deg_per_m,
             turned_back=way.turned_back, turned_back_visit=self._way.turned_back, pacing_legs=way.pacing_legs,
