@@ -20,14 +20,17 @@ import hashlib
 import math
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
+from operator import neg, sub
 from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from agent.behaviour.sketch import Scale, Sketch, Sparse, as_little, as_much, quantile, scale_of
+from agent.behaviour.sketch import Scale, Sketch, Sparse, as_little, as_much, quantiles, scale_of
 from agent.core.conduct import Usual
 from agent.core.evidence import KINDS, Kind
 
@@ -69,6 +72,10 @@ _MOST_WEIGHT = 64.0
 _Whose = Literal["hour", "door", "cardholder", "similar_doors", "nothing_yet"]
 
 
+Row = Sequence[float]
+"""Weights by bin."""
+
+
 class NormsError(ValueError):
     """What was read is no norms."""
 
@@ -92,6 +99,7 @@ class Measure(Struct, frozen=True):
     """How a visit is supposed to fall into the bins; sums to `SUPPOSED_WORTH`."""
 
 
+@lru_cache(maxsize=2)
 def measures(emotional: bool) -> dict[str, Measure]:
     """All kinds that have a norm; emotional ones only where the deployment's profile has them."""
     kinds = {name: kind for name, kind in KINDS.items() if kind.tail != "fact" and kind.supposed is not None}
@@ -220,55 +228,54 @@ class Norms:
         door = self._row(measure, 0)
         near, weights = self._near(measure, door, cell, norm_key)
         whose = max(weights, key=lambda each: weights[each])
+        low, median, high = quantiles(measure.scale, near, (0.05, 0.5, 0.95))
         learned = sum(weights.values()) - weights["nothing_yet"]
-        low, median, high = (quantile(measure.scale, near, share) or 0.0 for share in (0.05, 0.5, 0.95))
         usual = Usual(median=median, low=low, high=high, visits=round(learned, 1), of=whose)
-        return _Judgement(usual, _p_by_bin(near, door, measure.odd_is_high))
+        return _Judgement(usual, _p_by_bin(near, door, 1 / self._unit, measure.odd_is_high))
 
-    def _near(
-        self, measure: Measure, door: list[float], cell: int | None, norm_key: str
-    ) -> tuple[list[float], dict[_Whose, float]]:
+    def _near(self, measure: Measure, door: Row, cell: int | None, norm_key: str) -> tuple[list[float], dict[_Whose, float]]:
         """The visits that judge, by bin, and how many of them come from where."""
         whole = [0.0] * measure.bins
         weights: dict[_Whose, float] = {"cardholder": 0.0, "hour": 0.0, "door": 0.0, "similar_doors": 0.0, "nothing_yet": 0.0}
         similar = self._similar.get(measure.name, [])
         # A cardholder's own visits are among the hour's and the door's: together they are no more than there were
-        missing = min(JUDGED_BY, sum(door) + sum(similar) + SUPPOSED_WORTH)
-        for whose, level in self._levels(measure, door, cell, norm_key, similar):
-            there = sum(level)
+        missing = min(JUDGED_BY, sum(door) / self._unit + sum(similar) + SUPPOSED_WORTH)
+        for whose, level, unit in self._levels(measure, door, cell, norm_key, similar):
+            there = sum(level) / unit
             weight = min(there, missing)
             if weight > 0.0:
-                share = weight / there
+                share = weight / (there * unit)
                 whole = [mine + share * theirs for mine, theirs in zip(whole, level, strict=True)]
                 weights[whose] += weight
                 missing -= weight
+            if missing <= 0.0:
+                break
         return whole, weights
 
-    def _levels(self, measure: Measure, door: list[float], cell: int | None, norm_key: str,
-                similar: list[float]) -> Iterator[tuple[_Whose, list[float]]]:  # fmt: skip
-        """From the nearest visits to the farthest; each is in one level, but for the cardholder's."""
+    def _levels(
+        self, measure: Measure, door: Row, cell: int | None, norm_key: str, similar: Row
+    ) -> Iterator[tuple[_Whose, Row, float]]:
+        """From the nearest visits to the farthest, with what one visit weighs there; each visit is in one level, but for the cardholder's."""
+        unit, rest = self._unit, door
         if norm_key:
-            yield "cardholder", self._own_row(measure, norm_key)
-        rest = door
+            yield "cardholder", self._own_row(measure, norm_key), unit
         if cell is not None:
             hour = self._row(measure, 1 + cell)
-            around = _sum(self._row(measure, 1 + other) for other in _neighbours(cell))
-            rest = [max(0.0, all_ - mine - near) for all_, mine, near in zip(door, hour, around, strict=True)]
-            yield "hour", hour
-            yield "hour", around
-        yield "door", rest
-        if similar:
-            yield "similar_doors", similar
-        yield "nothing_yet", list(measure.supposed)
+            yield "hour", hour, unit
+            around = _sum([hour, *(self._row(measure, 1 + other) for other in _neighbours(cell))]) or hour
+            yield "hour", list(map(sub, around, hour)), unit
+            rest = [max(0.0, all_ - near) for all_, near in zip(door, around, strict=True)]
+        yield "door", rest, unit
+        yield "similar_doors", similar, 1.0
+        yield "nothing_yet", measure.supposed, 1.0
 
-    def _row(self, measure: Measure, number: int) -> list[float]:
-        """Weights by bin, as of now."""
-        unit = self._unit
-        return [weight / unit for weight in self._grids[measure.name][number * measure.bins : (number + 1) * measure.bins]]
+    def _row(self, measure: Measure, number: int) -> Row:
+        """Weights by bin; a visit of now weighs `_unit`."""
+        return self._grids[measure.name][number * measure.bins : (number + 1) * measure.bins]
 
-    def _own_row(self, measure: Measure, norm_key: str) -> list[float]:
-        unit, start = self._unit, self._start_of(measure)
-        return [weight / unit for weight in self._own[norm_key].weights[start : start + measure.bins]]
+    def _own_row(self, measure: Measure, norm_key: str) -> Row:
+        start = self._start_of(measure)
+        return self._own[norm_key].weights[start : start + measure.bins]
 
     def _start_of(self, measure: Measure) -> int:
         start = 0
@@ -310,7 +317,9 @@ class Norms:
     def _learn(self, measure: Measure, bin_: int, cell: int | None, share: float) -> None:
         """Odd values have a budget."""
         tokens = min(ODD_AT_ONCE, self._tokens[measure.name] + ODD_SHARE * share)
-        is_odd = self._judgement(measure, None, "").p[bin_] <= ODD_P
+        door = self._row(measure, 0)
+        as_odd = sum(door[bin_:] if measure.odd_is_high else door[: bin_ + 1])
+        is_odd = self._unit + as_odd <= ODD_P * (self._unit + sum(door))
         learned = not is_odd or tokens >= share
         self._tokens[measure.name] = tokens - share if is_odd and learned else tokens
         if learned:
@@ -403,7 +412,8 @@ class Norms:
 
     def export(self) -> dict[str, Sparse]:
         """What the door shows at all hours, for doors like it; nothing of cardholders, nothing emotional."""
-        rows = {name: self._row(measure, 0) for name, measure in self._measures.items() if not KINDS[name].emotional}
+        unit, told = self._unit, {name: measure for name, measure in self._measures.items() if not KINDS[name].emotional}
+        rows = {name: [weight / unit for weight in self._row(measure, 0)] for name, measure in told.items()}
         return {name: Sketch(self._measures[name].scale, row).encode() for name, row in rows.items() if sum(row) > 0.0}
 
     def prior(self, similar: Mapping[str, Sparse]) -> None:
@@ -447,16 +457,20 @@ class Norms:
 # -- inside --------------------------------------------------------------------------------------------------------------------
 
 
-def _p_by_bin(near: list[float], door: list[float], odd_is_high: bool) -> list[float]:
-    beyond: Callable[[list[float]], list[float]] = as_much if odd_is_high else as_little
-    judging, all_ = beyond(near), beyond(door)
-    whole = max(judging)
+def _p_by_bin(near: Row, door: Row, per_unit: float, odd_is_high: bool) -> list[float]:
+    beyond = as_much if odd_is_high else as_little
+    judging = beyond(near)
+    whole = max(judging[0], judging[-1])
     p = [min(1.0, (1 + k) / (1 + whole)) for k in judging]
-    odd = [number for number, k in enumerate(judging) if k < 1.0]
-    if odd:
-        at_u, least = 1 + all_[odd[0] if odd_is_high else odd[-1]], 1 / (1 + max(whole, *all_))
-        for number in odd:
-            p[number] = max(least, p[number] * (1 + all_[number]) / at_u)
+    odd = range(bisect_left(judging, -1.0, key=neg), len(p)) if odd_is_high else range(bisect_left(judging, 1.0) - 1, -1, -1)
+    return _told_apart(p, odd, [1 + per_unit * k for k in beyond(door)], whole) if odd else p
+
+
+def _told_apart(p: list[float], odd: range, door: Sequence[float], whole: float) -> list[float]:
+    """`odd`: the bins that the judging visits have less than one in, or beyond; `door`: 1 + visits to the door there or beyond."""
+    at_u, least = door[odd[0]], 1 / (1 + max(whole, *door))
+    for number in odd:
+        p[number] = max(least, p[number] * door[number] / at_u)
     return p
 
 
@@ -478,8 +492,10 @@ def _utc_s(wall: datetime) -> float:
     return wall.timestamp()
 
 
-def _sum(rows: Iterable[list[float]]) -> list[float]:
-    return [sum(column) for column in zip(*rows, strict=True)]
+def _sum(rows: Iterable[Row]) -> list[float]:
+    """Of the rows that hold something: at night most do not."""
+    held = [row for row in rows if any(row)]
+    return [sum(column) for column in zip(*held, strict=True)] if held else []
 
 
 def _zeros(count: int) -> array[float]:

@@ -8,7 +8,8 @@ up to `EXACT` (most counts at a door are 0, 1 and 2). Weights are added, so that
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from msgspec import Struct
@@ -75,11 +76,14 @@ def scale_of(unit: str) -> Scale:
 
 def quantile(scale: Scale, weights: Sequence[float], share: float) -> float | None:
     """The smallest value that a share (0..1) of the weight does not exceed; None when there is no weight."""
+    return quantiles(scale, weights, (share,))[0] if any(weights) else None
+
+
+def quantiles(scale: Scale, weights: Sequence[float], shares: Iterable[float]) -> list[float]:
+    """As `quantile`, for several; there has to be weight."""
     running = list(accumulate(weights))
-    if not running or running[-1] <= 0.0:
-        return None
-    wanted = share * running[-1] * (1 - 1e-9)
-    return scale.middle_of(next(number for number, below in enumerate(running) if below >= wanted and below > 0.0))
+    least = min(weight for weight in weights if weight > 0.0)
+    return [scale.middle_of(bisect_left(running, max(least, share * running[-1] * (1 - 1e-9)))) for share in shares]
 
 
 def as_much(weights: Sequence[float]) -> list[float]:
