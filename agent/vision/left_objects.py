@@ -50,17 +50,23 @@ class ObjectSettings(Struct, frozen=True, kw_only=True):
     """nor is less than this share of the brightness,"""
     noise_times: float = 5.0
     """nor what the noise there explains."""
-    least_area: int = 70
-    """In 1280 x 720 some 34 px square."""
+    least_area: int = 60
+    """In 1280 x 720 some 31 px square,"""
+    least_across: int = 5
+    """and nowhere narrower than a square of this side fits in: edges of light are long and narrow."""
     most_share: float = 0.45
     """When more of the region is strange, the light or the camera is another."""
     after_s: float = 25.0
     """Somebody was there so long before it appeared, at most."""
+    covered_s: float = 2.0
+    """So long after somebody was seen over it a place is still covered: the search for bodies misses some."""
+    alone_s: float = 4.0
+    """Nobody has stood so near for so long: what somebody stands beside is not left behind, and may be their shadow."""
     gone_s: float = 3.0
     same_texture: float = 0.5
     """Correlation of what is finer than some pixels, above which it is the same floor in another light."""
     texture_level: float = 2.0
-    chroma_level: float = 7.0
+    chroma_level: float = 16.0
     """A plain patch that is redder or bluer by less than this is light on a plain floor,"""
     light_times: tuple[float, float] = (0.45, 2.2)
     """if it is not so much darker or brighter as lamps seldom make it."""
@@ -91,6 +97,8 @@ class _Thing:
     seen_s: float
     person: int | None
     with_somebody: bool
+    beside_s: float
+    """When somebody was last beside it."""
     samples: int = 0
     solid: int = 0
     """In how many of them it was no light."""
@@ -116,7 +124,7 @@ class _View:
             return
         self.region = np.zeros(self.size[::-1], np.uint8)
         cv2.fillPoly(self.region, [np.round((corners - low) * self.scale).astype(np.int32)], 1)
-        self.now, self.usual = (np.zeros((*self.size[::-1], 3), np.float32) for _ in range(2))
+        self.now, self.usual = (np.zeros((3, *self.size[::-1]), np.float32) for _ in range(2))
         self.known = np.zeros(self.size[::-1], bool)
         self.age_s, self.covered_s = (np.zeros(self.size[::-1], np.float32) for _ in range(2))
         self.covered_s -= 1e9
@@ -125,7 +133,8 @@ class _View:
         self.begun = False
 
     def small(self, pixels: Pixels) -> Floats:
-        return np.asarray(cv2.resize(pixels[self.cut], self.size, interpolation=cv2.INTER_AREA), np.float32)
+        """Blue, green, red x height x width."""
+        return np.asarray(cv2.resize(pixels[self.cut], self.size, interpolation=cv2.INTER_AREA).transpose(2, 0, 1), np.float32)
 
     def to_small(self, box: Box, wider: float = 0.0) -> tuple[int, int, int, int]:
         """Left, top, right, bottom inside the region, the box made wider by a share of its size on each side."""
@@ -188,54 +197,52 @@ class ObjectWatch:
 
     def _uncovered(self, view: _View, people: Sequence[Box], numbers: Sequence[int], now_s: float) -> NDArray[np.bool_]:
         """Where nobody stands before the floor. Who covers what is remembered: they may have put something down there."""
-        seen = view.region.astype(bool)
         for i, box in enumerate(people):
-            left, top, right, bottom = view.to_small(box, 0.12)
+            left, top, right, bottom = view.to_small(box, 0.15)
             part = np.s_[top:bottom, left:right]
-            seen[part] = False
             view.covered_s[part] = now_s
             view.covered_by[part] = numbers[i] if i < len(numbers) else -1
-        return seen
+        return (view.covered_s < now_s - self._settings.covered_s) & (view.region > 0)
 
     def _in_usual_light(self, view: _View, now: Floats, seen: NDArray[np.bool_]) -> Floats:
         """Each channel times what makes most pixels what they usually are: exposure, white balance, most lamps."""
         few = np.s_[::3, ::3]
-        here = seen[few] & view.known[few] & (now[few].max(axis=2) < 245)
+        now_few, usual_few = now[:, ::3, ::3], view.usual[:, ::3, ::3]
+        here = seen[few] & view.known[few] & (now_few.max(axis=0) < 245)
         if np.count_nonzero(here) < 30:
             return now
-        gain = np.median((view.usual[few][here] + 6) / (now[few][here] + 6), axis=0).astype(np.float32)
-        return np.asarray((now + 6) * np.clip(gain, 0.3, 3.0) - 6, np.float32)
+        gain = np.median((usual_few[:, here] + 6) / (now_few[:, here] + 6), axis=1).astype(np.float32)
+        return np.asarray((now + 6) * np.clip(gain, 0.3, 3.0)[:, None, None] - 6, np.float32)
 
     def _follow(self, view: _View, now: Floats, seen: NDArray[np.bool_], elapsed_s: float) -> None:
         """What stands still gets older, what changes begins anew, what is covered stays as it was."""
         if not view.begun:
             view.now[:], view.begun = now, True
-        differs = cv2.absdiff(now, view.now).max(axis=2)
+        apart = now - view.now
+        differs = _most(apart)
         moved = seen & (differs > np.maximum(10.0, 4 * view.noise))
-        steady = seen & ~moved
-        view.age_s[steady] += elapsed_s
+        steady = (seen & ~moved).astype(np.float32)
+        view.age_s += elapsed_s * steady
         view.age_s[moved] = 0.0
-        weight = np.where(moved, np.float32(1), np.where(steady, np.float32(0.25), np.float32(0)))
-        view.now += weight[..., None] * (now - view.now)
-        view.noise[steady] += 0.03 * (np.minimum(differs[steady], 8.0) - view.noise[steady])
+        view.now += np.maximum(0.25 * steady, moved) * apart
+        view.noise += 0.03 * steady * (np.minimum(differs, 8.0) - view.noise)
 
     def _strange(self, view: _View) -> _Bits:
         """1 where what stands still is not the usual; specks are dropped, cracks are closed."""
         settings = self._settings
-        differs = cv2.absdiff(view.now, view.usual).max(axis=2)
-        limit = np.maximum(settings.level, settings.noise_times * view.noise) + settings.share * view.usual.max(axis=2)
-        strange = ((differs > limit) & view.known & (view.age_s >= settings.steady_s)).astype(np.uint8)
-        opened = cv2.morphologyEx(strange, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        limit = np.maximum(settings.level, settings.noise_times * view.noise) + settings.share * view.usual[1]
+        strange = (_most(view.now - view.usual) > limit) & view.known & (view.age_s >= settings.steady_s)
+        opened = cv2.morphologyEx(strange.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)) & view.region, np.uint8)
 
     def _learn(self, view: _View, strange: _Bits, elapsed_s: float) -> None:
         """New floor is usual as soon as it is steady; strange patches teach nothing."""
         settings = self._settings
-        new = ~view.known & (view.age_s >= settings.learn_s)
-        view.usual[new] = view.now[new]
+        steady = view.age_s >= settings.learn_s
+        calm = view.known & steady & (cv2.dilate(strange, np.ones((5, 5), np.uint8)) == 0)
+        new = steady & ~view.known
+        view.usual += np.maximum(calm * np.float32(min(1.0, elapsed_s / settings.adapt_s)), new) * (view.now - view.usual)
         view.known |= new
-        calm = view.known & (view.age_s >= settings.learn_s) & (cv2.dilate(strange, np.ones((5, 5), np.uint8)) == 0)
-        view.usual[calm] += min(1.0, elapsed_s / settings.adapt_s) * (view.now[calm] - view.usual[calm])
 
     # -- things --------------------------------------------------------------------------------------------------------------------
 
@@ -246,12 +253,13 @@ class ObjectWatch:
             return
         for mask, box in self._patches(strange):
             thing = self._thing(view, mask, box, now_s)
-            if self._is_solid(view, mask):
+            cut = _Cut(view, mask, box)
+            if self._is_solid(cut):
                 thing.solid += 1
-                thing.leftness += _leftness(view.now, view.usual, mask, box)
+                thing.leftness += _leftness(cut)
             else:
-                inside = mask.astype(bool)
-                view.usual[inside] += min(1.0, elapsed_s / self._settings.light_s) * (view.now[inside] - view.usual[inside])
+                share = mask * np.float32(min(1.0, elapsed_s / self._settings.light_s))
+                view.usual += share * (view.now - view.usual)
             thing.samples += 1
         self._forget(view, seen, now_s)
 
@@ -269,38 +277,38 @@ class ObjectWatch:
         count, labels, stats, _ = cv2.connectedComponentsWithStats(strange, connectivity=8)
         large = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= self._settings.least_area]
         large.sort(key=lambda i: -int(stats[i, cv2.CC_STAT_AREA]))
-        return [((labels == i).astype(np.uint8), tuple(int(n) for n in stats[i, :4]))  # type: ignore[misc]
-                for i in large[: self._settings.most_things]]  # fmt: skip
+        masks = [((labels == i).astype(np.uint8), i) for i in large[: self._settings.most_things]]
+        square = np.ones((self._settings.least_across, self._settings.least_across), np.uint8)
+        return [(mask, (int(stats[i, 0]), int(stats[i, 1]), int(stats[i, 2]), int(stats[i, 3])))
+                for mask, i in masks if cv2.countNonZero(cv2.erode(mask, square)) > 0]  # fmt: skip
 
     def _thing(self, view: _View, mask: _Bits, box: tuple[int, int, int, int], now_s: float) -> _Thing:
         """The thing that this patch goes on with, or a new one."""
         area = np.count_nonzero(mask)
+        beside_s = float(view.covered_s[cv2.dilate(mask, np.ones((15, 15), np.uint8)) > 0].max())
         for thing in self._things:
             both = np.count_nonzero(mask & thing.mask)
             if both > 0.5 * min(area, np.count_nonzero(thing.mask)):
-                thing.mask, thing.box, thing.seen_s = mask, box, now_s
+                thing.mask, thing.box, thing.seen_s, thing.beside_s = mask, box, now_s, beside_s
                 return thing
-        thing = self._new_thing(view, mask, box, now_s)
+        thing = self._new_thing(view, mask, box, now_s, beside_s)
         self._things.append(thing)
         del self._things[: -self._settings.most_things]
         return thing
 
-    def _new_thing(self, view: _View, mask: _Bits, box: tuple[int, int, int, int], now_s: float) -> _Thing:
+    def _new_thing(self, view: _View, mask: _Bits, box: tuple[int, int, int, int], now_s: float, beside_s: float) -> _Thing:
         """Since when, and who was over it before: the last who covered a part of it, or its neighbourhood."""
         since_s = now_s - float(np.median(view.age_s[mask > 0]))
-        near = cv2.dilate(mask, np.ones((9, 9), np.uint8)) > 0
-        last_s = float(view.covered_s[near].max())
-        numbers = view.covered_by[near & (view.covered_s >= last_s - 1.0)]
+        near = (cv2.dilate(mask, np.ones((15, 15), np.uint8)) > 0) & (view.covered_s >= beside_s - 1.0)
+        numbers = view.covered_by[near]
         person = int(np.bincount(numbers[numbers >= 0]).argmax()) if (numbers >= 0).any() else None
-        return _Thing(box, mask, since_s, now_s, person, since_s - last_s < self._settings.after_s)
+        return _Thing(box, mask, since_s, now_s, person, since_s - beside_s < self._settings.after_s, beside_s)
 
-    def _is_solid(self, view: _View, mask: _Bits) -> bool:
+    def _is_solid(self, cut: _Cut) -> bool:
         """Whether it is more than the same floor in another light."""
-        settings, inside = self._settings, cv2.erode(mask, np.ones((3, 3), np.uint8)) > 0
-        if np.count_nonzero(inside) < 20:
-            inside = mask > 0
-        now, usual = _luma(view.now), _luma(view.usual)
-        fine_now, fine_usual = _fine(now)[inside], _fine(usual)[inside]
+        settings, inside = self._settings, cut.inside
+        now, usual = cut.now_luma, cut.usual_luma
+        fine_now, fine_usual = _fine(now, inside), _fine(usual, inside)
         spread_now, spread_usual = float(fine_now.std()), float(fine_usual.std())
         if spread_usual > settings.texture_level:
             like = float((fine_now * fine_usual).mean()) / max(spread_now * spread_usual, 1e-6)
@@ -309,13 +317,7 @@ class ObjectWatch:
             return True
         times = float(np.median((now[inside] + 1) / (usual[inside] + 1)))
         low, high = settings.light_times
-        return bool(not low < times < high or self._chroma(view, inside, times) > settings.chroma_level)
-
-    def _chroma(self, view: _View, inside: NDArray[np.bool_], times: float) -> float:
-        """How far its colour is from the floor's, once that is as bright."""
-        now, usual = view.now[inside].mean(axis=0), view.usual[inside].mean(axis=0) * times
-        apart = now - usual
-        return float(np.abs(apart - apart.mean()).max())
+        return not low < times < high or cut.chroma(times) > settings.chroma_level
 
     def _forget(self, view: _View, seen: NDArray[np.bool_], now_s: float) -> None:
         """What is seen to be as usual again is over, and what has been there for hours is usual."""
@@ -323,7 +325,7 @@ class ObjectWatch:
         for thing in self._things:
             inside = thing.mask > 0
             if now_s - thing.since_s > self._settings.usual_s:
-                view.usual[inside] = view.now[inside]
+                view.usual[:, inside] = view.now[:, inside]
                 continue
             hidden = np.count_nonzero(inside & seen) < 0.7 * np.count_nonzero(inside)
             if hidden:
@@ -334,7 +336,8 @@ class ObjectWatch:
 
     def _is_told(self, thing: _Thing, now_s: float) -> bool:
         lasts = now_s - thing.since_s >= self._settings.stays_s
-        return lasts and thing.with_somebody and thing.samples >= 5 and thing.solid > 0.6 * thing.samples
+        alone = now_s - thing.beside_s >= self._settings.alone_s
+        return lasts and alone and thing.with_somebody and thing.samples >= 5 and thing.solid > 0.6 * thing.samples
 
     def _tell(self, view: _View, thing: _Thing) -> StrangeThing:
         x, y, width, height = view.to_frame(*thing.box)
@@ -343,32 +346,55 @@ class ObjectWatch:
                             thing.since_s, round(0.4 + 0.5 * sure, 2), thing.person)  # fmt: skip
 
 
+class _Cut:
+    """A patch with a margin around it, in both pictures."""
+
+    def __init__(self, view: _View, mask: _Bits, box: tuple[int, int, int, int]) -> None:
+        left, top, width, height = box
+        part = np.s_[max(0, top - 5) : top + height + 5, max(0, left - 5) : left + width + 5]
+        self.mask = mask[part]
+        self.now, self.usual = view.now[:, part[0], part[1]], view.usual[:, part[0], part[1]]
+        self.now_luma, self.usual_luma = _luma(self.now), _luma(self.usual)
+        inner = cv2.erode(self.mask, np.ones((3, 3), np.uint8)) > 0
+        self.inside: NDArray[np.bool_] = inner if np.count_nonzero(inner) >= 20 else self.mask > 0
+
+    def chroma(self, times: float) -> float:
+        """How far its colour is from the floor's, once that is as bright."""
+        apart = self.now[:, self.inside].mean(axis=1) - self.usual[:, self.inside].mean(axis=1) * times
+        return float(np.abs(apart - apart.mean()).max())
+
+
+def _most(apart: Floats) -> Floats:
+    """The largest of three channels' differences."""
+    away = np.abs(apart)
+    return np.asarray(np.maximum(np.maximum(away[0], away[1]), away[2]), np.float32)
+
+
 def _luma(picture: Floats) -> Floats:
-    return np.asarray(picture @ np.array([0.114, 0.587, 0.299], np.float32), np.float32)
+    return np.asarray(0.114 * picture[0] + 0.587 * picture[1] + 0.299 * picture[2], np.float32)
 
 
-def _fine(luma: Floats) -> Floats:
-    """What is finer than some pixels."""
-    return np.asarray(luma - cv2.blur(luma, (9, 9)), np.float32)
+def _fine(luma: Floats, inside: NDArray[np.bool_]) -> Floats:
+    """What is finer than some pixels, as shares of the brightness there, times 100; the patch's own border is no part of it."""
+    weight = inside.astype(np.float32)
+    mean = cv2.blur(luma * weight, (9, 9)) / np.maximum(cv2.blur(weight, (9, 9)), 1e-3)
+    return np.asarray((luma[inside] - mean[inside]) * (100 / (mean[inside] + 20)), np.float32)
 
 
-def _leftness(now: Floats, usual: Floats, mask: _Bits, box: tuple[int, int, int, int]) -> float:
+def _leftness(cut: _Cut) -> float:
     """Above zero when the picture of now has the thing: its border is an edge there, and what is inside is unlike what is around."""
-    left, top, width, height = box
-    part = np.s_[max(0, top - 5) : top + height + 5, max(0, left - 5) : left + width + 5]
-    cut, small_now, small_usual = mask[part], _luma(now[part]), _luma(usual[part])
     kernel = np.ones((3, 3), np.uint8)
-    wide = cv2.dilate(cut, kernel)
-    border = (wide - cv2.erode(cut, kernel)) > 0
-    edges_now, edges_usual = (float(_slope(picture)[border].mean()) for picture in (small_now, small_usual))
+    wide = cv2.dilate(cut.mask, kernel)
+    border = (wide - cv2.erode(cut.mask, kernel)) > 0
+    edges_now, edges_usual = (float(_slope(picture)[border].mean()) for picture in (cut.now_luma, cut.usual_luma))
+    edges = float(np.log((edges_now + 3) / (edges_usual + 3)))
     ring = (cv2.dilate(wide, np.ones((7, 7), np.uint8)) - wide) > 0
-    inside = cut > 0
     if not ring.any():
-        return float(np.log((edges_now + 3) / (edges_usual + 3)))
-    unlike = [
-        float(np.abs(picture[part][inside].mean(axis=0) - picture[part][ring].mean(axis=0)).max()) for picture in (now, usual)
-    ]
-    return float(np.log((edges_now + 3) / (edges_usual + 3)) + 0.5 * np.log((unlike[0] + 4) / (unlike[1] + 4)))
+        return edges
+    inside = cut.mask > 0
+    now, usual = (float(np.abs(picture[:, inside].mean(axis=1) - picture[:, ring].mean(axis=1)).max())
+                  for picture in (cut.now, cut.usual))  # fmt: skip
+    return float(edges + 0.5 * np.log((now + 4) / (usual + 4)))
 
 
 def _slope(luma: Floats) -> Floats:
