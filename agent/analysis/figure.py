@@ -25,7 +25,8 @@ from agent.evaluation.canvas import Field, Line, Point, Shape, Words
 
 MOST_PEOPLE = 6
 """So many are drawn, those who were there longest: more ways and rows nobody could tell apart."""
-SMALL, BODY, TITLE = 15, 16, 19
+NOTE, SMALL, BODY, TITLE = 14, 15, 16, 19
+EDGE = 20.0
 LETTER = 0.47
 """Mean width of a letter, of the font's size."""
 ROW = 34.0
@@ -55,7 +56,7 @@ def figure(drawing: Drawing) -> tuple[tuple[int, int], list[Shape]]:
     kept = sorted(sorted(drawing.traces, key=lambda trace: -trace.lasts_s)[:MOST_PEOPLE], key=lambda trace: trace.first_s)
     shapes, y = _heading(drawing, len(drawing.traces) - len(kept))
     if not kept:
-        return (WIDE, round(y + 40)), [*shapes, Words("Nobody was in view.", (24, y + 16), BODY)]
+        return (WIDE, round(y + 40)), [*shapes, Words("Nobody was in view.", (EDGE, y + 16), BODY)]
     sections = [_floor, _dwell, _looks, _speeds] if not drawing.no_metres else [_looks]
     for section in sections:
         found, y = section(drawing, kept, y)
@@ -65,20 +66,19 @@ def figure(drawing: Drawing) -> tuple[tuple[int, int], list[Shape]]:
 
 
 def _heading(drawing: Drawing, others: int) -> tuple[list[Shape], float]:
-    facts = [line for fact in drawing.facts for line in wrapped(fact, WIDE - 48, SMALL)]
+    facts = [line for fact in drawing.facts for line in wrapped(fact, WIDE - 2 * EDGE, SMALL)]
     if others:
         facts += [f"Drawn are the {MOST_PEOPLE} who were there longest, not the {others} others."]
     if drawing.no_metres:
-        facts += wrapped(f"Nothing in metres: {drawing.no_metres}", WIDE - 48, SMALL)
-    shapes: list[Shape] = [Words(shortened(drawing.title, WIDE - 48, TITLE), (24, 34), TITLE)]
-    shapes += [Words(line, (24, 60 + 21 * number), SMALL, "start", QUIET) for number, line in enumerate(facts)]
+        facts += wrapped(f"Nothing in metres: {drawing.no_metres}", WIDE - 2 * EDGE, SMALL)
+    shapes: list[Shape] = [Words(shortened(drawing.title, WIDE - 2 * EDGE, TITLE), (EDGE, 34), TITLE)]
+    shapes += [Words(line, (EDGE, 60 + 21 * number), SMALL, "start", QUIET) for number, line in enumerate(facts)]
     return shapes, 60.0 + 21 * len(facts)
 
 
 def _floor(drawing: Drawing, traces: Sequence[Trace], top: float) -> tuple[list[Shape], float]:
     shapes, y = floor_figure(traces, drawing.zones, drawing.lines, top + 30)
-    legend = "ring with the number: came into view; square: last seen; a dot each second"
-    return [*shapes, Words(legend, (24, y + 16), 14, "start", QUIET)], y + 22
+    return _note("Ring with the number: came into view. Square: last seen. A dot each second.", shapes, y + 16)
 
 
 def _dwell(drawing: Drawing, traces: Sequence[Trace], top: float) -> tuple[list[Shape], float]:
@@ -135,8 +135,10 @@ def _looks(drawing: Drawing, traces: Sequence[Trace], top: float) -> tuple[list[
         shapes += [_person(trace, number, y), *(_stretch(clock, look, y) for look in trace.looks)]
         shapes += [shape for glance in trace.glances for shape in _flag(clock.at(glance.at_s), y, glance.side)]
         y += ROW
-    glanced = any(trace.glances for trace in traces)
-    return [*shapes, *_key(bottom + 42, glanced)], bottom + (70 if glanced else 50)
+    shapes += _key(bottom + 42)
+    if not any(trace.glances for trace in traces):
+        return shapes, bottom + 50
+    return _note("Glances: to the picture's left (L) or right (R), back over the shoulder (B), up (U).", shapes, bottom + 64)
 
 
 def _stretch(clock: Clock, look: Stretch, top: float) -> Shape:
@@ -149,15 +151,22 @@ def _flag(x: float, top: float, side: Side) -> list[Shape]:
     return [Line([(x, top - 1), (x, top + ROW - 7)], INK, 1.5), Words(LETTERS[side], (x + 3, top + 18), SMALL)]
 
 
-def _key(y: float, glanced: bool) -> list[Shape]:
+def _note(text: str, shapes: list[Shape], y: float) -> tuple[list[Shape], float]:
+    """Words under a section, over as many lines as they need."""
+    lines = wrapped(text, WIDE - 2 * EDGE, NOTE)
+    return [*shapes, *(Words(line, (EDGE, y + 19 * n), NOTE, "start", QUIET) for n, line in enumerate(lines))], y + 19 * len(
+        lines
+    ) - 12
+
+
+def _key(y: float) -> list[Shape]:
     """What the tints and letters mean."""
     shapes: list[Shape] = []
-    x = 24.0
+    x = EDGE
     for colour, text in ((MEASURED, "measured"), (AWAY, "looked away"), (NOT_MEASURED, "could not be measured")):
         shapes += [Field((x, y - 12), (18, 14), colour), Words(text, (x + 23, y), 14, "start", QUIET)]
         x += 23 + width(text, 14) + 14
-    letters = "glance to the picture's left (L) or right (R), back over the shoulder (B), up (U)"
-    return [*shapes, Words(letters, (24, y + 21), 14, "start", QUIET)] if glanced else shapes
+    return shapes
 
 
 def _speeds(drawing: Drawing, traces: Sequence[Trace], top: float) -> tuple[list[Shape], float]:
@@ -203,18 +212,18 @@ def _stood_out(drawing: Drawing, top: float) -> tuple[list[Shape], float]:
         return [], top
     shapes, y = _section("What stood out", top)
     for said in drawing.stood_out:
-        for number, line in enumerate(wrapped(said, WIDE - 48, SMALL)):
-            shapes.append(Words(line if number == 0 else "   " + line, (24, y + 12), SMALL))
+        for number, line in enumerate(wrapped(said, WIDE - 2 * EDGE - 14, SMALL)):
+            shapes.append(Words(line, (EDGE if number == 0 else EDGE + 14, y + 12), SMALL))
             y += 21
     return shapes, y + 6
 
 
 def _section(title: str, top: float) -> tuple[list[Shape], float]:
-    return [Words(title, (24, top + 32), BODY + 1)], top + 44
+    return [Words(title, (EDGE, top + 32), BODY + 1)], top + 44
 
 
 def _person(trace: Trace, number: int, top: float) -> Shape:
-    return Words(str(trace.number), (LEFT - 12, top + 18), BODY, "end", colour_of(number))
+    return Words(str(trace.number), (LEFT - 10, top + 18), BODY, "end", colour_of(number))
 
 
 def width(text: str, size: float) -> float:

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from agent.analysis.trace import Place, Trace, smoothed, unbroken
 from agent.evaluation.canvas import Area, Dot, Field, Line, Point, Shape, Words
 
-WIDE = 560
-LEFT, RIGHT = 58.0, 18.0
+WIDE = 480
+"""On a telephone of 390 px letters of 15 are still 12 px high."""
+LEFT, RIGHT = 48.0, 16.0
 INK, QUIET, GRID, PAPER = "#222222", "#5f5f5f", "#d4d8dc", "#ffffff"
 PEOPLE = ("#0072b2", "#d55e00", "#009e73", "#a8467f", "#b07800", "#3a3a3a")
 """After Okabe and Ito, 'Color Universal Design' (2008), three of them darker so that lines and figures stand out on tints: told apart with
@@ -19,7 +20,7 @@ every kind of colour blindness. Numbers say it too."""
 TINTS = {"public": "#f2f5f7", "approach": "#dde8f1", "threshold": "#bdd3e6", "restricted": "#f3d9c6", "no_linger": "#f6e7bd"}
 OTHER_TINT = "#e6e6e6"
 ALWAYS = ("threshold", "restricted")
-MOST_HIGH = 470.0
+MOST_HIGH = 450.0
 MARGIN_M = 0.3
 FARTHEST_M = 12.0
 """Whoever is placed farther away was placed wrongly; the picture is for the approach."""

@@ -60,7 +60,7 @@ def drawing_of(summary: Summary, measuring: Measuring) -> Drawing:
 def _fact(summary: Summary, behaviour: Behaviour) -> str:
     people = len(behaviour.people)
     seen = "1 person" if people == 1 else f"{people} people, at most {behaviour.most_people} at once"
-    return f"{summary.seconds:.1f} s, {seen}; through the door: {behaviour.crossed_in} in, {behaviour.crossed_out} out"
+    return f"{summary.seconds:.1f} s, {seen}; {behaviour.crossed_in} went in, {behaviour.crossed_out} out"
 
 
 def _zones(plan: FloorPlan) -> tuple[Marked, ...]:

@@ -114,7 +114,7 @@ def test_nothing_is_drawn_in_metres_without_a_floor():
     _, shapes = figure(drawing(trace(places=()), no_metres="the camera was moved since its floor was marked"))
     words = words_of(shapes)
     assert not {"door", "m from the door", "Speed, m/s", "Seconds in each zone"} & set(words)
-    assert "Nothing in metres: the camera was moved since its floor was marked" in words
+    assert "Nothing in metres: the camera was moved since its floor was marked" in " ".join(words)
     assert "Where they looked" in words
 
 
