@@ -18,7 +18,7 @@ from agent.core.evidence import sentence
 from agent.core.fold import Fold
 from agent.core.messages import EvidenceRequest
 from agent.core.risk import Risk, RiskTrack, assess, whose
-from agent.core.risk_at_door import MOST_DETAIL, MOST_TOLD, Verdict, facts_of, policy_data, risk_data, verdict
+from agent.core.risk_at_door import MOST_DETAIL, MOST_TOLD, Verdict, facts_of, must_reach_a_human, policy_data, risk_data, verdict
 from agent.core.risk_episodes import Episodes, Standing, Turn
 from agent.core.risk_policy import BANDS, Response, RiskPolicy
 from agent.doorway import Doorway
@@ -85,7 +85,8 @@ class Watchfulness:
         response = self._response(risk)
         free = self._doorway.state.renew_s is not None  # everybody may come and go: to hold one back means nothing
         ruled = "as_decided" if free else verdict(decision, risk, response, self.policy)
-        alert = ruled != "as_decided" or ("alert" in response.does and self._is_news(risk, scene))
+        told_anyway = ruled != "as_decided" or must_reach_a_human(decision)
+        alert = told_anyway or ("alert" in response.does and self._is_news(risk, scene))
         self._remember(risk, person.zone if person else "", now_s)
         told = risk_data(risk, response, alert) | self._policy_data | _seen(conduct, self._eyes.conduct, now_s)
         told |= {"zone": person.zone if person else "", "abstained": _short(person.abstained) if person else []}

@@ -20,7 +20,7 @@ from agent.core.norm_keys import norm_key
 from agent.core.people import Roll
 from agent.core.risk_policy import Response, RiskPolicy, Rule
 from agent.door_items import NewRules
-from tests.core.people import STRANGER, face, view_of
+from tests.core.people import STRANGER, at_cosine, face, view_of
 from tests.door_under_test import OWNER_FOB, UNKNOWN_FOB, DoorUnderTest, policy_with, rules
 from tests.house import FOB_ALONE, fob, house_rules, last, order
 
@@ -117,6 +117,7 @@ def test_the_owner_on_an_ordinary_day_has_no_risk_and_no_delay(make):
     assert (data["risk"]["score"], data["risk"]["band"], data["risk"]["alert"]) == (0.0, "ordinary", False)
     assert data["waited_s"] < 0.01
     assert door.kinds("risk.") == []
+    assert (data["risk"]["items"], sorted(data["risk"]["as_usual"])) == ([], ["dwell", "glances"])  # nobody's business how much
 
 
 def test_an_owner_who_behaves_as_oddly_as_can_be_is_let_in_by_a_door_that_was_told_nothing_else(make):
@@ -151,6 +152,16 @@ def test_only_the_conduct_of_whoever_was_compared_counts(make):
     door.see(Conduct(at_s=door.clock.now_s, persons=(near, owner)))
     door.read(OWNER_FOB)
     assert last(door, "access.granted")["risk"]["score"] == 0.0
+
+
+def test_a_refusal_by_face_reaches_a_guard_in_every_band(make):
+    door = make()
+    somebody_in_view(door, at_cosine(0.39))
+    door.read(OWNER_FOB)
+    door.clock.now_s += 0.9
+    somebody_in_view(door, at_cosine(0.39))
+    risk = last(door, "access.denied")["risk"]
+    assert (risk["band"], risk["alert"], risk["tells"]) == ("raised", True, ["guards"])
 
 
 def test_a_picture_of_the_owner_is_a_fact_with_its_number(make):

@@ -40,6 +40,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """What the policy made of the risk."""
     unknown: tuple[str, ...] = ()
     """What could not be measured."""
+    as_usual: tuple[str, ...] = ()
+    """Kinds of evidence that were measured, and as ordinary visits show."""
     versions: tuple[tuple[str, str], ...] = ()
 
 
@@ -51,6 +53,7 @@ def explain(identity: str, kind: str, at: str, door: str, data: Mapping[str, Any
         id=identity, kind=kind, at=at, door=door, what=plain_sentence(kind, data), reasons=reasons,
         rule=tuple(_rule(kind, data)), evidence=tuple(_ground(item) for item in _tables(risk, "items")), risk=_risk(risk),
         follows=_follows(kind, data, risk), unknown=tuple(_unknown(risk)), versions=tuple(_versions(data, risk)),
+        as_usual=_kinds(risk, "as_usual"),
     )  # fmt: skip
 
 
@@ -67,6 +70,7 @@ def lines_of(told: Explanation) -> Iterator[str]:
         yield f"     {ground.why}"
     if told.follows:
         yield f"What follows: {told.follows}"
+    yield from _listed("As usual", told.as_usual)
     yield from _listed("Not known", told.unknown)
     if told.versions:
         yield "Versions: " + ", ".join(f"{name} {value}" for name, value in told.versions)
@@ -153,7 +157,7 @@ def _ground(item: Mapping[str, Any]) -> Ground:
 
 _WHOSE = {
     "hour": "visits here at this hour of the week", "door": "visits here", "cardholder": "this cardholder's visits here",
-    "similar_doors": "visits at doors like this one", "nothing_yet": "visits, as is supposed while this door has learned too little",
+    "similar_doors": "visits at doors like this one", "nothing_yet": "visits (so it is supposed, for this door has learned too little)",
 }  # fmt: skip
 
 
@@ -196,6 +200,8 @@ def _unknown(risk: Mapping[str, Any]) -> Iterator[str]:
     yield from _known_word(risk, "conduct", _CONDUCT)
     for word in _words(risk, "abstained"):
         yield word.replace("_", " ")
+    if no_norm := _kinds(risk, "no_norm"):
+        yield f"no norm yet for {', '.join(no_norm)}"
     yield from _known_word(risk, "floor", _FLOOR)
 
 
@@ -234,6 +240,10 @@ def _tables(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 def _words(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = data.get(key)
     return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
+def _kinds(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(word.replace("_", " ") for word in _words(data, key))
 
 
 def _number(data: Mapping[str, Any], key: str) -> float:

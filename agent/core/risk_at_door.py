@@ -16,7 +16,7 @@ from agent.core.evidence import KINDS, sentence
 from agent.core.identity import Match
 from agent.core.reasons import Reason
 from agent.core.risk import Risk, Weighed
-from agent.core.risk_policy import Response, RiskPolicy
+from agent.core.risk_policy import Response, RiskPolicy, Role
 
 Verdict = Literal["as_decided", "hold", "deny"]
 
@@ -24,6 +24,17 @@ MOST_TOLD = 8
 """Items of an event, the heaviest: a guard reads no more, and an event is written before the lock moves."""
 MOST_DETAIL = 80
 """Characters; what vision says beside a number is for people, and short."""
+
+
+ALWAYS: tuple[Role, ...] = ("guards",)
+"""Who is told of what must reach a human, where the policy names nobody."""
+
+_BY_MACHINE = frozenset((Reason.FACE_MISMATCH, Reason.PRESENTATION_ATTACK))
+
+
+def must_reach_a_human(decision: Decision) -> bool:
+    """An automatic refusal that rests on what a person looks like: somebody has to be able to override it."""
+    return decision.outcome == "denied" and not _BY_MACHINE.isdisjoint(decision.reasons)
 
 
 def facts_of(decision: Decision) -> tuple[Evidence, ...]:
@@ -75,10 +86,16 @@ def refused(decision: Decision, *why: Reason, waited_s: float | None = None) -> 
 
 
 def risk_data(risk: Risk, response: Response, alert: bool) -> dict[str, Any]:
-    """The part of an event that tells of a risk, and of what follows from it."""
+    """The part of an event that tells of a risk, and of what follows from it.
+
+    Of what is as usual only the kinds go on record: how somebody walked on an ordinary day is nobody's business.
+    """
+    odd = [item for item in risk.items if _is_odd(item)]
+    plain = [item.evidence for item in risk.items if not _is_odd(item)]
     return {
-        "score": round(risk.score, 3), "band": risk.band, "alert": alert, "tells": list(response.tells) if alert else [],
-        "items": [_item(item) for item in risk.items[:MOST_TOLD]], "left_out": max(0, len(risk.items) - MOST_TOLD),
+        "score": round(risk.score, 3), "band": risk.band, "alert": alert, "tells": list(response.tells or ALWAYS) if alert else [],
+        "items": [_item(item) for item in odd[:MOST_TOLD]], "left_out": max(0, len(odd) - MOST_TOLD),
+        "as_usual": [each.kind for each in plain if each.p is not None], "no_norm": [each.kind for each in plain if each.p is None],
     }  # fmt: skip
 
 
@@ -86,6 +103,10 @@ def policy_data(policy: RiskPolicy) -> dict[str, Any]:
     """What an explanation needs of the policy; the same in each event, so made once."""
     return {"policy": policy.edition, "raised_from": policy.raised_from, "high_from": policy.high_from,
             "critical_from": policy.critical_from, "behaviour_at_most": round(policy.behaviour_at_most, 3)}  # fmt: skip
+
+
+def _is_odd(item: Weighed) -> bool:
+    return item.deviation > 0 and item.evidence.confidence > 0
 
 
 def _item(item: Weighed) -> dict[str, Any]:
