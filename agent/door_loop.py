@@ -57,6 +57,9 @@ REX_RENEW_SHARE = 0.8
 MAX_FAILED_TURNS = 5
 """So many turns in a row that end in an unexpected exception mean that the program is broken: it stops in the safe state and is restarted."""
 
+MEANT = {"dazzled": 0.5, "defocused": 0.7}
+"""How far a sign of the camera speaks for somebody who meant it: the sun dazzles too, and lenses fog."""
+
 LOCK_FINDINGS = {
     "obeys_again": ("lock.obeys_again", ""), "does_not_hold": ("lock.does_not_hold", "jammed"),
     "does_not_let_go": ("lock.does_not_let_go", "jammed"),
@@ -139,6 +142,7 @@ class DoorLoop:
         self._kept = parts.desk.kept
         self._vision_status = ""
         self._tamper: tuple[str, ...] = ()
+        self._tamper_since_s: dict[str, float] = {}
         self._health_due_s = 0.0
         self._read_faults = 0
         self._noise = Fold()
@@ -356,8 +360,11 @@ class DoorLoop:
 
     def _own_facts(self, now_s: float) -> tuple[Evidence, ...]:
         """What the door knows of the place without vision."""
-        return tuple(Evidence(kind="reader_tamper", value=max(0.0, now_s - since_s), detail=what, at_s=now_s)
-                     for what, since_s in self._tampered_since_s.items())  # fmt: skip
+        reader = (Evidence(kind="reader_tamper", value=max(0.0, now_s - since_s), detail=what, at_s=now_s)
+                  for what, since_s in self._tampered_since_s.items())  # fmt: skip
+        camera = (Evidence(kind="camera_tamper", value=max(0.0, now_s - since_s), confidence=MEANT.get(sign, 1.0), detail=sign, at_s=now_s)
+                  for sign, since_s in self._tamper_since_s.items())  # fmt: skip
+        return (*reader, *camera)
 
     def _tampered(self, active: bool, at_s: float) -> None:
         self._note_tampered("its housing", active, at_s)
@@ -469,6 +476,7 @@ class DoorLoop:
         if signs == self._tamper:
             return
         self._tamper = signs
+        self._tamper_since_s = {sign: self._tamper_since_s.get(sign, self._clock.mono_s()) for sign in signs}
         self.announce("camera.tamper" if signs else "camera.clear", {"signs": list(signs)})
 
 
