@@ -2,8 +2,9 @@
 
 Speeds. Comfortable 1.27 to 1.46 m/s by age and sex, the fastest walk 1.75 to 2.53 (Bohannon, Age and Ageing 26, 1997, 15-19); at
 crossings 1.51 m/s for the young and 1.25 for those over 65 in the mean, 15th percentiles 1.25 and .97 (Knoblauch, Pietrucha and
-Nitzburg, Transportation Research Record 1538, 1996, 27-38). People change from a walk to a run at about 2 m/s (Thorstensson and Roberthson, Acta Physiologica
-Scandinavica 131, 1987, 211-214). Nobody stops at once: ending a walk takes about two steps, so speeds here change by about 1 m/s2.
+Nitzburg, Transportation Research Record 1538, 1996, 27-38). People change from a walk to a run at about 2 m/s (Thorstensson and
+Roberthson, Acta Physiologica Scandinavica 131, 1987, 211-214). Nobody stops at once: ending a walk takes about two steps, so speeds here
+change by about 1 m/s2.
 """
 
 from __future__ import annotations
