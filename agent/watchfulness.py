@@ -98,7 +98,7 @@ class Watchfulness:
 
     def _remember(self, risk: Risk, zone: str, now_s: float) -> None:
         if self._decided.take(now_s, risk.band) == risk.band:
-            self._decided_as = Standing(band=risk.band, sentence=next(iter(risk.sentences), ""), zone=zone)
+            self._decided_as = Standing(band=risk.band, sentence=risk.headline, zone=zone)
 
     def _response(self, risk: Risk) -> Response:
         return self.policy.response(risk.band, self._doorway.state.mode, self._clock.wall().astimezone())

@@ -50,6 +50,11 @@ class Risk(Struct, frozen=True, kw_only=True):
         """Of what adds something, the heaviest first."""
         return tuple(sentence(item.evidence) for item in self.items if item.points > 0)
 
+    @property
+    def headline(self) -> str:
+        """The heaviest; empty where nothing adds anything."""
+        return sentence(self.items[0].evidence) if self.items and self.items[0].points > 0 else ""
+
     def may_keep_out(self, policy: RiskPolicy) -> bool:
         """Whether a person may be kept out for it: only beside a harder fact, unless the site's policy says otherwise in writing."""
         return policy.deny_on_behaviour_alone or self.hard >= policy.least_hard
@@ -65,8 +70,9 @@ def assess(evidence: Iterable[Evidence], policy: RiskPolicy) -> Risk:
     emotional = _joined(item.points for item in items if KINDS[item.evidence.kind].emotional)
     behaviour = _joined(item.points for item in items if _is_behaviour(item))
     soft = _joined((min(emotional, policy.emotional_at_most), behaviour))
-    score = _joined((hard, min(soft, policy.behaviour_at_most)))
-    told = tuple(_marked(item, emotional > policy.emotional_at_most, soft > policy.behaviour_at_most) for item in items)
+    most = policy.behaviour_at_most
+    score = _joined((hard, min(soft, most)))
+    told = tuple(_marked(item, emotional > policy.emotional_at_most, soft > most) for item in items)
     return Risk(score=score, band=policy.band_of(score), items=told, hard=hard)
 
 

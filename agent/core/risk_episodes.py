@@ -127,8 +127,8 @@ class Episodes:
         worst = max(self._open, key=lambda episode: (BANDS.index(episode.track.band(now_s)), episode.risk.score), default=None)
         if worst is None:
             return Standing()
-        risk = worst.risk if worst.risk.sentences else worst.worst
-        return Standing(band=worst.track.band(now_s), sentence=next(iter(risk.sentences), ""), zone=worst.subject.zone)
+        risk = worst.risk if worst.risk.headline else worst.worst
+        return Standing(band=worst.track.band(now_s), sentence=risk.headline, zone=worst.subject.zone)
 
     def _seen(self, conduct: Conduct | None, own: tuple[Evidence, ...]) -> Iterator[tuple[Subject, Risk]]:
         for person in conduct.persons if conduct else ():
