@@ -315,9 +315,10 @@ class PathTrack:
         peak = _quantile(walking, 0.95) if walking else max([fit.speed for fit in fits])
         approach = _quantile(sorted([fit.approach for fit in moving or fits]), 0.95)
         abstained: list[str] = []
-        acceleration, _ = _beyond_noise([fit.acceleration for fit in moving], [fit.acceleration_noise for fit in moving or fits],
+        enough = len(moving) >= LEAST_MOVING
+        acceleration, _ = _beyond_noise([(fit.acceleration, fit.acceleration_noise) for fit in moving or fits], enough,
                                         settings.most_acceleration_noise_m_s2, "acceleration", "m/s2", abstained)  # fmt: skip
-        jerk, jerk_noise = _beyond_noise([fit.jerk for fit in moving], [fit.jerk_noise for fit in moving or fits],
+        jerk, jerk_noise = _beyond_noise([(fit.jerk, fit.jerk_noise) for fit in moving or fits], enough,
                                          settings.most_jerk_noise_m_s3, "jerk", "m/s3", abstained)  # fmt: skip
         way = self._way.told(until_s)
         spread = _spread(walking) if len(walking) * settings.fit_every_s >= 1.0 else None
@@ -519,14 +520,18 @@ NINE_IN_TEN = sqrt(log(10.0))
 """A Rayleigh deviate's 90 % quantile, in roots of its summed variances: what one sample in ten of pure noise on two axes exceeds."""
 
 
-def _beyond_noise(shown: Sequence[float], noises: Sequence[float], most: float, what: str, unit: str,
+def _beyond_noise(shown: Sequence[tuple[float, float]], moved: bool, most: float, what: str, unit: str,
                   abstained: list[str]) -> tuple[float | None, float]:  # fmt: skip
-    """What one sample in ten exceeds, less what it would in noise alone; and that noise. Who hardly moved shows nothing."""
-    noise = NINE_IN_TEN * sum(noises) / len(noises)
+    """What one sample in ten exceeds, less what it would in noise alone; and that noise. Who hardly `moved` shows nothing.
+
+    A polynomial over less than its whole time, where a path begins, has many times the noise: it is left out.
+    """
+    typical = _quantile(sorted([noise for _, noise in shown]), 0.5)
+    noise = NINE_IN_TEN * typical
     if noise > most:
         abstained.append(f"{what}: noise {noise:.1f} {unit}")
         return None, noise
-    high = _quantile(sorted(shown), 0.9) if len(shown) >= LEAST_MOVING else 0.0
+    high = _quantile(sorted([value for value, noise in shown if noise <= 2 * typical]), 0.9) if moved else 0.0
     return sqrt(max(high * high - noise * noise, 0.0)), noise
 
 
