@@ -33,6 +33,7 @@ def add_parser(subparsers: Any) -> None:
     _add_events(parts)
     _add_gaps(parts)
     _add_command(parts)
+    _add_norms(parts)
 
 
 def _part(parts: Any, name: str, text: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
@@ -200,6 +201,26 @@ def _command(args: argparse.Namespace) -> int:
     else:
         _say(f"{args.site}/{args.door}: {SENTENCES.get(answer.reason, answer.reason)}")
     return DONE if answer.ok else FINDING
+
+
+def _add_norms(parts: Any) -> None:
+    parser = _part(parts, "norms", "keep what is usual at doors, and tell each what doors like it show", _norms)
+    _add_address(parser)
+    parser.add_argument(
+        "--database", type=Path, default=Path("/var/lib/doorward-central/norms.db"), metavar="FILE", help="default %(default)s"
+    )
+    parser.add_argument("--key", type=Path, required=True, metavar="FILE", help="centre.key, which doors know the public part of")
+    parser.add_argument(
+        "--alike", action="append", default=[], metavar="KIND=SITE/DOOR,…", help="doors of one kind; may be given again"
+    )
+    parser.add_argument("--withdrawn", type=Path, metavar="FILE",
+                        help="ids of cardholders who no longer agree to norms of their own, one a line; read again and again")  # fmt: skip
+
+
+def _norms(args: argparse.Namespace) -> int:
+    from central.norms_app import doors_alike, run_norms
+
+    return run_norms(_address(args), args.database, args.key, doors_alike(args.alike), args.withdrawn)
 
 
 def _put(line: bytes) -> None:

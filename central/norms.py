@@ -7,7 +7,7 @@ disk was replaced does not begin with nothing. A single other door is never pass
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -32,6 +32,7 @@ LEAST_OTHERS = 2
 MOST_VISITS = 1000.0
 """A busy door weighs no more than this many visits beside others."""
 TELL_EVERY_S = 86400.0
+LOOK_EVERY_S = 60.0
 
 Kinds = dict[str, Sparse]
 
@@ -105,14 +106,14 @@ def signed_word(door: DoorKey, prior: Prior, withdrawn: Sequence[str], key: Sign
 class NormsDesk:
     """Takes what doors tell and tells each what doors like it show. A handler of agent.link.session, in one thread.
 
-    `kinds` says which doors are alike; `withdrawn` whose norms are to be forgotten everywhere.
+    `kinds` says which doors are alike; `withdrawn` whose norms are to be forgotten everywhere: asked at every turn, and told at once.
     """
 
-    def __init__(
-        self, store: NormsStore, key: SigningKey, clock: Clock, kinds: Mapping[DoorKey, str], withdrawn: Sequence[str] = ()
-    ) -> None:
-        self._store, self._key, self._clock, self._kinds, self._withdrawn = store, key, clock, kinds, tuple(withdrawn)
-        self._told_s: float | None = None
+    def __init__(self, store: NormsStore, key: SigningKey, clock: Clock, kinds: Mapping[DoorKey, str],
+                 withdrawn: Callable[[], Sequence[str]] = tuple) -> None:  # fmt: skip
+        self._store, self._key, self._clock, self._kinds, self._withdrawn = store, key, clock, kinds, withdrawn
+        self._due_s: float | None = None
+        self._told: tuple[str, ...] = ()
         self.unreadable = 0
 
     def connected(self, say: Say) -> None:
@@ -131,22 +132,24 @@ class NormsDesk:
         self._store.take(DoorKey(site, door), told, self._clock.wall())
 
     def turn(self, say: Say, now_s: float) -> float:
-        """Once a day, a word to each door whose kind is known."""
-        if self._told_s is None:
-            self._told_s = now_s - TELL_EVERY_S + 60.0  # retained words of doors come first
-        if now_s - self._told_s >= TELL_EVERY_S:
-            self._told_s = now_s
-            for door in sorted(self._kinds):
+        """A word to each door, once a day and when somebody has withdrawn."""
+        withdrawn = tuple(self._withdrawn())
+        if self._due_s is None:
+            self._due_s = now_s + LOOK_EVERY_S  # what doors have said, retained, comes first
+        if now_s >= self._due_s or withdrawn != self._told:
+            self._due_s, self._told = now_s + TELL_EVERY_S, withdrawn
+            for door in sorted({*self._kinds, *self._store.doors()}):
                 self._tell(say, door)
-        return self._told_s + TELL_EVERY_S - now_s
+        return min(LOOK_EVERY_S, self._due_s - now_s)
 
     def leaving(self, say: Say) -> None:
         """Nothing is owed."""
 
     def _tell(self, say: Say, door: DoorKey) -> None:
         now = self._clock.wall()
-        alike = [other for other, kind in self._kinds.items() if kind == self._kinds[door]]
-        word = signed_word(door, prior_for(door, alike, self._store, now), self._withdrawn, self._key, now)
+        mine = self._kinds.get(door)
+        alike = [other for other, kind in self._kinds.items() if kind == mine]
+        word = signed_word(door, prior_for(door, alike, self._store, now), self._told, self._key, now)
         say.publish(f"doorward/{door.site}/{door.door}/norms/prior", word, retain=True)
 
 

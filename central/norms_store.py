@@ -6,7 +6,8 @@ Counts of nobody in particular, some 6 kB a row: 100 doors take 440 MB in two ye
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TypeVar
@@ -49,12 +50,9 @@ class NormsStore:
         day, oldest = _day(now), _day(now - timedelta(days=KEPT_DAYS))
         kept = msgspec.json.encode(msgspec.structs.replace(told, made=now))
 
-        def work() -> None:
-            with self._db:
-                self._db.execute("INSERT OR REPLACE INTO norms VALUES (?, ?, ?, ?)", (door.site, door.door, day, kept))
-                self._db.execute("DELETE FROM norms WHERE site = ? AND door = ? AND day < ?", (door.site, door.door, oldest))
-
-        self._guard(work)
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO norms VALUES (?, ?, ?, ?)", (door.site, door.door, day, kept))
+            self._db.execute("DELETE FROM norms WHERE site = ? AND door = ? AND day < ?", (door.site, door.door, oldest))
 
     def doors(self) -> list[DoorKey]:
         """All that have told something."""
@@ -69,12 +67,19 @@ class NormsStore:
 
     def forget(self, door: DoorKey) -> None:
         """Everything of a door."""
+        with self._transaction():
+            self._db.execute("DELETE FROM norms WHERE site = ? AND door = ?", (door.site, door.door))
 
-        def work() -> None:
-            with self._db:
-                self._db.execute("DELETE FROM norms WHERE site = ? AND door = ?", (door.site, door.door))
-
-        self._guard(work)
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise StoreError(f"{self._path}: {error}") from error
 
     def _guard(self, work: Callable[[], T]) -> T:
         try:
@@ -83,12 +88,15 @@ class NormsStore:
             raise StoreError(f"{self._path}: {error}") from error
 
     def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, timeout=5.0, check_same_thread=False)
+        db = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode=WAL")
+        db.execute("BEGIN IMMEDIATE")  # whoever else opens it at this moment waits
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
-        elif version != _VERSION:
+            db.execute(_SCHEMA)
+            db.execute(f"PRAGMA user_version={_VERSION}")
+        db.execute("COMMIT")
+        if version not in (0, _VERSION):
             raise StoreError(f"{self._path}: database version {version} is not {_VERSION}")
         return db
 

@@ -166,23 +166,35 @@ def state(norms: DoorNorms) -> bytes:
 
 
 def test_a_door_that_tells_is_told_once_a_day_and_takes_it(store: NormsStore) -> None:
-    desk, wire = NormsDesk(store, KEY, FixedClock(), dict.fromkeys(OFFICE, "office"), ["left"]), Wire()
+    desk, wire = NormsDesk(store, KEY, FixedClock(), dict.fromkeys(OFFICE, "office")), Wire()
     desk.turn(wire, 0.0)  # type: ignore[arg-type]
     for door, seconds in ((SIDE, 3.0), (BACK, 12.0)):
         desk.message(f"doorward/hq/{door.door}/state/norms", state(told(seconds)), True)
     assert wire.said == []
-    desk.turn(wire, 60.0)  # type: ignore[arg-type]
-    desk.turn(wire, TELL_EVERY_S)  # type: ignore[arg-type]
+    for now_s in (60.0, 120.0, TELL_EVERY_S):
+        desk.turn(wire, now_s)  # type: ignore[arg-type]
     assert [(topic, retain) for topic, _, retain in wire.said] == [
         (f"doorward/hq/{name}/norms/prior", True) for name in ("back", "front", "side")
     ]
     word: CentreWord = checked_word(wire.said[1][1], KEY.verify_key, "hq", "front")
-    assert (word.doors, word.withdrawn) == (2, ("left",))
+    assert word.doors == 2
     norms = Norms()
     norms.prior(msgspec.json.decode(word.kinds, type=dict[str, Sparse]))
     usual, _ = norms.judge("dwell", 3.0, Moment(NOW))
     assert usual is not None
     assert usual.of == "similar_doors"
+
+
+def test_who_withdraws_is_told_of_to_every_door_at_once_whatever_its_kind(store: NormsStore) -> None:
+    store.take(DOCK, told(3.0), NOW)
+    gone: list[str] = []
+    desk, wire = NormsDesk(store, KEY, FixedClock(), {FRONT: "office"}, lambda: gone), Wire()
+    desk.turn(wire, 0.0)  # type: ignore[arg-type]
+    gone.append("cardholder-17")
+    desk.turn(wire, 1.0)  # type: ignore[arg-type]
+    desk.turn(wire, 2.0)  # type: ignore[arg-type]
+    words = [checked_word(payload, KEY.verify_key, "hq", topic.split("/")[2]) for topic, payload, _ in wire.said]
+    assert [(word.door, word.withdrawn) for word in words] == [("dock", ("cardholder-17",)), ("front", ("cardholder-17",))]
 
 
 @pytest.mark.parametrize("payload", [b"", b"{}", b"[]", state(told(3.0))[:-1], b" " * (MOST_BYTES + 1), state(DoorNorms(
