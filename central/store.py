@@ -1,4 +1,4 @@
-"""What the centre keeps of events. All SQL of the centre is in this file; whoever calls it knows only the types below.
+"""What the centre keeps of events. All SQL about events is in this file; whoever calls it knows only the types below.
 
 An event's key is (site, door, journal, sequence): a door that had to begin a new journal counts from one again under another journal id, so
 its new events are never taken for repetitions of old ones. The same key with another event id is no repetition either: something is wrong,
