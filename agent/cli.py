@@ -25,6 +25,7 @@ COMMANDS = {
     "selftest": ("agent.selftest_cli", "walk through reader, inputs, lock, camera, broker: what is wrong, and which wire"),
     "doctor": ("agent.doctor_cli", "what is missing in software and how to mend it"),
     "calibrate": ("agent.calibrate_cli", "the threshold for the door's own camera, from the faces that passed"),
+    "floor": ("agent.floor_cli", "mark the floor before the camera, so that behaviour is told in metres and zones"),
     "models": ("agent.models_cli", "list, verify, lint, time and rebuild the neural networks"),
     "osdp": ("agent.osdp_cli", "keys of OSDP readers: set-key, check"),
     "check-config": ("agent.programs_cli", "read a configuration as the programs would, and say what is wrong"),

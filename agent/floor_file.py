@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from agent.behaviour.floor import FloorFile, FloorPlan, default_plan, parse_floor
+from agent.behaviour.floor import FloorFile, FloorPlan, default_plan, marking_of, parse_floor, read_floor
 from agent.behaviour.ground import Ground, Pair, assumed_ground
 from agent.config import Config
 from agent.errors import ConfigError
@@ -39,6 +39,15 @@ def load_plan(path: Path, assumed: Ground) -> FloorPlan:
         return parse_floor(read_text(path), str(path), assumed)
     except FileNotFoundError:
         return default_plan(assumed)
+
+
+def view_name(camera: str, floor: Path) -> str:
+    """What the view that a camera learned is kept under: whoever marks the floor says that the camera hangs right as it hangs now."""
+    try:
+        marking = marking_of(read_floor(read_text(floor), str(floor)))
+    except (ConfigError, FileNotFoundError):
+        marking = ""
+    return f"{camera} floor {marking}" if marking else camera
 
 
 def keep(path: Path, file: FloorFile) -> Path | None:

@@ -219,7 +219,7 @@ def parse_floor(text: str, where: str, assumed: Ground | None = None) -> FloorPl
     for what, names in (("zones", [zone.name for zone in zones]), ("lines", [line.name for line in lines])):
         _demand_once(names, f"{where}: `$.{what}")
     return FloorPlan(ground=ground, zones=_ordered(zones) if zones else DEFAULT_ZONES, lines=lines or DEFAULT_LINES, camera=file.camera,
-                     place=file.map, marking=_marking(file))  # fmt: skip
+                     place=file.map, marking=marking_of(file))  # fmt: skip
 
 
 def read_floor(text: str, where: str) -> FloorFile:
@@ -374,7 +374,7 @@ def _demand_finite(value: Any, where: str, place: str = "$") -> None:
         raise ConfigError(f"{where}: `{place}` is {value}: numbers are finite")
 
 
-def _marking(file: FloorFile) -> str:
+def marking_of(file: FloorFile) -> str:
     """Of what says where metres are: zones may be drawn anew without marking anew."""
     if not file.points:
         return ""

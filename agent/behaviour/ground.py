@@ -94,9 +94,9 @@ class Camera(Struct, frozen=True, gc=False):
         scale = self.focal_px / depth
         return self.middle_px[0] + scale * _dot(apart, self.right), self.middle_px[1] + scale * _dot(apart, self.down)
 
-    def depth_m(self, at_m: Pair) -> float:
-        """Of a point on the floor, along the camera's axis."""
-        return _dot((at_m[0] - self.at_m[0], at_m[1] - self.at_m[1], -self.at_m[2]), self.forward)
+    def depth_m(self, at_m: Pair, height_m: float = 0.0) -> float:
+        """How far a point so high above the floor is along the camera's axis."""
+        return _dot((at_m[0] - self.at_m[0], at_m[1] - self.at_m[1], height_m - self.at_m[2]), self.forward)
 
     @property
     def across_deg(self) -> float:
