@@ -12,6 +12,7 @@ from agent.behaviour.paths import Motion
 from agent.behaviour.stress import Stress
 from agent.behaviour.visits import Visit
 from agent.behaviour.zones import ZoneState
+from agent.core.messages import BriefChanges
 
 BEFORE_DOOR = ("approach", "threshold")
 """Kinds of zones in which somebody is before the door."""
@@ -44,6 +45,8 @@ def account(visit: Visit, plan: FloorPlan, now_s: float, wall: datetime) -> Acco
     values = dict(_sound((*_of_motion(motion), *_of_zones(zone, plan, wall), *_of_glances(glances), *_of_returns(visit, now_s))))
     if visit.stress is not None and (stress := visit.stress.stress(now_s, motion)) is not None:
         values.update(_sound(_of_stress(stress)))
+    if visit.brief is not None:
+        values.update(_sound(_of_brief(visit.brief)))
     return Account(values, tuple(_abstained(motion, glances)), motion, zone)
 
 
@@ -81,7 +84,7 @@ def _patience_s(zone: Zone, wall: datetime) -> float:
 
 
 def _of_glances(glances: Glances) -> Iterator[tuple[str, Measured]]:
-    sides = (("left", glances.left), ("right", glances.right), ("back", glances.back), ("up", glances.up))
+    sides = (("left", glances.left), ("right", glances.right), ("up", glances.up), ("of these over the shoulder", glances.back))
     told = ", ".join(f"{count} {side}" for side, count in sides if count)
     yield "glances", Measured(glances.count, glances.over_s, glances.confidence, told)
     if glances.away_share is not None:
@@ -102,6 +105,12 @@ def _of_stress(stress: Stress) -> Iterator[tuple[str, Measured]]:
         yield "aggression_signs", Measured(stress.aggression_signs, stress.over_s, stress.confidence)
     if stress.panic_signs is not None:
         yield "panic_signs", Measured(stress.panic_signs, stress.over_s, stress.confidence)
+
+
+def _of_brief(brief: BriefChanges) -> Iterator[tuple[str, Measured]]:
+    """Experimental, and of no weight."""
+    if brief.over_s > 0:
+        yield "micro_expressions", Measured(brief.count, brief.over_s, 0.5 * min(brief.over_s / 10, 1.0))
 
 
 def _abstained(motion: Motion | None, glances: Glances) -> Iterator[str]:

@@ -22,7 +22,7 @@ from agent.behaviour.ground import FloorPoint
 from agent.behaviour.paths import PathTrack
 from agent.behaviour.stress import StressTrack
 from agent.behaviour.zones import ZoneTrack
-from agent.core.messages import FaceSeen, Observation, PersonSeen
+from agent.core.messages import BriefChanges, FaceSeen, Observation, PersonSeen
 
 Locate = Callable[[PersonSeen | None, FaceSeen | None], FloorPoint | None]
 """Where on the floor somebody stands; None when that cannot be told."""
@@ -69,6 +69,8 @@ class Visit:
     path: PathTrack = field(default_factory=PathTrack)
     glances: GlanceTrack = field(default_factory=GlanceTrack)
     stress: StressTrack | None = None
+    brief: BriefChanges | None = None
+    """What vision last told of brief changes of their face, where that is made."""
     body: int | None = None
     face: int | None = None
     seen_s: float = 0.0
@@ -97,6 +99,7 @@ class Visit:
         if face is None:
             return
         self.face, self.embedding = face.track, face.embedding or self.embedding
+        self.brief = face.brief_changes or self.brief
         if self.stress is not None:
             self.stress.take(at_s, face)
 
