@@ -19,7 +19,7 @@ from agent.core.fold import Fold
 from agent.core.messages import EvidenceRequest
 from agent.core.risk import Risk, RiskTrack, assess, whose
 from agent.core.risk_at_door import MOST_DETAIL, MOST_TOLD, Verdict, facts_of, must_reach_a_human, policy_data, risk_data, verdict
-from agent.core.risk_episodes import Episodes, Standing, Turn
+from agent.core.risk_episodes import MOST_NAME, Episodes, Standing, Turn
 from agent.core.risk_policy import BANDS, Response, RiskPolicy
 from agent.doorway import Doorway
 from agent.eyes import Eyes
@@ -87,9 +87,10 @@ class Watchfulness:
         ruled = "as_decided" if free else verdict(decision, risk, response, self.policy)
         told_anyway = ruled != "as_decided" or must_reach_a_human(decision)
         alert = told_anyway or ("alert" in response.does and self._is_news(risk, scene))
-        self._remember(risk, person.zone if person else "", now_s)
+        zone = person.zone[:MOST_NAME] if person else ""
+        self._remember(risk, zone, now_s)
         told = risk_data(risk, response, alert) | self._policy_data | _seen(conduct, self._eyes.conduct, now_s)
-        told |= {"zone": person.zone if person else "", "abstained": _short(person.abstained) if person else []}
+        told |= {"zone": zone, "abstained": _short(person.abstained) if person else []}
         return Judged(ruled, told, self._why_lock_down(risk, response))
 
     def _is_news(self, risk: Risk, scene: tuple[Evidence, ...]) -> bool:
@@ -205,7 +206,7 @@ def _seen(conduct: Conduct | None, last: Conduct | None, now_s: float) -> dict[s
         return {
             "conduct": "fresh",
             "conduct_age_s": round(now_s - conduct.at_s, 3),
-            "norms": conduct.norms,
+            "norms": conduct.norms[:MOST_DETAIL],
             "floor": conduct.floor,
         }
     return {

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from agent.core import risk_at_door, risk_episodes
@@ -472,6 +474,32 @@ def test_more_people_at_once_than_there_can_be_are_not_followed(make):
     door.see(Conduct(at_s=door.clock.now_s, persons=people))
     door.after(0.3)
     assert len(door.loop._watchfulness._episodes._open) == risk_episodes.MOST_AT_ONCE
+
+
+HOSTILE = st.builds(Evidence, kind=st.sampled_from([*KINDS, "mind"]), value=st.floats(), over_s=st.floats(), confidence=st.floats(),
+                    p=st.none() | st.floats(), detail=st.text(max_size=5000), at_s=st.floats())  # fmt: skip
+PEOPLE = st.lists(st.builds(PersonConduct, body=st.none() | st.integers(0, 3), face=st.none() | st.integers(0, 3), since_s=st.floats(),
+                            zone=st.text(max_size=2000), at_m=st.none() | st.tuples(st.floats(), st.floats()),
+                            evidence=st.lists(HOSTILE, max_size=4).map(tuple)), max_size=3)  # fmt: skip
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PEOPLE, st.lists(HOSTILE, max_size=3), st.booleans())
+def test_whatever_vision_says_of_behaviour_the_owner_gets_in_and_everybody_gets_out(make, people, scene, allowed):
+    door = make(emotional_allowed=allowed)
+    for _ in range(2):
+        somebody_in_view(door)
+        door.see(Conduct(at_s=door.clock.now_s, persons=tuple(people), scene=tuple(scene)))
+        door.after(0.3)
+    somebody_in_view(door)
+    door.read(OWNER_FOB)
+    assert door.decisions() == [(True, ["face_match"])]
+    assert door.lock.released
+    order(door, "lockdown")
+    door.press("rex", True)
+    assert door.lock.released
+    assert door.kinds("risk.fault") == door.kinds("door.fault") == []
+    assert all(len(json.dumps(data)) < 12_000 for _, data in door.events)
 
 
 # -- the law -------------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from agent.core.risk_policy import BANDS, Band, RiskPolicy
 
 MOST_AT_ONCE = 64
 """Episodes that are followed; more would be a broken vision program."""
+MOST_NAME = 40
+"""Characters of a zone's name that are told."""
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -152,4 +154,4 @@ class Episodes:
 
 
 def _subject(person: PersonConduct) -> Subject:
-    return Subject(body=person.body, face=person.face, zone=person.zone, at_m=person.at_m)
+    return Subject(body=person.body, face=person.face, zone=person.zone[:MOST_NAME], at_m=person.at_m)
