@@ -34,7 +34,8 @@ from agent.behaviour.sketch import Scale, Sketch, Sparse, as_little, as_much, qu
 from agent.core.conduct import Usual
 from agent.core.evidence import KINDS, Kind
 
-HALF_LIFE_S = 42 * 86400.0
+DAY_S = 86400.0
+HALF_LIFE_S = 42 * DAY_S
 JUDGED_BY = 300.0
 SUPPOSED_WORTH = 50.0
 """Visits: what a supposition weighs. So a door that knows nothing finds nothing odder than 1 in 51."""
@@ -50,12 +51,12 @@ FULL_AN_HOUR = 40.0
 """Visits within one hour that weigh fully; the nth after them weighs 40 / n."""
 MOST_PERSONS = 2000
 MOST_CARDHOLDERS = 300
-FORGET_AFTER_S = 180 * 86400.0
-LONGEST_STEP_S = 7 * 86400.0
+FORGET_AFTER_S = 180 * DAY_S
+LONGEST_STEP_S = 7 * DAY_S
 """A clock that leaps forward makes what was learned at most so much older."""
-BELIEVED_S = (-3600.0, 14 * 86400.0)
+BELIEVED_S = (-3600.0, 14 * DAY_S)
 """A visit that is further than this from the one before, by the clock, counts for the door and for no hour: the clock may be wrong."""
-PUT_BACK_S = 86400.0
+PUT_BACK_S = DAY_S
 """A clock that is put back by more begins to count from there; by less, what was learned grows no older until it has caught up."""
 EARLIEST_YEAR = 2024
 """A clock that shows less was never set."""
@@ -133,9 +134,8 @@ class _Own(Struct):
     """What one cardholder shows at this door."""
 
     weights: array[float]
-    visits: int = 0
     age_s: float = 0.0
-    """Of the norms, when they came last."""
+    """Of the norms, when they came last; kept to the day."""
 
 
 class _Judgement(NamedTuple):
@@ -154,7 +154,7 @@ class _Written(Struct, frozen=True):
     visits: int
     kinds: dict[str, tuple[Scale, bytes]]
     order: tuple[str, ...] = ()
-    own: dict[str, tuple[int, float, bytes]] = {}
+    own: dict[str, tuple[float, bytes]] = {}
     similar: dict[str, Sparse] = {}
 
 
@@ -330,7 +330,7 @@ class Norms:
 
     def _own_of(self, norm_key: str) -> _Own:
         own = self._own.pop(norm_key, None) or _Own(_zeros(sum(m.bins for m in self._measures.values())))
-        own.visits, own.age_s = own.visits + 1, self._age_s
+        own.age_s = self._age_s
         self._own[norm_key] = own  # last in the order: the first is who was not here for longest
         while len(self._own) > MOST_CARDHOLDERS:
             del self._own[next(iter(self._own))]
@@ -427,7 +427,8 @@ class Norms:
     def encode(self) -> bytes:
         """All of it, to be kept over a restart; who came today is left out."""
         similar = {name: Sketch(self._measures[name].scale, row).encode() for name, row in self._similar.items()}
-        own = {key: (own.visits, own.age_s, own.weights.tobytes()) for key, own in self._own.items()}
+        # By key and to the day: who came before whom is nobody's business
+        own = {key: (own.age_s // DAY_S * DAY_S, own.weights.tobytes()) for key, own in sorted(self._own.items())}
         kinds = {name: (self._measures[name].scale, grid.tobytes()) for name, grid in self._grids.items()}
         written = _Written(
             self._place, self._age_s, self._unit_age_s, self._latest_s, self._visits, kinds, tuple(self._measures), own, similar
@@ -447,7 +448,8 @@ class Norms:
             if scale == measure.scale:
                 norms._grids[name] = _weights(weights, (1 + CELLS) * measure.bins)
         if cardholders and written.order == tuple(norms._measures):
-            norms._own = {key: _own(norms._measures, *each) for key, each in written.own.items()}
+            own = {key: _own(norms._measures, *each) for key, each in written.own.items()}
+            norms._own = dict(sorted(own.items(), key=lambda each: each[1].age_s))
         norms.prior(written.similar)
         kept = {*norms._own, *norms._measures}
         norms._changes = int(not {*written.own, *written.kinds} <= kept)  # what was left out is to leave the disk too
@@ -533,8 +535,8 @@ def _weights(raw: bytes, count: int) -> array[float]:
     return weights
 
 
-def _own(known: Mapping[str, Measure], visits: int, age_s: float, raw: bytes) -> _Own:
-    return _Own(_weights(raw, sum(measure.bins for measure in known.values())), visits, age_s)
+def _own(known: Mapping[str, Measure], age_s: float, raw: bytes) -> _Own:
+    return _Own(_weights(raw, sum(measure.bins for measure in known.values())), age_s)
 
 
 def _read_similar(measure: Measure, sparse: Sparse) -> list[float]:

@@ -392,6 +392,18 @@ def test_of_too_many_cardholders_whoever_was_not_here_for_longest_is_forgotten()
     assert "key-1" not in norms.cardholders
 
 
+def test_the_file_does_not_say_which_of_two_cardholders_came_last_on_a_day() -> None:
+    files = []
+    for order in (("ann", "bob"), ("bob", "ann")):
+        norms = Norms(cardholders=True)
+        for minute, key in enumerate(order):
+            norms.learn({"dwell": 3.0}, Moment(MONDAY + timedelta(minutes=minute), key))
+        files.append(at_a_door._read(norms.encode()).own)
+    ages = [{key: age_s for key, (age_s, _) in own.items()} for own in files]
+    assert ages[0] == ages[1]
+    assert [list(own) for own in files] == [["ann", "bob"]] * 2
+
+
 def test_a_cardholder_who_stays_away_for_half_a_year_is_forgotten() -> None:
     norms = Norms(cardholders=True)
     norms.learn({"dwell": 3.0}, Moment(MONDAY, "left"))
