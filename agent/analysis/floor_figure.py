@@ -217,15 +217,21 @@ def _arrow(start: Point, end: Point, at: Point, colour: str, long: float = 15.0,
 
 
 def _ends(plan: Floor, ways: Sequence[tuple[Trace, Sequence[Place]]]) -> list[Shape]:
-    """A ring with the person's number where they came, a square where they were last seen."""
-    shapes: list[Shape] = []
-    rings: list[Point] = []
+    """A ring with the person's number where they came, a square where they were last seen; rings lie above all else."""
+    marks: list[Shape] = []
+    rings: list[Shape] = []
+    taken: list[Point] = []
     for number, (trace, way) in enumerate(ways):
-        if way:
-            began, ended = (plan.at(place.x_m, place.y_m) for place in (way[0], way[-1]))
-            rings.append(_free(began, rings))
-            shapes += [*_square(ended, colour_of(number)), *_ring(began, rings[-1], trace.number, colour_of(number))]
-    return shapes
+        if not way:
+            continue
+        colour, (began, ended) = colour_of(number), (plan.at(place.x_m, place.y_m) for place in (way[0], way[-1]))
+        at = _free(began, taken)
+        taken.append(at)
+        marks += _square(ended, colour)
+        if at != began:
+            marks += [Line([began, at], colour, 1.5), Dot(began, 4, colour)]
+        rings += _ring(at, trace.number, colour)
+    return [*marks, *rings]
 
 
 def _free(at: Point, taken: Sequence[Point]) -> Point:
@@ -239,10 +245,9 @@ def _square(at: Point, colour: str) -> list[Shape]:
     return [Field((x - 8, y - 8), (16, 16), PAPER), Field((x - 6, y - 6), (12, 12), colour)]
 
 
-def _ring(began: Point, at: Point, number: int, colour: str) -> list[Shape]:
+def _ring(at: Point, number: int, colour: str) -> list[Shape]:
     x, y = at
-    leader: list[Shape] = [] if began == at else [Line([began, at], colour, 1.5), Dot(began, 4, colour)]
-    return [*leader, Dot(at, RING_PX, PAPER), Dot(at, RING_PX - 1.5, colour), Dot(at, RING_PX - 4, PAPER),
+    return [Dot(at, RING_PX, PAPER), Dot(at, RING_PX - 1.5, colour), Dot(at, RING_PX - 4, PAPER),
             Words(str(number), (x, y + 5), 15, "middle", colour)]  # fmt: skip
 
 
