@@ -78,9 +78,9 @@ class MicroSettings(Struct, frozen=True, kw_only=True):
     most_misfit: float = 0.07
     most_turn_deg_per_s: float = 25.0
     most_turned_deg: float = 25.0
-    speech: int = 3
-    """Who makes so many changes of the mouth beside one within `speech_s` speaks (four syllables a second)."""
-    speech_s: float = 1.5
+    speech: int = 1
+    """Who makes so many more changes of the mouth within `speech_s` of one speaks."""
+    speech_s: float = 2.0
 
 
 class Shape(NamedTuple):
