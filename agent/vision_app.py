@@ -11,6 +11,7 @@ import cv2
 from agent.calibration import TALLY_FILE, calibration_in_force
 from agent.clock import SystemClock
 from agent.config import Config
+from agent.floor_file import view_name
 from agent.local_socket import DOOR_SOCKET, VISION_SOCKET, Receiver, Sender
 from agent.notify import notify
 from agent.vision.build import build_chain
@@ -77,7 +78,10 @@ def _eyes(config: Config, clock: SystemClock, stop: Stop) -> Eyes:
 
 
 def _watchman(config: Config) -> Watchman:
-    return Watchman(Path(config.records.folder) / VIEW_FILE, lasting_name(config.vision.camera))
+    camera = lasting_name(config.vision.camera)
+    if config.behaviour.enabled:  # a floor that is marked anew belongs to the view as it is now
+        camera = view_name(camera, Path(config.behaviour.floor))
+    return Watchman(Path(config.records.folder) / VIEW_FILE, camera)
 
 
 def _learner(config: Config, manifest: Manifest) -> Learner:
