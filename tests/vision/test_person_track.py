@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.vision.faces import Face
 from agent.vision.looks import Seen
-from agent.vision.person_track import BodySettings, BodyStage, PersonTracker, Sighting, link, torso_colours
+from agent.vision.person_track import BodySettings, BodyStage, PersonTracker, Sighting, Stance, link, stance_of, torso_colours
 from agent.vision.persons import POINTS, Person, person_of
 from agent.vision.track import Picture, Track
 from tests.vision.test_persons import STANDING
@@ -250,3 +250,73 @@ def test_whatever_is_seen_no_number_is_given_twice_and_no_face_to_two_bodies(fra
             assert 0 <= person.identity <= 1
             assert now_s - person.seen_s <= BodySettings().shown_s
             assert all(np.isfinite(person.box_px))
+
+
+# -- where a body stands -------------------------------------------------------------------------------------------------------------
+
+FRAME_PX = (640, 480)
+
+
+def sure_of(person: Person, *points: int) -> Person:
+    """The same body, of which these points are sure."""
+    scores = np.full(POINTS, 0.1, np.float32)
+    scores[list(points)] = 0.9
+    return person._replace(scores=scores)
+
+
+def test_a_body_stands_below_the_middle_of_its_ankles():
+    stance = stance_of(body(300, 200), FRAME_PX)
+    assert stance.feet_px == pytest.approx((300.0, 340.0 + 0.17 * body(300, 200).scale_px))
+    assert stance.shoulders_px == pytest.approx(72.0)
+    assert stance.shoulders_at_px == pytest.approx((300.0, 110.0))
+
+
+def test_one_ankle_is_enough_and_unsure_ones_are_none():
+    person = body(300, 200)
+    assert stance_of(sure_of(person, 5, 6, 15), FRAME_PX).feet_px[0] == pytest.approx(324.0)
+    assert stance_of(sure_of(person, 5, 6), FRAME_PX).feet_px is None
+
+
+@pytest.mark.parametrize(("x", "y"), [(300, 360), (300, 345), (-60, 200), (720, 200)])
+def test_ankles_out_of_the_picture_say_nothing(x, y):
+    """A network sets them somewhere all the same."""
+    assert stance_of(body(x, y), FRAME_PX).feet_px is None
+
+
+def test_ankles_as_high_as_knees_are_none():
+    person = body(300, 200)
+    points = person.points_px.copy()
+    points[[15, 16], 1] = points[5, 1] + person.scale_px
+    assert stance_of(person._replace(points_px=points), FRAME_PX).feet_px is None
+
+
+def test_shoulders_of_who_is_turned_aside_do_not_say_how_far_they_are():
+    person = body(300, 200)
+    points = person.points_px.copy()
+    points[[5, 6], 0] = (312.0, 288.0)
+    stance = stance_of(person._replace(points_px=points), FRAME_PX)
+    assert stance.shoulders_px is None
+    assert stance.shoulders_at_px == pytest.approx((300.0, 110.0))
+
+
+@given(st.integers(0, 10_000), st.floats(-300, 900), st.floats(-300, 700))
+def test_whatever_a_network_says_feet_and_shoulders_are_numbers_or_nothing(seed, x, y):
+    chance = np.random.default_rng(seed)
+    points = chance.normal((x, y), 80, (POINTS, 2)).astype(np.float32)
+    stance = stance_of(person_of(points, chance.random(POINTS).astype(np.float32), 0.3), FRAME_PX)
+    numbers = [
+        value for value in (stance.shoulders_px, *(stance.feet_px or ()), *(stance.shoulders_at_px or ())) if value is not None
+    ]
+    assert np.isfinite(numbers).all()
+    assert stance.shoulders_px is None or stance.shoulders_at_px is not None
+
+
+def test_where_a_body_stands_is_told_in_frames_in_which_it_was_found_and_in_no_others():
+    """Feet do not move in the picture as the face does."""
+    tracker, stance = PersonTracker(), Stance((300.0, 350.0), 72.0, (300.0, 110.0))
+    for n in range(2):
+        (seen,) = tracker.update([Sighting(body(300), RED, stance)], [face_of(1, 300, n * SEARCH_S)], n * SEARCH_S)
+    assert (seen.feet_px, seen.shoulders_px, seen.shoulders_at_px) == stance
+    (between,) = tracker.follow([face_of(1, 310, SEARCH_S + 0.07)], SEARCH_S + 0.07)
+    assert (between.feet_px, between.shoulders_px, between.shoulders_at_px) == Stance()
+    assert between.box_px != seen.box_px
