@@ -48,7 +48,10 @@ def run_demo(args: argparse.Namespace) -> int:
 def _acts(scenarios: list[Scenario]) -> list[tuple[StageOptions, list[Scenario]]]:
     """Stories that are played at one door together: those with one policy on liveness."""
     policies = dict.fromkeys(scenario.liveness for scenario in scenarios)
-    return [(StageOptions(liveness=policy), [each for each in scenarios if each.liveness == policy]) for policy in policies]
+    return [
+        (StageOptions(liveness=policy, knows_usual=True), [each for each in scenarios if each.liveness == policy])
+        for policy in policies
+    ]
 
 
 def _act(

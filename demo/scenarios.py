@@ -10,7 +10,7 @@ from demo.walks import Glance
 from demo.ways import THROUGH, Go, Part, Wait, times
 
 OFFLINE_PASSES = 3
-ABRUPT_M_S2 = 7.0
+ABRUPT_M_S2 = 8.0
 LEFT_DEG, RIGHT_DEG = -46.0, 36.0
 """Looks over the shoulder. The stranger's photograph looks a little to the right already, so further that way the eyes are lost."""
 GONE_S = 3.0
@@ -28,8 +28,8 @@ def _stolen_fob(play: Play) -> None:
     """Walks up, steps to and fro, looks back over either shoulder, lingers, and only then holds out the fob."""
     near = (0.0, 1.15)
     nervous: list[Part] = []
-    for x_m, z_m in ((0.32, 1.25), (-0.30, 1.45), (0.28, 1.2), (-0.32, 1.4)):
-        nervous += [Go((x_m, z_m), 1.7, ABRUPT_M_S2), Wait(0.5), Go(near, 1.7, ABRUPT_M_S2), Wait(0.4)]
+    for x_m, z_m in ((0.32, 1.6), (-0.30, 1.8), (0.28, 1.5), (-0.32, 1.75)):
+        nervous += [Go((x_m, z_m), 2.2, ABRUPT_M_S2), Wait(0.5), Go(near, 2.2, ABRUPT_M_S2), Wait(0.4)]
     start, parts = (-0.4, 4.5), [Go(near, 1.3), *nervous, Wait(0.8), Wait(8.0)]
     ends = times(parts, start)
     began_s, reads_s = ends[0], ends[-2]

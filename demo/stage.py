@@ -23,11 +23,13 @@ import cv2
 import msgspec
 from msgspec import Struct
 
+from agent.behaviour.floor import parse_floor
 from agent.core.access import AccessProfile, AccessRules, Interval, Schedule
 from agent.core.credentials import FRAME_GAP_S
 from agent.core.people import Cardholder, Credential, Roll
 from agent.errors import DoorwardError
 from agent.link.cloudevents import to_cloudevent
+from agent.norms_file import FOLDER, KEPT
 from agent.records.journal_db import JournalDb
 from agent.records.keys import centre_private, door_public, make_centre_keys, make_door_keys
 from agent.vision.build import build_enroller
@@ -36,7 +38,9 @@ from agent.vision.enrol import Enroller, Template, TemplateRefused
 from central.bundles import write_bundle
 from central.store import Kept, Store, StoreError
 from demo.supervisor import Program, Supervisor
+from demo.usual import usual_norms
 from demo.view import View
+from hw.camera_names import lasting_name
 from hw.camera_sim import CameraFarEnd
 from hw.interfaces import Pixels
 from hw.rig import Rig
@@ -70,6 +74,8 @@ class StageOptions(Struct, frozen=True, kw_only=True):
     turn as round ones (demo.round_head) are found alive while they walk up."""
     no_linger_s: float = 15.0
     """Nobody may stay longer than this before the door."""
+    knows_usual: bool = False
+    """The door has some weeks of ordinary visits behind it (demo.usual)."""
     keep_evidence: bool = True
     mosquitto: bool = False
     """A real Mosquitto as the broker instead of the embedded one."""
@@ -93,6 +99,8 @@ class Stage:
         self.floor = folder / "floor.toml"
         if not options.camera:
             self.floor.write_text(floor_toml(options), "utf-8")
+        if options.knows_usual:
+            self._remember_usual()
         self.programs = {
             program.name: Supervisor(program, folder / "logs" / f"{program.name}.log") for program in _programs(self)
         }
@@ -101,6 +109,13 @@ class Stage:
         self._film: _Film | None = None
         if not options.camera:
             self._film = _Film(CameraFarEnd(folder / "run" / "camera", options.width_px, options.height_px), options.frames_per_s)
+
+    def _remember_usual(self) -> None:
+        """What the vision program of such a door would have on its disk."""
+        marking = parse_floor(self.floor.read_text("utf-8"), str(self.floor)).marking
+        place = f"{lasting_name(camera_word(self))} {marking}"
+        (self.records / FOLDER).mkdir(exist_ok=True)
+        (self.records / FOLDER / KEPT).write_bytes(usual_norms(place, datetime.now().astimezone()).encode())
 
     def start(self, *names: str) -> None:
         """Start these programs (all, if none is named), in the order in which a site would come up."""
@@ -301,10 +316,15 @@ def _mosquitto_config(stage: Stage) -> Path:
     return path
 
 
+def camera_word(stage: Stage) -> str:
+    """As vision.camera has it."""
+    return stage.options.camera or f"sim:{stage.folder / 'run' / 'camera'}"
+
+
 def door_toml(stage: Stage) -> str:
     """The configuration of the demo's door, as a person would write it."""
     o, run = stage.options, stage.folder / "run"
-    camera = o.camera or f"sim:{run / 'camera'}"
+    camera = camera_word(stage)
     return f"""\
 site = "{SITE}"
 door = "{DOOR}"

@@ -23,7 +23,7 @@ Point = tuple[float, float]
 
 STEP_S = 0.1
 ORDINARY_M_S2 = 1.0
-"""How fast an unhurried person gains and loses speed."""
+"""How fast an unhurried person gains and loses speed, on average."""
 SLOWEST_M_S = 0.05
 THROUGH: Point = (0.25, 0.35)
 """Past the camera, through the door."""
@@ -79,7 +79,7 @@ def _duration_s(metres: float, go: Go) -> float:
 
 
 def _gone(begin: Waypoint, go: Go) -> list[Waypoint]:
-    """Speed rises and falls by a constant acceleration: less of it where the way is too short for full speed."""
+    """Less speed where the way is too short for all of it."""
     metres = math.dist((begin.x_m, begin.z_m), go.to)
     if metres < 1e-6:
         return []
@@ -94,10 +94,13 @@ def _gone(begin: Waypoint, go: Go) -> list[Waypoint]:
 
 
 def _metres_after(t_s: float, metres: float, total_s: float, go: Go) -> float:
-    ramp_s = min(go.speed_m_s / go.m_s2, total_s / 2)
+    """Speed rises along an S (3 s^2 - 2 s^3), and falls along another: nobody's acceleration begins at once."""
     if t_s > total_s / 2:
         return metres - _metres_after(total_s - t_s, metres, total_s, go)
-    return go.m_s2 * min(t_s, ramp_s) ** 2 / 2 + max(0.0, t_s - ramp_s) * go.m_s2 * ramp_s
+    ramp_s = min(go.speed_m_s / go.m_s2, total_s / 2)
+    top_m_s = metres / (total_s - ramp_s)
+    share = min(t_s / ramp_s, 1.0)
+    return top_m_s * ramp_s * (share**3 - share**4 / 2) + top_m_s * max(0.0, t_s - ramp_s)
 
 
 def _waited(begin: Waypoint, wait: Wait) -> list[Waypoint]:

@@ -37,7 +37,7 @@ class Cast(NamedTuple):
 LATE_NIGHT_H = 2.5
 MAY_STAY_S = 20.0
 """As in tools.behaviour.judged.NIGHT_FLOOR."""
-SUDDEN_M_S2 = 6.0
+SUDDEN_M_S2 = 8.0
 RUN_M_S = 3.2
 
 
@@ -67,9 +67,9 @@ def _nervous(chance: Chance, until_s: float, near: tuple[float, float] = (0.0, 1
     parts: list[Part] = []
     spent_s = 0.0
     while spent_s < until_s:
-        step = (near[0] + float(chance.choice((-1, 1)) * chance.uniform(0.2, 0.38)), near[1] + float(chance.uniform(-0.1, 0.35)))
+        step = (near[0] + float(chance.choice((-1, 1)) * chance.uniform(0.25, 0.4)), near[1] + float(chance.uniform(0.1, 0.7)))
         wait_s = float(chance.uniform(0.3, 0.8))
-        parts += [Go(step, 1.6, SUDDEN_M_S2), Wait(wait_s), Go(near, 1.6, SUDDEN_M_S2), Wait(wait_s)]
+        parts += [Go(step, 2.2, SUDDEN_M_S2), Wait(wait_s), Go(near, 2.2, SUDDEN_M_S2), Wait(wait_s)]
         spent_s = times(parts, near)[-1]
     return parts
 
