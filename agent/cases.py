@@ -135,7 +135,7 @@ class Cases:
         held = refused(decision, Reason.HELD_FOR_GUARD)
         event = self._doorway.announce("access.held", self._evidence(held, judged.told) | {"hold_s": hold_s})
         self._waiting.append(_Waiting(case, now_s + hold_s, _Held(decision, judged.told)))
-        self._teller.holds()
+        self._teller.holds(hold_s)
         self._ask_for_picture(held, event.id)
 
     def _ask_held(self, asked: _Waiting, held: _Held, now_s: float) -> None:
@@ -159,15 +159,16 @@ class Cases:
             return False
         self._waiting.remove(asked)
         now_s, decision, risk = self._clock.mono_s(), asked.held.decision, asked.held.risk | {"guard": user}
-        if yes and decision.granted:
-            reasons = (Reason.GUARD_LET_IN, *decision.reasons)
-            answer = replace(decision, reasons=reasons, waited_s=now_s - asked.case.started_s)
-            self._carry_out(asked.case, answer, now_s, risk)
-        elif yes:  # the first of two: the second has to come all the same
-            self._carry_out(asked.case, decision, now_s, risk)
+        if yes:
+            self._carry_out(asked.case, self._let_in_by_guard(decision, now_s - asked.case.started_s), now_s, risk)
         else:
             self._end_hold(replace(asked, held=None), _Held(decision, risk), now_s, Reason.GUARD_DENIED)
         return True
+
+    def _let_in_by_guard(self, decision: Decision, waited_s: float) -> Decision:
+        """A guard's word counts for the first of two as well."""
+        pulse_s = self._policy.extended_pulse_s if decision.extended else self._policy.pulse_s
+        return replace(refused(decision, Reason.GUARD_LET_IN, waited_s=waited_s), granted=True, pulse_s=pulse_s)
 
     # -- carried out -----------------------------------------------------------------------------------------------------------
 

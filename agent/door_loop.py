@@ -409,8 +409,8 @@ class DoorLoop:
 
     def _after_command(self, command: Command) -> None:
         if command.name == "unlock":
-            self._teller.let_in(self._parts.policy.pulse_s)
-            self._cases.guard_says(True, command.user)
+            if not self._cases.guard_says(True, command.user):
+                self._teller.let_in(self._parts.policy.pulse_s)
         elif command.name in ("lock", "lockdown"):
             self._hours.end()
         elif command.name == "release":

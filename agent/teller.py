@@ -50,10 +50,10 @@ class Teller:
             self._asked = meaning
             self._show(meaning)
 
-    def holds(self) -> None:
-        """Somebody waits for a guard."""
+    def holds(self, seconds: float) -> None:
+        """Somebody waits for a guard, for so long at most."""
         self._asked = None
-        self.help_is_coming()
+        self._show(Meaning.HELP_IS_COMING, seconds)
 
     def let_in(self, seconds: float) -> None:
         """A guard opens."""

@@ -20,6 +20,7 @@ DONE, FINDING = 0, 1
 DATABASE = Path("/var/lib/doorward-central/central.db")
 LEAST_OF_AN_ID = 4
 LAST = "last"
+EXPLAINED = ("access.*", "risk.*")
 BATCH = 500
 
 
@@ -95,7 +96,8 @@ def _of_database(path: Path, begins: str) -> Iterator[Told]:
     from central.store import Store
 
     with closing(Store(path, reader=True)) as store:
-        for kept in store.by_id(begins) if begins else store.events():
+        newest = store.newest(*EXPLAINED) if not begins else None
+        for kept in store.by_id(begins) if begins else [newest] if newest else []:
             yield kept.told
 
 

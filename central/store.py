@@ -125,6 +125,15 @@ class Store:
         )
         return self._guard(lambda: [_kept(row) for row in self._db.execute(ask, (len(begins), begins, limit))])
 
+    def newest(self, kind: str, or_kind: str) -> Kept | None:
+        """The event that was committed last of two kinds, each as in `events`."""
+        ask = (
+            "SELECT n, site, door, journal, sequence, id, kind, at, received, mono_s, data FROM events"
+            " WHERE kind GLOB ? OR kind GLOB ? ORDER BY n DESC LIMIT 1"
+        )
+        row = self._guard(lambda: self._db.execute(ask, (kind, or_kind)).fetchone())
+        return None if row is None else _kept(row)
+
     def gaps(self, *, closed: bool = False) -> list[Gap]:
         """Gaps that are open; with `closed`, also those that were filled."""
         ask = "SELECT site, door, journal, first, last, noticed, closed FROM gaps WHERE closed IS NULL OR ? ORDER BY n"

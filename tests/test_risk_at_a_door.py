@@ -302,6 +302,21 @@ def test_a_guard_lets_in_whoever_is_held(held):
     assert held.shown is Meaning.GRANTED
 
 
+def test_a_guard_lets_in_the_first_of_two_alone(make):
+    door = make(risk=HOLDING, policy=FOB_ALONE, access=house_rules(two_person="always"))
+    behaves(door, scene=(TAILGATER,))
+    door.read(fob("ann"))
+    assert last(door, "access.held")["reasons"][0] == "held_for_guard"
+    order(door, "unlock")
+    assert last(door, "access.granted")["reasons"] == ["guard_let_in"]
+    assert door.shown is Meaning.GRANTED
+
+
+def test_the_sign_for_help_stays_as_long_as_somebody_waits(held):
+    (sign,) = [signal for signal in held.signals.noted if signal.meaning is Meaning.HELP_IS_COMING]
+    assert sign.lasts_s == 20.0
+
+
 def test_a_guard_refuses_whoever_is_held(held):
     assert order(held, "deny") == (True, "done")
     assert not held.lock.released
