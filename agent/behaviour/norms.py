@@ -21,10 +21,10 @@ import math
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from functools import lru_cache
-from operator import neg, sub
+from functools import lru_cache, reduce
+from operator import add, neg, sub
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -262,7 +262,7 @@ class Norms:
         if cell is not None:
             hour = self._row(measure, 1 + cell)
             yield "hour", hour, unit
-            around = _sum([hour, *(self._row(measure, 1 + other) for other in _neighbours(cell))]) or hour
+            around = _sum((hour, *(self._row(measure, 1 + other) for other in _neighbours(cell))))
             yield "hour", list(map(sub, around, hour)), unit
             rest = [max(0.0, all_ - near) for all_, near in zip(door, around, strict=True)]
         yield "door", rest, unit
@@ -463,7 +463,7 @@ def _p_by_bin(near: Row, door: Row, per_unit: float, odd_is_high: bool) -> list[
     beyond = as_much if odd_is_high else as_little
     judging = beyond(near)
     whole = max(judging[0], judging[-1])
-    p = [min(1.0, (1 + k) / (1 + whole)) for k in judging]
+    p = [(1 + k) / (1 + whole) for k in judging]
     odd = range(bisect_left(judging, -1.0, key=neg), len(p)) if odd_is_high else range(bisect_left(judging, 1.0) - 1, -1, -1)
     return _told_apart(p, odd, [1 + per_unit * k for k in beyond(door)], whole) if odd else p
 
@@ -494,10 +494,9 @@ def _utc_s(wall: datetime) -> float:
     return wall.timestamp()
 
 
-def _sum(rows: Iterable[Row]) -> list[float]:
-    """Of the rows that hold something: at night most do not."""
-    held = [row for row in rows if any(row)]
-    return [sum(column) for column in zip(*held, strict=True)] if held else []
+def _sum(rows: Sequence[Row]) -> Row:
+    held = [row for row in rows if any(row)]  # at night most hold nothing
+    return reduce(lambda one, other: list(map(add, one, other)), held) if held else rows[0]
 
 
 def _zeros(count: int) -> array[float]:

@@ -64,7 +64,7 @@ class Scale(Struct, frozen=True, array_like=True):
             return float(number) if self.counts else 0.0
         if number == self.bins - 1:
             return self.most
-        middle = self.low_of(number) * 2 * _GROWTH / (_GROWTH + 1)
+        middle = min(self.most, self.low_of(number) * 2 * _GROWTH / (_GROWTH + 1))
         return round(middle) if self.counts else middle
 
 
@@ -82,7 +82,7 @@ def quantile(scale: Scale, weights: Sequence[float], share: float) -> float | No
 def quantiles(scale: Scale, weights: Sequence[float], shares: Iterable[float]) -> list[float]:
     """As `quantile`, for several; there has to be weight."""
     running = list(accumulate(weights))
-    least = min(weight for weight in weights if weight > 0.0)
+    least = min(filter(None, weights))
     return [scale.middle_of(bisect_left(running, max(least, share * running[-1] * (1 - 1e-9)))) for share in shares]
 
 
