@@ -70,6 +70,8 @@ class ObjectSettings(Struct, frozen=True, kw_only=True):
     """A plain patch that is redder or bluer by less than this is light on a plain floor,"""
     light_times: tuple[float, float] = (0.45, 2.2)
     """if it is not so much darker or brighter as lamps seldom make it."""
+    same_shape: float = 0.6
+    """Share of a thing's first and present outline that is both."""
     most_things: int = 8
 
 
@@ -93,6 +95,8 @@ class _Thing:
     box: tuple[int, int, int, int]
     mask: _Bits
     """Of the region's size."""
+    first: _Bits
+    """As it was in its first samples: a thing does not creep, as light does."""
     since_s: float
     seen_s: float
     person: int | None
@@ -125,7 +129,9 @@ class _View:
         self.region = np.zeros(self.size[::-1], np.uint8)
         cv2.fillPoly(self.region, [np.round((corners - low) * self.scale).astype(np.int32)], 1)
         self.now, self.usual = (np.zeros((3, *self.size[::-1]), np.float32) for _ in range(2))
-        self.known = np.zeros(self.size[::-1], bool)
+        self.floor = np.zeros(self.size[::-1], np.float32)
+        """Brightness where nothing is strange: its texture shows under any light."""
+        self.blown, self.known = (np.zeros(self.size[::-1], bool) for _ in range(2))
         self.age_s, self.covered_s = (np.zeros(self.size[::-1], np.float32) for _ in range(2))
         self.covered_s -= 1e9
         self.covered_by = np.full(self.size[::-1], -1, np.int32)
@@ -178,7 +184,9 @@ class ObjectWatch:
         seen = self._uncovered(view, people, numbers, taken_s)
         if np.count_nonzero(seen) < 0.15 * np.count_nonzero(view.region):
             return self._told
-        now = self._in_usual_light(view, view.small(pixels), seen)
+        now = view.small(pixels)
+        view.blown = now.min(axis=0) >= 250
+        now = self._in_usual_light(view, now, seen)
         self._follow(view, now, seen, elapsed_s)
         self._judge(view, seen, taken_s, elapsed_s)
         self._told = tuple(self._tell(view, thing) for thing in self._things if self._is_told(thing, taken_s))
@@ -241,7 +249,9 @@ class ObjectWatch:
         steady = view.age_s >= settings.learn_s
         calm = view.known & steady & (cv2.dilate(strange, np.ones((5, 5), np.uint8)) == 0)
         new = steady & ~view.known
-        view.usual += np.maximum(calm * np.float32(min(1.0, elapsed_s / settings.adapt_s)), new) * (view.now - view.usual)
+        share = np.maximum(calm * np.float32(min(1.0, elapsed_s / settings.adapt_s)), new)
+        view.usual += share * (view.now - view.usual)
+        view.floor += share * (_luma(view.now) - view.floor)
         view.known |= new
 
     # -- things --------------------------------------------------------------------------------------------------------------------
@@ -289,6 +299,7 @@ class ObjectWatch:
         for thing in self._things:
             both = np.count_nonzero(mask & thing.mask)
             if both > 0.5 * min(area, np.count_nonzero(thing.mask)):
+                thing.first = mask if thing.samples < 5 else thing.first
                 thing.mask, thing.box, thing.seen_s, thing.beside_s = mask, box, now_s, beside_s
                 return thing
         thing = self._new_thing(view, mask, box, now_s, beside_s)
@@ -302,16 +313,18 @@ class ObjectWatch:
         near = (cv2.dilate(mask, np.ones((15, 15), np.uint8)) > 0) & (view.covered_s >= beside_s - 1.0)
         numbers = view.covered_by[near]
         person = int(np.bincount(numbers[numbers >= 0]).argmax()) if (numbers >= 0).any() else None
-        return _Thing(box, mask, since_s, now_s, person, since_s - beside_s < self._settings.after_s, beside_s)
+        return _Thing(box, mask, mask, since_s, now_s, person, since_s - beside_s < self._settings.after_s, beside_s)
 
     def _is_solid(self, cut: _Cut) -> bool:
         """Whether it is more than the same floor in another light."""
         settings, inside = self._settings, cut.inside
         now, usual = cut.now_luma, cut.usual_luma
-        fine_now, fine_usual = _fine(now, inside), _fine(usual, inside)
-        spread_now, spread_usual = float(fine_now.std()), float(fine_usual.std())
-        if spread_usual > settings.texture_level:
-            like = float((fine_now * fine_usual).mean()) / max(spread_now * spread_usual, 1e-6)
+        if np.count_nonzero(cut.blown) > 0.5 * np.count_nonzero(inside):
+            return False
+        fine_now, fine_floor = _fine(now, inside), _fine(cut.floor, inside)
+        spread_now, spread_floor = float(fine_now.std()), float(fine_floor.std())
+        if spread_floor > settings.texture_level:
+            like = float((fine_now * fine_floor).mean()) / max(spread_now * spread_floor, 1e-6)
             return like < settings.same_texture
         if spread_now > 2 * settings.texture_level:
             return True
@@ -326,6 +339,7 @@ class ObjectWatch:
             inside = thing.mask > 0
             if now_s - thing.since_s > self._settings.usual_s:
                 view.usual[:, inside] = view.now[:, inside]
+                view.floor[inside] = _luma(view.now)[inside]
                 continue
             hidden = np.count_nonzero(inside & seen) < 0.7 * np.count_nonzero(inside)
             if hidden:
@@ -335,9 +349,11 @@ class ObjectWatch:
         self._things = kept
 
     def _is_told(self, thing: _Thing, now_s: float) -> bool:
-        lasts = now_s - thing.since_s >= self._settings.stays_s
-        alone = now_s - thing.beside_s >= self._settings.alone_s
-        return lasts and alone and thing.with_somebody and thing.samples >= 5 and thing.solid > 0.6 * thing.samples
+        settings = self._settings
+        if now_s - thing.since_s < settings.stays_s or now_s - thing.beside_s < settings.alone_s or not thing.with_somebody:
+            return False
+        both, either = np.count_nonzero(thing.mask & thing.first), np.count_nonzero(thing.mask | thing.first)
+        return bool(thing.samples >= 5 and thing.solid > 0.6 * thing.samples and both > settings.same_shape * either)
 
     def _tell(self, view: _View, thing: _Thing) -> StrangeThing:
         x, y, width, height = view.to_frame(*thing.box)
@@ -355,8 +371,10 @@ class _Cut:
         self.mask = mask[part]
         self.now, self.usual = view.now[:, part[0], part[1]], view.usual[:, part[0], part[1]]
         self.now_luma, self.usual_luma = _luma(self.now), _luma(self.usual)
+        self.floor = view.floor[part]
         inner = cv2.erode(self.mask, np.ones((3, 3), np.uint8)) > 0
         self.inside: NDArray[np.bool_] = inner if np.count_nonzero(inner) >= 20 else self.mask > 0
+        self.blown = view.blown[part] & self.inside
 
     def chroma(self, times: float) -> float:
         """How far its colour is from the floor's, once that is as bright."""
@@ -378,7 +396,9 @@ def _fine(luma: Floats, inside: NDArray[np.bool_]) -> Floats:
     """What is finer than some pixels, as shares of the brightness there, times 100; the patch's own border is no part of it."""
     weight = inside.astype(np.float32)
     mean = cv2.blur(luma * weight, (9, 9)) / np.maximum(cv2.blur(weight, (9, 9)), 1e-3)
-    return np.asarray((luma[inside] - mean[inside]) * (100 / (mean[inside] + 20)), np.float32)
+    fine = (luma[inside] - mean[inside]) * (100 / (mean[inside] + 20))
+    most = 4 * float(np.median(np.abs(fine))) + 0.1  # the edge of a patch of light is no texture
+    return np.asarray(np.clip(fine, -most, most), np.float32)
 
 
 def _leftness(cut: _Cut) -> float:
