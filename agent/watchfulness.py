@@ -17,7 +17,7 @@ from agent.core.door import KEPT_SHUT
 from agent.core.evidence import sentence
 from agent.core.fold import Fold
 from agent.core.messages import EvidenceRequest
-from agent.core.risk import Risk, RiskTrack, assess, whose
+from agent.core.risk import Risk, RiskTrack, assess, evidence_about, whose
 from agent.core.risk_at_door import MOST_DETAIL, MOST_TOLD, Verdict, facts_of, must_reach_a_human, policy_data, risk_data, verdict
 from agent.core.risk_episodes import MOST_NAME, Episodes, Standing, Turn
 from agent.core.risk_policy import BANDS, Response, RiskPolicy
@@ -81,7 +81,7 @@ class Watchfulness:
         conduct = self._eyes.conduct_now(now_s)
         person = whose(conduct, decision.match.track if decision.match else None) if conduct else None
         scene = (*self._own_facts(now_s), *(conduct.scene if conduct else ()))
-        risk = assess((*facts_of(decision), *(person.evidence if person else ()), *scene), self.policy)
+        risk = assess((*facts_of(decision), *evidence_about(person, scene)), self.policy)
         response = self._response(risk)
         free = self._doorway.state.renew_s is not None  # everybody may come and go: to hold one back means nothing
         ruled = "as_decided" if free else verdict(decision, risk, response, self.policy)

@@ -172,6 +172,19 @@ def whose(conduct: Conduct, face: int | None) -> PersonConduct | None:
     return conduct.persons[0] if alone else None
 
 
+def evidence_about(person: PersonConduct | None, place: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """What is known of a person and of the place. What the place tells of somebody else is not theirs: of whom a tailgater has slipped in
+    behind a minute ago, say."""
+    return (*(person.evidence if person else ()), *(each for each in place if _concerns(each, person)))
+
+
+def _concerns(evidence: Evidence, person: PersonConduct | None) -> bool:
+    if evidence.track is None and evidence.face is None:
+        return True
+    same_body = person is not None and person.body is not None and person.body == evidence.track
+    return same_body or (person is not None and person.face is not None and person.face == evidence.face)
+
+
 def lawful(conduct: Conduct, emotional_allowed: bool) -> tuple[Conduct, int, int]:
     """What may be believed and may be known here, how many items could not be believed, and how many the deployment forbids."""
     kept = [_lawful(evidence, emotional_allowed) for evidence in _all(conduct)]

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from agent.core.conduct import Conduct, Evidence, PersonConduct, Usual
 from agent.core.evidence import KINDS
-from agent.core.risk import BANDS, NOTHING, RiskTrack, assess, deviation_of, is_sound, lawful, whose
+from agent.core.risk import BANDS, NOTHING, RiskTrack, assess, deviation_of, evidence_about, is_sound, lawful, whose
 from agent.core.risk_policy import LOGGED, Response, RiskPolicy, Rule
 
 POLICY = RiskPolicy()
@@ -201,6 +201,14 @@ def conduct_of(*people: Who) -> Conduct:
 def test_a_decision_is_about_who_was_compared_else_about_who_stands_at_the_door(people, face, body):
     found = whose(conduct_of(*people), face)
     assert (found.body if found else None) == body
+
+
+def test_what_the_place_tells_of_somebody_else_is_not_held_against_whoever_comes_next():
+    person = PersonConduct(body=4, face=1, since_s=0.0, evidence=(Evidence(kind="dwell", value=3.0),))
+    place = [Evidence(kind="object_left", value=60.0), Evidence(kind="tailgating", value=1.0, track=9),
+             Evidence(kind="denied_reads", value=3.0, face=1), Evidence(kind="blocked", value=8.0, track=4)]  # fmt: skip
+    assert [each.kind for each in evidence_about(person, place)] == ["dwell", "object_left", "denied_reads", "blocked"]
+    assert [each.kind for each in evidence_about(None, place)] == ["object_left"]
 
 
 # -- what may be known ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from agent.behaviour.norms import Norms
 from agent.behaviour.watch import Watcher
 from agent.core.conduct import Conduct, DoorNews, Evidence
 from agent.core.messages import DoorMode, Observation
-from agent.core.risk import Risk, assess, whose
+from agent.core.risk import Risk, assess, evidence_about, whose
 from agent.core.risk_episodes import Episodes
 from agent.core.risk_policy import Band, RiskPolicy
 from agent.vision.scene_watch import HOLD_S
@@ -134,7 +134,7 @@ def _decision(news: News, conduct: Conduct | None, face: int | None, episode: Ep
     if news.what not in ("granted", "denied", "first_of_two"):
         return ()
     person = whose(conduct, face) if conduct else None
-    risk = assess((*_facts(news), *(person.evidence if person else ()), *(conduct.scene if conduct else ())), POLICY)
+    risk = assess((*_facts(news), *evidence_about(person, conduct.scene if conduct else ())), POLICY)
     return (_alarm(news.at_s, risk.band, risk, "decision", episode),) if risk.band != "ordinary" else ()
 
 
