@@ -95,7 +95,8 @@ class Watchfulness:
 
     def _is_news(self, risk: Risk, scene: tuple[Evidence, ...]) -> bool:
         """Not what the place alone explains: that was told when it began, and not of each person who passes since."""
-        return not scene or BANDS.index(assess(scene, self.policy).band) < BANDS.index(risk.band)
+        place = evidence_about(None, scene)
+        return not place or BANDS.index(assess(place, self.policy).band) < BANDS.index(risk.band)
 
     def _remember(self, risk: Risk, zone: str, now_s: float) -> None:
         if self._decided.take(now_s, risk.band) == risk.band:

@@ -186,6 +186,14 @@ def test_a_reader_that_is_opened_is_told_once_and_not_of_everybody_who_passes(ma
     assert (passed["band"], passed["alert"], passed["tells"]) == ("high", False, [])
 
 
+def test_an_odd_person_behind_somebody_elses_tailgater_is_an_alert_of_their_own(make):
+    door = make()
+    owner_comes(door, *LINGERS, scene=(replace(TAILGATER, track=99),))
+    risk = last(door, "access.granted")["risk"]
+    assert (risk["band"], risk["alert"]) == ("high", True)
+    assert "tailgating" not in {item["kind"] for item in risk["items"]}
+
+
 def test_an_exception_in_the_risk_stops_no_decision_and_is_told_once_a_minute(make, monkeypatch):
     door = make(risk=DENYING)
     monkeypatch.setattr("agent.watchfulness.whose", lambda *_: 1 / 0)
