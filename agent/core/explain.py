@@ -13,6 +13,10 @@ from msgspec import Struct
 from agent.core.event_words import plain_sentence
 
 
+MOST_VERSION = 48
+"""Characters of a version that are told: an engine says at length why it is not another."""
+
+
 class Ground(Struct, frozen=True, kw_only=True):
     """One piece of evidence, in the order of weight."""
 
@@ -221,7 +225,8 @@ def _versions(data: Mapping[str, Any], risk: Mapping[str, Any]) -> Iterator[tupl
     for name, table, key in (("access rules", data, "rules_version"), ("face network", data, "embedder"), ("engine", data, "engine"),
                              ("norms", risk, "norms"), ("risk policy", risk, "policy")):  # fmt: skip
         if table.get(key) not in (None, ""):
-            yield name, str(table[key])
+            value = str(table[key])
+            yield name, value if len(value) <= MOST_VERSION else f"{value[: MOST_VERSION - 1]}…"
 
 
 # -- whatever was sent ---------------------------------------------------------------------------------------------------------
