@@ -15,7 +15,7 @@ from agent import cli
 from demo.people import fetch_people, find
 from demo.scene import Scene
 from demo.view import View
-from demo.walks import Glance, Walk, Waypoint, walk_up
+from demo.walks import Glance, Walk, Waypoint
 
 RATE, SECONDS, SEED = 15, 21, 7
 GLANCES = tuple(
@@ -24,13 +24,22 @@ GLANCES = tuple(
 WAY = ((0.3, -0.5, 4.2), (3.2, 0.1, 1.3), (8.0, 0.1, 1.3), (9.0, -0.3, 1.9), (10.5, -0.35, 1.9), (11.5, 0.1, 1.25), (17.0, 0.1, 1.25),
        (19.5, 0.9, 4.0), (20.5, 1.6, 4.4))  # fmt: skip
 """Seconds, metres to the right, metres from the door: up to it, back, up again, and away."""
+CALM = (
+    (5.0, 0.7, 4.5),
+    (6.6, 0.66, 2.5),
+    (7.3, 0.63, 2.0),
+    (8.2, 0.62, 1.8),
+    (12.0, 0.62, 1.8),
+    (12.8, 0.8, 2.1),
+    (14.6, 1.5, 4.2),
+)
 
 
 def scene() -> Scene:
     people = fetch_people()
-    path = tuple(Waypoint(*each) for each in WAY)
-    restless = Walk(portrait=find(people, "visitor"), path=path, glances=GLANCES, turns_round=True)
-    calm = walk_up(find(people, "colleague"), starts_s=5.0, from_m=4.4, to_m=1.9, x_m=0.62, waits_s=5.0)
+    way, calm_way = (tuple(Waypoint(*each) for each in path) for path in (WAY, CALM))
+    restless = Walk(portrait=find(people, "visitor"), path=way, glances=GLANCES, turns_round=True)
+    calm = Walk(portrait=find(people, "colleague"), path=calm_way)
     return Scene(View().width_px, View().height_px, SEED, [restless, calm])
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
-from agent.analysis.trace import Glance, Place, Side, Speed, Stretch, Trace
+from agent.analysis.trace import Glance, Place, Side, Speed, Stretch, Trace, length_m, straightness
 from agent.behaviour.floor import FloorPlan
 from agent.behaviour.glances import Glances, GlanceSettings, GlanceTrack
 from agent.behaviour.ground import FloorPoint, Locator
-from agent.behaviour.paths import Motion, PathSettings, PathTrack
+from agent.behaviour.paths import PathSettings, PathTrack
 from agent.behaviour.visits import Visit, Visits
 from agent.behaviour.zones import ZoneTrack
 from agent.core.conduct import Conduct, FloorKind, PersonConduct
@@ -278,8 +278,9 @@ def _behaved(record: _Record, number: int) -> Behaved:
     return Behaved(
         number=number, bodies=tuple(record.bodies), faces=tuple(record.faces), first_s=record.first_s, last_s=record.last_s,
         dwell_s=dict(zone.dwell_s), entries=dict(zone.entries), glances=_looks(record),
-        path_m=_way_m(motion), speed_median_m_s=_of(motion, "speed_median_m_s"), speed_peak_m_s=_peak(record),
-        straightness=_of(motion, "straightness"), turned_back=None if motion is None else motion.turned_back_visit,
+        path_m=length_m(record.places) if record.places else None, speed_peak_m_s=_peak(record),
+        speed_median_m_s=None if motion is None else motion.speed_median_m_s,
+        straightness=straightness(record.places), turned_back=None if motion is None else motion.turned_back_visit,
         crossings=tuple(Crossed(line=each.line, direction=each.direction, at_s=each.at_s) for each in zone.crossings),
         risk=None if record.risk is None else RiskTold(score=record.risk.score, band=record.risk.band, at_s=record.risk_s),
         evidence=() if record.risk is None else tuple(_told(item) for item in record.risk.items), abstained=record.abstained,
@@ -288,15 +289,6 @@ def _behaved(record: _Record, number: int) -> Behaved:
 
 def _peak(record: _Record) -> float | None:
     return max((speed.m_s for speed in record.speeds if speed.m_s is not None), default=None)
-
-
-def _way_m(motion: Motion | None) -> float | None:
-    """None where somebody walked, and their place was not known well enough to measure how far."""
-    return None if motion is None or (motion.path_m == 0 and motion.speed_median_m_s > 0) else motion.path_m
-
-
-def _of(motion: Motion | None, name: str) -> float | None:
-    return None if motion is None else getattr(motion, name)
 
 
 def _looks(record: _Record) -> Looks:

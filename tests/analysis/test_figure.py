@@ -12,7 +12,7 @@ from agent.analysis.floor_figure import Crossed, Extent, Floor, Marked, area, cl
 from agent.analysis.measuring import Lens, Measuring, assumed
 from agent.analysis.plotted import drawing_of, require_plot, write_plot
 from agent.analysis.summary import Tally
-from agent.analysis.trace import Glance, Place, Speed, Stretch, Trace, smoothed, unbroken
+from agent.analysis.trace import Glance, Place, Speed, Stretch, Trace, length_m, smoothed, straightness, unbroken
 from agent.config import Config
 from agent.errors import ConfigError, FilmError
 from agent.evaluation import canvas
@@ -88,9 +88,25 @@ def test_what_is_cut_lies_within_and_is_no_larger(corners):
 def test_a_way_is_smoothed_and_keeps_its_ends_near():
     shaky = [Place(n / 10, 0.05 * (-1) ** n, 4 - n / 10) for n in range(30)]
     calm = smoothed(shaky)
-    assert max(abs(place.x_m) for place in calm) < 0.02
+    assert max(abs(place.x_m) for place in calm[4:-4]) < 0.02
+    assert (calm[0], calm[-1]) == (shaky[0], shaky[-1])
     assert calm[15].y_m == pytest.approx(shaky[15].y_m, abs=0.02)
     assert [place.at_s for place in calm] == [place.at_s for place in shaky]
+
+
+def test_who_goes_there_and_back_went_twice_as_far_and_not_straight():
+    there = [Place(n / 10, 0.0, 4 - n / 10) for n in range(31)]
+    back = [Place(3 + n / 10, 0.0, 1 + n / 10) for n in range(1, 31)]
+    assert length_m(there) == pytest.approx(3.0, abs=0.5)
+    assert straightness(there) == pytest.approx(1.0)
+    assert length_m([*there, *back]) == pytest.approx(6.0, abs=1.0)
+    assert straightness([*there, *back]) == pytest.approx(0.0, abs=0.1)
+
+
+def test_who_stands_and_shakes_goes_nowhere():
+    shaky = [Place(n / 10, 0.1 * (-1) ** n, 2.0) for n in range(100)]
+    assert length_m(shaky) == 0
+    assert straightness(shaky) is None
 
 
 def test_nobody_is_drawn_across_a_gap_in_which_nobody_saw_them():

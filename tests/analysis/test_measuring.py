@@ -45,7 +45,7 @@ def only(behaviour: Behaviour) -> Behaved:
 def test_who_walks_four_metres_in_four_seconds_walked_a_metre_a_second():
     person = only(behaviour_of(walked([straight((0.0, 5.0), (0.0, 1.0), 0.0, 4.0)], 4.0)))
     assert person.speed_median_m_s == pytest.approx(1.0, abs=0.1)
-    assert person.path_m == pytest.approx(4.0, abs=1.2)
+    assert person.path_m == pytest.approx(4.0, abs=0.5)
     assert person.straightness == pytest.approx(1.0, abs=0.05)
     assert person.speed_peak_m_s == pytest.approx(1.0, abs=0.25)
     assert person.turned_back == 0
