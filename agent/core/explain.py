@@ -12,9 +12,8 @@ from msgspec import Struct
 
 from agent.core.event_words import plain_sentence
 
-
 MOST_VERSION = 48
-"""Characters of a version that are told: an engine says at length why it is not another."""
+"""Characters of a version that are told, its beginning and its end: an engine says at length why it is not another."""
 
 
 class Ground(Struct, frozen=True, kw_only=True):
@@ -226,7 +225,7 @@ def _versions(data: Mapping[str, Any], risk: Mapping[str, Any]) -> Iterator[tupl
                              ("norms", risk, "norms"), ("risk policy", risk, "policy")):  # fmt: skip
         if table.get(key) not in (None, ""):
             value = str(table[key])
-            yield name, value if len(value) <= MOST_VERSION else f"{value[: MOST_VERSION - 1]}…"
+            yield name, value if len(value) <= MOST_VERSION else f"{value[: MOST_VERSION // 2]}…{value[1 - MOST_VERSION // 2 :]}"
 
 
 # -- whatever was sent ---------------------------------------------------------------------------------------------------------
