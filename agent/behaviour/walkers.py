@@ -205,6 +205,7 @@ class Walkers:
         known = {walker.subject for walker in self._known}
         for subject in sorted(subjects, key=lambda subject: subject.id not in known):
             self._find(now_s, subject)
+        self._join(subjects)
         self._pair()
         for walker in self.present:
             self._follow(walker, now_s, was_open, blind_s)
@@ -227,6 +228,17 @@ class Walkers:
         elif spot.at_s <= walker.seen_s:
             return
         walker.take(spot, subject)
+
+    def _join(self, subjects: Sequence[Subject]) -> None:
+        """Whose body, or bodiless face, somebody else carries now was never somebody of their own."""
+        ids = {subject.id for subject in subjects}
+        for one in self.present:
+            if one.subject in ids:
+                continue
+            for other in self.present:
+                bodiless = one.body is None or other.body is None
+                if other.subject in ids and (_same(one.body, other.body) or (bodiless and _same(one.face, other.face))):
+                    one.gone = "away"
 
     def _of(self, subject: Subject, spot: Spot) -> Walker | None:
         """Whose next find this is: by its id, its body, its face, or by where it begins."""
