@@ -83,6 +83,8 @@ class Visit:
     came_before: tuple[float, ...] = ()
     """When earlier visits of this person ended."""
     embedding: bytes = b""
+    person: str = ""
+    """The same word for all visits of whom the same face was seen a while ago: nobody makes usual by themselves what they alone do."""
     known: bool = False
     """Whether it was looked for among earlier visits."""
     unlike_others: bool = False
@@ -178,6 +180,7 @@ class Visits:
     def _new(self, now_s: float) -> Visit:
         self._last_id += 1
         visit = self._begin(self._last_id, now_s)
+        visit.person = str(visit.id)
         self._visits.append(visit)
         return visit
 
@@ -194,8 +197,9 @@ class Visits:
         if visit.known or not visit.embedding:
             return
         visit.known = True
-        ended = [(before.seen_s, before.came_before) for before in self._before if self._is_again(before, visit, now_s)]
-        visit.came_before = tuple(sorted({end_s for own_s, earlier in ended for end_s in (own_s, *earlier)}))
+        earlier = [before for before in self._before if self._is_again(before, visit, now_s)]
+        visit.came_before = tuple(sorted({end_s for before in earlier for end_s in (before.seen_s, *before.came_before)}))
+        visit.person = earlier[0].person if earlier else visit.person
 
     def _is_again(self, before: Visit, visit: Visit, now_s: float) -> bool:
         away_s = visit.since_s - before.seen_s

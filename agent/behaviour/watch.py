@@ -142,7 +142,7 @@ class Watcher:
         if visit.unlike_others or visit.seen_s - visit.since_s < self._settings.least_visit_s:
             return
         values = {kind: measured.value for kind, measured in account(visit, self.plan, visit.seen_s, wall).values.items()}
-        self.norms.learn(values, Moment(wall, visit.norm_key), visit.norm_key or str(visit.id))
+        self.norms.learn(values, Moment(wall, visit.norm_key), visit.norm_key or visit.person)
 
 
 def _evidence(kind: str, measured: Measured, visit: Visit, now_s: float) -> Evidence:

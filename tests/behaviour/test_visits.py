@@ -121,7 +121,9 @@ def test_who_comes_again_after_a_minute_is_known_by_the_face_and_counted() -> No
         camera.sees(began_s, a_face(number, looks=0.05 * number))
         camera.sees(began_s + 3.0)
     camera.sees(180.0, a_face(9, looks=0.1))
-    assert len(camera.visits.present()[0].came_before) == 3
+    (again,) = camera.visits.present()
+    assert len(again.came_before) == 3
+    assert {visit.person for visit in camera.over} == {again.person}
 
 
 def test_who_comes_again_after_an_hour_is_a_stranger() -> None:
