@@ -155,7 +155,7 @@ def show(args: argparse.Namespace) -> int:
     plan = replace(plan, ground=_fitted(plan.ground, frame_px, path))
     marks, found = _marked_in(path, frame_px)
     report = report_of(path, plan, marks, found, None)
-    told = Told(line=sentence(report), more=surely(report), marks=marks)
+    told = Told(line=sentence(report), more=f"{surely(report)} (circles: one standard deviation)", marks=marks)
     if not cv2.imwrite(str(args.out), both(pixels, plan, told)):
         raise ConfigError(f"{args.out}: cannot be written; a name that ends in .png or .jpg, in a folder that there is")
     return _told(args, replace(report, wrote=str(args.out)), f"wrote {args.out}")

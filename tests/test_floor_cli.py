@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -12,11 +14,12 @@ import numpy as np
 import pytest
 
 from agent import cli
-from agent.behaviour.floor import parse_floor, read_floor
-from agent.floor_board import Layout, find_sheets, marker_cells, sheets_pdf
+from agent.behaviour.floor import TABLES, parse_floor, read_floor
+from agent.floor_board import Layout, find_sheets, sheets_pdf
 from agent.floor_file import view_name, written
 from demo.corridor import draw_corridor
 from tests.behaviour.floors import HIGH, NEAR_PLACES, seen
+from tools.floor_figure import DOCUMENT, photographed
 
 LAYOUT = Layout()
 ZONES = """
@@ -51,29 +54,10 @@ def run(*words: object) -> int:
         return int(stop.code or 0)
 
 
-def with_sheets(numbers=(1, 2, 3, 4)) -> np.ndarray:
-    """The corridor with sheets on its floor, as the camera would see it."""
-    picture, finer = draw_corridor(HIGH, 3), 4
-    for number in numbers:
-        x, y = LAYOUT.middles()[number]
-        sheet = np.full((300, 300), 255, np.uint8)
-        sheet[30:270, 30:270] = cv2.resize(marker_cells(number), (240, 240), interpolation=cv2.INTER_NEAREST)
-        corners = np.array([[0, 0], [300, 0], [300, 300], [0, 300]], np.float32)
-        places = [seen(HIGH, (x + (across - 150) / 1500, y - (down - 150) / 1500)) for across, down in corners]
-        onto = cv2.getPerspectiveTransform(corners - 0.5, np.array(places, np.float32) * finer - 0.5)
-        large = (640 * finer, 480 * finer)
-        drawn, mask = (cv2.resize(cv2.warpPerspective(each, onto, large), (640, 480), interpolation=cv2.INTER_AREA).astype(float)
-                       for each in (sheet, np.full_like(sheet, 255)))  # fmt: skip
-        share = mask[..., None] / 255
-        picture = (picture * (1 - share) + 0.75 * drawn[..., None]).astype(np.uint8)
-    noise = np.random.default_rng(1).normal(0, 3, picture.shape)
-    return np.clip(picture + noise, 0, 255).astype(np.uint8)
-
-
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("photo") / "photo.png"
-    cv2.imwrite(str(path), with_sheets())
+    cv2.imwrite(str(path), photographed(HIGH, LAYOUT))
     return path
 
 
@@ -259,3 +243,28 @@ def test_the_cameras_view_is_learned_anew_with_each_marking_and_with_nothing_els
     assert view_name("csi:0", floor) not in (name, "csi:0")
     floor.write_text("no floor at all")
     assert view_name("csi:0", floor) == "csi:0"
+
+
+# -- docs/FLOOR.md -------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_guides_example_is_a_floor_and_names_every_key():
+    (example,) = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text("utf-8"), re.S)
+    plan = parse_floor(example, "the guide")
+    assert [zone.kind for zone in plan.zones] == ["restricted", "threshold", "approach", "public"]
+    for table in TABLES.values():
+        missing = [key for key in table.__struct_fields__ if key not in example]
+        assert not missing
+
+
+def test_every_option_that_the_guide_names_is_one():
+    text = DOCUMENT.read_text("utf-8")
+    known = {word for what in ("board", "mark", "show", "check") for word in helped(what)}
+    assert set(re.findall(r"--[a-z][a-z-]*", text)) <= known
+
+
+def helped(what: str) -> set[str]:
+    words = subprocess.run(
+        [sys.executable, "-m", "agent.cli", "floor", what, "--help"], check=True, capture_output=True, text=True
+    )
+    return set(re.findall(r"--[a-z][a-z-]*", words.stdout))

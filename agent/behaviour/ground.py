@@ -251,13 +251,19 @@ class Locator:
 
     def _by_face(self, face: FaceSeen, feet: FloorPoint | None) -> FloorPoint | None:
         width = _of_track(self._faces, face.track, FACE_SPREAD)
-        width.learn(self._range_m(feet), self._range_m(self._ground.face(face.box_px)), feet)
+        blur = self._blur(FACE_PX, face.box_px[2])
+        width.learn(self._range_m(feet), self._range_m(self._ground.face(face.box_px)), feet, blur)
         return self._ground.face(face.box_px, FACE_M * width.times, width.spread)
 
     def _by_shoulders(self, track: int, centre_px: Pair, width_px: float, better: FloorPoint | None) -> FloorPoint | None:
         width = _of_track(self._shoulders, track, SHOULDERS_SPREAD)
-        width.learn(self._range_m(better), self._range_m(self._ground.shoulders(centre_px, width_px)), better)
+        blur = self._blur(SHOULDERS_PX, width_px)
+        width.learn(self._range_m(better), self._range_m(self._ground.shoulders(centre_px, width_px)), better, blur)
         return self._ground.shoulders(centre_px, width_px, SHOULDERS_M * width.times, width.spread)
+
+    def _blur(self, noise_px: float, width_px: float) -> float:
+        """How well one frame shows a width, relative."""
+        return noise_px * self._ground.frame_px[0] / 640 / max(width_px, 1.0)
 
     def _range_m(self, point: FloorPoint | None) -> float:
         """How far a place is from below the camera; 0 where that is not known."""
@@ -282,11 +288,11 @@ class _Width:
     def spread(self) -> float:
         return max(sqrt(self._variance), LEAST_SPREAD)
 
-    def learn(self, known_m: float, supposed_m: float, known: FloorPoint | None) -> None:
-        """`known_m`: how far the person is; `supposed_m`: how far they would be were it as wide as usual."""
+    def learn(self, known_m: float, supposed_m: float, known: FloorPoint | None, blur: float) -> None:
+        """`known_m`: how far the person is; `supposed_m`: how far they would be were it as wide as usual, give or take `blur` (relative)."""
         if known is None or known_m < LEAST_RANGE_M or supposed_m < LEAST_RANGE_M:
             return
-        said, noise = known_m / supposed_m, (known.sigma_m / known_m) ** 2 + 0.03**2
+        said, noise = known_m / supposed_m, (known.sigma_m / known_m) ** 2 + (2 * blur) ** 2 + 0.03**2
         if (said - self.times) ** 2 > 16 * (self._variance + noise):
             return
         self._variance += 0.005**2
