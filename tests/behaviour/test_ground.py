@@ -192,7 +192,8 @@ def test_whose_face_is_wider_or_narrower_is_placed_right_once_their_feet_were_se
         feet = seen(view, at_m) if n % 3 == 0 and at_m[1] > 1.9 else None
         found = places(a_person(feet), a_face(view, at_m, times=times))
         way.append(found.y_m - at_m[1])
-    assert max(abs(off) for off in way[20:]) < 0.15
+    assert max(abs(off) for off in way[20:]) < 0.25
+    assert max(abs(off) for off in way[40:]) < 0.12
     steps = [abs(b - a) for a, b in pairwise(way[20:])]
     assert max(steps) < 0.04
 
