@@ -95,11 +95,7 @@ class Watching:
         """What was left on the floor before the door or carried off; nothing while nobody knows where in the picture that floor is."""
         if len(self._region) < LEAST_CORNERS or not self._validity.valid:
             return []
-        bodies = [body.box_px for body in observation.persons]
-        faces = [_body_below(face.box_px) for face in observation.faces]
-        numbers = [*(body.track for body in observation.persons), *(0 for _ in faces)]
-        found = self._objects.take(pixels, observation.taken_s, [*bodies, *faces], self._region, numbers)
-        return [_evidence(thing, observation.taken_s) for thing in found]
+        return strange_things(self._objects, observation, pixels, self._region)
 
     def _begin(self, frame_px: tuple[int, int]) -> Watcher:
         """With the first frame, and again should the camera change its format."""
@@ -168,6 +164,15 @@ def floor_region(plan: FloorPlan, frame_px: tuple[int, int]) -> Region:
         return ()
     hull = cv2.convexHull(np.asarray(seen, np.float32))
     return tuple((float(x), float(y)) for x, y in hull[:, 0])
+
+
+def strange_things(objects: ObjectWatch, observation: Observation, pixels: Pixels, region: Region) -> list[Evidence]:
+    """What was left in a region of the picture or carried off from it; `pixels` is the observation's frame."""
+    bodies = [body.box_px for body in observation.persons]
+    faces = [_body_below(face.box_px) for face in observation.faces]
+    numbers = [*(body.track for body in observation.persons), *(0 for _ in faces)]
+    found = objects.take(pixels, observation.taken_s, [*bodies, *faces], region, numbers)
+    return [_evidence(thing, observation.taken_s) for thing in found]
 
 
 def _is_in(px: tuple[float, float], frame_px: tuple[int, int]) -> bool:
