@@ -14,7 +14,7 @@ from demo.scene import Scene
 from demo.stage import CONTACT_PIN, RELAY_PIN, Stage
 from demo.teller import Teller
 from demo.walks import Walk, walk_up
-from demo.ways import Part, Point, times, way
+from demo.ways import Go, Part, Point, times, way
 
 ANSWER_WITHIN_S = 10.0
 RISK_WITHIN_S = 15.0
@@ -24,6 +24,8 @@ NEAR_M = 1.6
 WALKING_M_S = 1.3
 FROM_M = 4.0
 OPEN_S = 1.0
+GONE_S = 4.0
+"""To walk out of view and be forgotten there."""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -95,6 +97,20 @@ class Play:
 
     def portrait(self, role: str) -> Portrait:
         return find(self._people, role)
+
+    def turns_away(self) -> None:
+        """Whoever is in view goes aside and out of it; returns when they are gone and forgotten."""
+        now_s = time.monotonic()
+        there = [(walk, place) for walk in self._scene.walks if (place := walk.at(now_s)) is not None]
+        self._scene.clear()
+        for walk, place in there:
+            here, side = (place.x_m, place.z_m), 1.0 if place.x_m >= 0 else -1.0
+            aside = (here[0] + side * (1.2 + 0.4 * here[1]), here[1] + 0.8)
+            self._scene.enter(
+                way(walk.portrait, here, [Go(aside, WALKING_M_S, 2.0)], starts_s=now_s, turns_round=walk.turns_round)
+            )
+        time.sleep(GONE_S)
+        self.leaves()
 
     def leaves(self) -> None:
         self._scene.clear()

@@ -42,20 +42,20 @@ def _stolen_fob(play: Play) -> None:
     play.until(until[-2])
     play.teller.tell("They hold out the cardholder's fob.")
     play.teller.answer(play.holds_out(OWNER_FOB))
-    play.leaves()
+    play.turns_away()
 
 
 def _tailgating(play: Play) -> None:
     """The cardholder goes in; somebody who waited aside slips through on the same opening."""
     known = play.known()
-    here = play.sets_out("owner", (-0.3, 4.5), [Go((0.0, 1.0), 1.3), Wait(2.6), Go(THROUGH, 1.2)])
+    here = play.sets_out("owner", (-0.3, 4.5), [Go((0.0, 1.0), 1.3), Wait(1.5), Go(THROUGH, 1.2)])
     behind = play.sets_out(
-        "colleague", (0.5, 6.0), [Go((0.65, 2.3), 1.2), Wait(1.0), Go((0.3, 0.35), 1.5, 2.5)], after_s=0.7, alone=False
+        "colleague", (0.5, 6.0), [Go((0.65, 2.3), 1.2), Wait(1.2), Go((0.3, 0.35), 1.5, 2.5)], after_s=0.7, alone=False
     )
     play.until(here[0] + 0.2)
     play.teller.tell("The cardholder holds out their fob.")
     play.teller.answer(play.holds_out(OWNER_FOB, reported=False))
-    play.until(here[1] - 0.4)
+    play.until(here[1] - 0.5)
     play.opens()
     play.until(max(here[-1], behind[-1]) + 0.2)
     play.teller.tell("Two have gone in.")
@@ -73,7 +73,7 @@ def _loitering(play: Play) -> None:
     play.sets_out("visitor", (-0.5, 4.5), pacing)
     play.teller.tell(f"Somebody walks up and down. Nobody may stay longer than {play.stage.options.no_linger_s:g} s here.")
     play.teller.risk(play.await_risk("no_linger", known, play.stage.options.no_linger_s + 12.0))
-    play.leaves()
+    play.turns_away()
 
 
 def _photo_attack(play: Play) -> None:
@@ -82,7 +82,7 @@ def _photo_attack(play: Play) -> None:
     play.walks_through()
     time.sleep(GONE_S)
     _comes(play, "stranger", "Somebody holds up the cardholder's photograph, and the cardholder's fob.", holds_up=True)
-    play.leaves()
+    play.turns_away()
 
 
 def _comes(play: Play, role: str, words: str, holds_up: bool = False) -> None:
