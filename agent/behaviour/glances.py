@@ -76,6 +76,8 @@ class GlanceSettings(Struct, frozen=True, kw_only=True):
     quick_samples: int = 45
     creep_deg_per_s: float = 1.0
     """The middle is learned as agent.vision.attention learns it."""
+    moved_deg: float = 8.0
+    """Where the middle moves by so much during a look, it was no look away."""
     most_gap_s: float = 0.3
     """Frames further apart than this are not joined: what happened between was not measured."""
     least_s: float = 2.0
@@ -133,6 +135,8 @@ class _Turn(NamedTuple):
     newest_s: float
     """The newest frame that was away."""
     farthest: Angles
+    middle: Angles
+    """Where this person usually looked when it began."""
     lost: bool = False
     """The face was out of sight in it."""
 
@@ -258,8 +262,8 @@ class GlanceTrack:
         if gap_s > settings.most_gap_s or (gap_s > settings.least_lost_s and self._turned_away):
             self._come_back(gap_s)
         looks = self._looked(off, attention)
-        size_deg = hypot(*looks)
-        if size_deg > (settings.enter_deg if self._turn is None else settings.leave_deg) and not self._is_spared(looks):
+        away = hypot(*looks) > (settings.enter_deg if self._turn is None else settings.leave_deg)
+        if away and not self._is_spared(looks) and not self._faces_up(head):
             self._go_on(looks, at_s)
         elif self._turn is not None:
             self._look_back(at_s)
@@ -277,6 +281,11 @@ class GlanceTrack:
     def _is_spared(self, looks: Angles) -> bool:
         return any(hypot(looks[0] - way.yaw_deg, looks[1] - way.pitch_deg) <= way.within_deg for way in self.settings.spared)
 
+    def _faces_up(self, head: HeadPose) -> bool:
+        """Whether somebody who has just come turns towards the camera: that is no look away, they looked elsewhere before."""
+        middle = self._head.value
+        return middle is not None and not self._head.settled and hypot(head.yaw_deg, head.pitch_deg) < hypot(*middle)
+
     def _come_back(self, gap_s: float) -> None:
         """Nothing was measured for a while before this frame. What began before it goes on only if the face was lost by turning."""
         settings, turn = self.settings, self._turn
@@ -284,12 +293,12 @@ class GlanceTrack:
         if gap_s > settings.lost_s or abs(self._off[0]) < settings.leaving_deg:
             self._turn = None
         elif turn is None:
-            self._turn = _Turn(self._clear_s, self._clear_s + gap_s, self._off, lost=True)
+            self._turn = _Turn(self._clear_s, self._clear_s + gap_s, self._off, self._head.value or (0.0, 0.0), lost=True)
         else:
             self._turn = turn._replace(newest_s=self._clear_s + gap_s, lost=True)
 
     def _go_on(self, looks: Angles, at_s: float) -> None:
-        turn = self._turn or _Turn(at_s, at_s, looks)
+        turn = self._turn or _Turn(at_s, at_s, looks, self._head.value or (0.0, 0.0))
         farther = hypot(*looks) > hypot(*turn.farthest)
         self._turn = turn._replace(newest_s=at_s, farthest=looks if farther else turn.farthest)
         self._straight_s = None
@@ -302,10 +311,15 @@ class GlanceTrack:
         if turn is None or at_s - self._straight_s < settings.leave_s:
             return
         lasts_s = turn.newest_s - turn.began_s
-        if turn.lost or settings.enter_s <= lasts_s <= settings.most_s:
+        if (turn.lost or settings.enter_s <= lasts_s <= settings.most_s) and not self._learned_else(turn):
             back = turn.lost or abs(turn.farthest[0]) >= settings.back_deg
             self._count(_Glance(turn.began_s, lasts_s, self._side(turn), back))
         self._turn = self._straight_s = None
+
+    def _learned_else(self, turn: _Turn) -> bool:
+        """Whether the head never came back, but what it usually looks at was learned to be there."""
+        middle = self._head.value or turn.middle
+        return hypot(middle[0] - turn.middle[0], middle[1] - turn.middle[1]) > self.settings.moved_deg
 
     def _count(self, glance: _Glance) -> None:
         last = self._glances[-1] if self._glances else None
@@ -345,6 +359,11 @@ class _Middle:
         self._first: list[Angles] = []
         self._learned_s = 0.0
         self.value: Angles | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the first seconds are over."""
+        return len(self._first) >= self._settings.quick_samples
 
     def learn(self, angles: Angles, at_s: float) -> None:
         settings, value = self._settings, self.value

@@ -80,6 +80,14 @@ def test_who_is_learned_with_the_head_aside_looks_straight_there():
     assert visit.shows(seen(-8), 0.6).shows(seen(25), 1.0).glances().left == 1
 
 
+def test_who_comes_in_looking_aside_and_then_looks_at_the_door_has_not_glanced():
+    assert Visit().shows(seen(45), 0.8).shows(seen(), 8.0).glances().count == 0
+
+
+def test_who_looks_into_the_camera_first_and_then_at_a_door_beside_it_has_not_glanced():
+    assert Visit().shows(seen(), 0.8).shows(seen(35), 8.0).glances().count == 0
+
+
 def test_a_look_at_the_reader_is_no_glance(visit):
     for yaw, pitch in ((15, -10), (-20, -8), (18, 0)):
         visit.shows(seen(yaw, pitch), 0.8).shows(seen(), 0.8)
