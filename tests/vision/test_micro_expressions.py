@@ -11,10 +11,14 @@ import pytest
 from agent.config import Config, Deployment, parse_config
 from agent.core.messages import BriefChanges
 from agent.errors import ConfigError
-from agent.sections import Behaviour
-from agent.vision.build import brief_changes
+from agent.sections import Behaviour, Vision
+from agent.vision.build import brief_changes, build_chain
+from agent.vision.engine import open_engine
 from agent.vision.head_pose import Doubles, mean_face, turned
 from agent.vision.micro_expressions import BROW_IN, CORNER_LEFT, CORNER_RIGHT, BriefTrack, MicroSettings, Shape, shape_of
+from hw.interfaces import Frame
+from models_tflite.manifest import load_manifest
+from tests.vision.people import canvas_with, portrait
 
 SETTINGS = MicroSettings()
 SHAKE = 0.002
@@ -176,3 +180,17 @@ def test_where_it_is_not_wanted_not_even_its_module_is_loaded():
     code = ("import sys; from agent.config import Config; from agent.vision.build import brief_changes;"
             "brief_changes(Config(site='hq', door='front')); print('agent.vision.micro_expressions' in sys.modules)")  # fmt: skip
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def test_a_door_where_it_is_wanted_tells_it_of_each_face():
+    """The whole chain over a standing person; nothing is claimed of a photograph."""
+    wanted = Config(site="hq", door="front", vision=Vision(stages=()), deployment=Deployment(profile="standard"),
+                    behaviour=Behaviour(micro_expressions=True))  # fmt: skip
+    chain = build_chain(open_engine("litert", 1), load_manifest(), wanted)
+    pixels, _ = canvas_with(portrait("stranger"), 130, (320, 240))
+    seen = [chain.process(Frame(pixels, 10 + number / 15), 10 + number / 15) for number in range(36)]
+    told = seen[-1].faces[0].brief_changes
+    assert told is not None
+    assert told.frames_per_s == pytest.approx(15, abs=0.1)
+    assert (told.count, told.abstained) == (0, "")
+    assert told.over_s > 0
