@@ -30,6 +30,8 @@ class PassageSettings(Struct, frozen=True, kw_only=True):
     children: Children = "told"
     """Whether a child beside somebody who was let in is only told, or counted as anybody."""
     child_behind_s: float = 3.0
+    lone_child_s: float = 3.0
+    """A child that went through is counted as anybody so much later: whoever leads it by the hand may be seen to go through after it."""
     news_s: float = 0.4
     """The door's news may be so late: nothing is told of a crossing before."""
     stands_s: float = 20.0
@@ -165,7 +167,8 @@ class Passages:
             return []
         adults = [each for each in crossings if not self._is_child(each.walker)]
         beside = [each for each in crossings if each not in adults and self._has_adult(each, adults)]
-        adults += [each for each in crossings if each not in adults and each not in beside]
+        lone_s = self._settings.lone_child_s
+        adults += [each for each in crossings if each not in adults and each not in beside and now_s - each.walker.crossed_s >= lone_s]
         told = [self._child(each, now_s) for each in beside]
         extra = [each for each in adults if each.let_in is None]
         count, sure = self._how_many(adults, len(adults) - len(extra), opening)
