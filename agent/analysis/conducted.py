@@ -49,7 +49,7 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 class RiskTold(Struct, frozen=True, kw_only=True):
-    """The highest risk of a visit, by the policy that a door has before anybody sets one."""
+    """The highest risk of a visit."""
 
     score: float
     band: str
@@ -270,7 +270,7 @@ def _inherit(heir: _Record, record: _Record) -> None:
 def _trace(record: _Record, number: int) -> Trace:
     return Trace(number=number, first_s=record.first_s, last_s=record.last_s, places=tuple(record.places), speeds=tuple(record.speeds),
                  dwell_s=dict(record.visit.zones.state(record.last_s).dwell_s), glances=tuple(record.glances),
-                 looks=tuple(record.looks))  # fmt: skip
+                 looks=tuple(record.looks), unmeasured=max(record.unmeasured, key=record.unmeasured.__getitem__, default=""))  # fmt: skip
 
 
 def _behaved(record: _Record, number: int) -> Behaved:

@@ -33,6 +33,8 @@ ROW = 34.0
 AWAY, NOT_MEASURED, MEASURED = "#e3a23b", "#d3d3d3", "#eef3f7"
 TICKS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
 MOST_TICKS = 8
+WHY = {"not_seen": "no face in view", "too_small": "too far away", "head_unclear": "turned away", "glasses": "dark glasses",
+       "one_eye": "one eye hidden"}  # fmt: skip
 LETTERS: dict[Side, str] = {"left": "L", "right": "R", "back": "B", "up": "U", "down": "D"}
 
 
@@ -132,7 +134,7 @@ def _looks(drawing: Drawing, traces: Sequence[Trace], top: float) -> tuple[list[
     clock, bottom = Clock(drawing.seconds), y + ROW * len(traces)
     shapes += clock.shapes(y, bottom)
     for number, trace in enumerate(traces):
-        shapes += [_person(trace, number, y), *(_stretch(clock, look, y) for look in trace.looks)]
+        shapes += [_person(trace, number, y), *(_stretch(clock, look, y) for look in trace.looks), *_why(clock, trace, y)]
         shapes += [shape for glance in trace.glances for shape in _flag(clock.at(glance.at_s), y, glance.side)]
         y += ROW
     shapes += _key(bottom + 42)
@@ -145,6 +147,18 @@ def _stretch(clock: Clock, look: Stretch, top: float) -> Shape:
     x0, x1 = clock.at(look.from_s), clock.at(look.to_s)
     colour = {"measured": MEASURED, "away": AWAY, "not_measured": NOT_MEASURED}[look.state]
     return Field((x0, top), (max(x1 - x0, 1.0), ROW - 8), colour)
+
+
+def _why(clock: Clock, trace: Trace, top: float) -> list[Shape]:
+    """In the longest time without a measurement, where there is room: what was in the way."""
+    grey = [
+        (clock.at(look.to_s) - clock.at(look.from_s), clock.at(look.from_s))
+        for look in trace.looks
+        if look.state == "not_measured"
+    ]
+    words = WHY.get(trace.unmeasured, trace.unmeasured.replace("_", " "))
+    wide, x = max(grey, default=(0.0, 0.0))
+    return [Words(words, (x + 5, top + 18), NOTE, "start", QUIET)] if words and width(words, NOTE) + 10 <= wide else []
 
 
 def _flag(x: float, top: float, side: Side) -> list[Shape]:

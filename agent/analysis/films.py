@@ -19,7 +19,7 @@ import msgspec
 
 from agent.analysis.film import Film
 from agent.analysis.live import Live, names_camera
-from agent.analysis.measuring import NOON, Lens, Measuring, PlanOf, assumed, marked
+from agent.analysis.measuring import NOON, Lens, Measuring, PlanOf, assumed, learned, marked
 from agent.analysis.output import output_for
 from agent.analysis.plotted import write_plot
 from agent.analysis.run import Profile, Source, Tell, analyse
@@ -30,6 +30,8 @@ from agent.core.conduct import Conduct
 from agent.core.evidence import KINDS, sentence
 from agent.core.messages import Observation
 from agent.errors import CameraError, FilmError, HardwareError
+from agent.norms_file import FOLDER as NORMS_FOLDER
+from agent.norms_file import KEPT
 from agent.progress import Progress
 from agent.sections import Behaviour
 from agent.vision.build import build_chain_maker
@@ -51,6 +53,8 @@ class Setup(NamedTuple):
     plan_of: PlanOf | None
     """None where what people do is not to be measured."""
     began: datetime
+    norms: bytes
+    """A door's, or empty."""
 
 
 def analyse_films(args: argparse.Namespace, out: TextIO, err: TextIO) -> int:
@@ -65,7 +69,7 @@ def _one(source: str, name: str, setup: Setup, args: argparse.Namespace, teller:
     """Whether a film was whole."""
     try:
         with _opened(source, setup, args.seconds) as film:
-            measuring = None if setup.plan_of is None else Measuring(setup.plan_of, setup.config, setup.began)
+            measuring = None if setup.plan_of is None else Measuring(setup.plan_of, setup.config, setup.began, setup.norms)
             summary = _seen(film, name, setup, args.out, teller, measuring)
             teller.sum_up(summary)
             if args.plot is not None and measuring is not None:
@@ -123,7 +127,8 @@ def _setup(args: argparse.Namespace) -> Setup:
     manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
     plan_of = _plan_of(args, config)
     rate = args.frames_per_s or config.vision.frames_per_s
-    return Setup(config, build_chain_maker(engine, manifest, config), rate, plan_of, args.began or NOON)
+    norms = b"" if args.config is None or plan_of is None else learned(Path(config.records.folder) / NORMS_FOLDER / KEPT)
+    return Setup(config, build_chain_maker(engine, manifest, config), rate, plan_of, args.began or NOON, norms)
 
 
 def _plan_of(args: argparse.Namespace, config: Config) -> PlanOf | None:

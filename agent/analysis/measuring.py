@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,13 +12,17 @@ from agent.analysis.conducted import Behaviour, Recorder
 from agent.analysis.trace import Trace
 from agent.behaviour.floor import FloorPlan, default_plan, parse_floor, read_floor
 from agent.behaviour.ground import Ground, assumed_ground
-from agent.behaviour.norms import Norms
+from agent.behaviour.norms import Norms, NormsError
 from agent.behaviour.watch import Watcher, WatchSettings
 from agent.config import Config, stress_signs_allowed
 from agent.core.conduct import Conduct
 from agent.core.messages import Observation
 from agent.core.risk import lawful
 from agent.errors import ConfigError, FilmError
+from agent.risk_settings import risk_policy
+from agent.vision.left_objects import ObjectWatch
+from agent.watching import LEAST_CORNERS, floor_region, strange_things
+from hw.interfaces import Pixels
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=timezone.utc)
 """A film does not say when it was taken: a Monday at noon, unless somebody says so."""
@@ -64,6 +69,20 @@ def marked(path: Path, lens: Lens, said: str = "") -> PlanOf:
     return lambda frame_px: (_fitting(plan, frame_px, path), f"measured: the floor marked in {path.name}")
 
 
+def learned(path: Path) -> bytes:
+    """A door's norms; empty where there are none yet. Raises ConfigError for a file that is no norms."""
+    try:
+        raw = path.read_bytes()
+        Norms.decode(raw)
+    except FileNotFoundError:
+        return b""
+    except (OSError, NormsError) as error:
+        raise ConfigError(
+            f"{path}: cannot be read as norms: {error}; run as a user who may read it, or analyse without --config"
+        ) from error
+    return raw
+
+
 def _fitting(plan: FloorPlan, frame_px: tuple[int, int], path: Path) -> FloorPlan:
     ground = plan.ground.scaled(frame_px)
     if ground is None:
@@ -87,19 +106,26 @@ def _read(path: Path) -> str:
 class Measuring:
     """One film's people. Call `take` with each observation; the floor is known with the first."""
 
-    def __init__(self, plan_of: PlanOf, config: Config, began: datetime = NOON) -> None:
-        self._plan_of, self._began = plan_of, began
-        self._emotional = stress_signs_allowed(config)
+    def __init__(self, plan_of: PlanOf, config: Config, began: datetime = NOON, norms: bytes = b"") -> None:
+        """`norms`: what a door has learned, as its file has it; empty: nothing yet. Nothing is learned from a film."""
+        self._plan_of, self._began, self._norms = plan_of, began, norms
+        self._policy, self._emotional = risk_policy(config.risk), stress_signs_allowed(config)
+        self._objects, self._region = ObjectWatch(), tuple[tuple[float, float], ...]()
         self._parts: tuple[Watcher, Recorder, tuple[int, int]] | None = None
         self.plan: FloorPlan | None = None
         self.newest: Conduct | None = None
 
-    def take(self, observation: Observation) -> Conduct | None:
-        """What is known of everybody, five times a second; None between. Raises FilmError for a floor of another shape."""
+    def take(self, observation: Observation, pixels: Pixels | None = None) -> Conduct | None:
+        """What is known of everybody, five times a second; None between. Raises FilmError for a floor of another shape.
+
+        `pixels`: the observation's frame; without it nobody looks for things that were left behind.
+        """
         watcher, recorder, frame_px = self._parts or self._begin(observation.frame_px)
         if observation.frame_px != frame_px:  # a camera that changes its size in the middle: nobody marked that
             return None
-        conduct = watcher.see(observation, self._began + timedelta(seconds=observation.taken_s))
+        seen = pixels is not None and len(self._region) >= LEAST_CORNERS
+        things = strange_things(self._objects, observation, pixels, self._region) if pixels is not None and seen else ()
+        conduct = watcher.see(observation, self._began + timedelta(seconds=observation.taken_s), things)
         if conduct is not None:
             conduct = self.newest = lawful(conduct, self._emotional)[0]
         recorder.take(observation, conduct)
@@ -116,6 +142,15 @@ class Measuring:
             self.plan, says = self._plan_of(frame_px)
         except ConfigError as error:  # zones in pixels that lie outside this film's pictures
             raise FilmError(str(error)) from error
-        watcher = Watcher(self.plan, Norms(emotional=self._emotional), WatchSettings(emotional=self._emotional))
-        self._parts = (watcher, Recorder(self.plan, says), frame_px)
+        self._region = floor_region(self.plan, frame_px)
+        watcher = Watcher(self.plan, self._usual(self.plan), WatchSettings(emotional=self._emotional, least_visit_s=inf))
+        self._parts = (watcher, Recorder(self.plan, says, self._policy), frame_px)
         return self._parts
+
+    def _usual(self, plan: FloorPlan) -> Norms:
+        """What is usual at this door; of what is measured in metres nothing where its floor was another."""
+        if not self._norms:
+            return Norms(emotional=self._emotional, learns=False)
+        norms = Norms.decode(self._norms, emotional=self._emotional)
+        norms.moved(f"{norms.place.rpartition(' ')[0]} {plan.marking or 'assumed'}")
+        return norms

@@ -66,7 +66,7 @@ def _see(frame: Frame, chain: Chain, output: Output, tell: Tell, tally: Tally, m
     chain.times.clear()
     observation = chain.process(frame, frame.taken_s)
     began_s = time.perf_counter()
-    conduct = None if measuring is None else measuring.take(observation)
+    conduct = None if measuring is None else measuring.take(observation, frame.pixels)
     behaviour_s = {} if measuring is None else {"behaviour": time.perf_counter() - began_s}
     tally.take(observation, {**chain.times.total_s, **behaviour_s})
     for fault in chain.faults():

@@ -53,6 +53,8 @@ class Trace(Struct, frozen=True, kw_only=True):
     dwell_s: dict[str, float] = {}
     glances: tuple[Glance, ...] = ()
     looks: tuple[Stretch, ...] = ()
+    unmeasured: str = ""
+    """Why their look could not be measured, for most of the time in which it could not."""
 
     @property
     def lasts_s(self) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
 from agent.analysis.conducted import Behaved, Behaviour
-from agent.analysis.measuring import Lens, Measuring, assumed, marked
+from agent.analysis.measuring import NOON, Lens, Measuring, assumed, learned, marked
+from agent.behaviour.norms import Moment, Norms
 from agent.config import Config, Deployment
 from agent.core.conduct import Evidence
 from agent.core.evidence import KINDS
@@ -161,6 +164,45 @@ def test_a_camera_that_changes_its_size_in_the_middle_is_measured_no_further():
     assert measuring.take(first) is not None
     assert measuring.take(msgspec.structs.replace(second, frame_px=(320, 240))) is None
     assert measuring.take(third) is not None
+
+
+# -- what is usual -------------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_learned_from_a_film():
+    measuring = Measuring(assumed(LENS), CONFIG)
+    for each in walked([straight((0.0, 4.0), (0.0, 2.5), 2.0 * n, 2.0 * n + 1.5) for n in range(5)], 14.0):
+        measuring.take(each)
+    assert measuring._parts is not None
+    assert measuring._parts[0].norms.visits == 0
+
+
+def test_a_film_is_held_against_what_the_door_has_learned():
+    norms = Norms("camera assumed")
+    for n in range(400):
+        norms.learn({"glances": 5.0}, Moment(NOON + timedelta(minutes=15 * n)), str(n))
+    glancing = list(
+        walked([straight((0.0, 2.0), (0.0, 1.9), 0.0, 14.0)], 14.0, lambda now_s: 45.0 if now_s > 3 and now_s % 2 < 0.7 else 0.0)
+    )
+
+    def oddest(raw: bytes) -> float:
+        measuring, most = Measuring(assumed(LENS), CONFIG, NOON, raw), 1.0
+        for each in glancing:
+            conduct = measuring.take(each)
+            told = [
+                item.p for person in (conduct.persons if conduct else ()) for item in person.evidence if item.kind == "glances"
+            ]
+            most = min([most, *(p for p in told if p is not None)])
+        return most
+
+    assert oddest(norms.encode()) > 0.3 > 0.1 > oddest(b"")
+
+
+def test_norms_that_are_none_are_refused_and_a_door_without_any_has_learned_nothing(tmp_path):
+    assert learned(tmp_path / "absent.norms") == b""
+    (tmp_path / "door.norms").write_bytes(b"no norms")
+    with pytest.raises(ConfigError, match="cannot be read as norms"):
+        learned(tmp_path / "door.norms")
 
 
 # -- the floor -----------------------------------------------------------------------------------------------------------------
