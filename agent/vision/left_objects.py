@@ -1,6 +1,6 @@
 """Something that was left behind, or carried off, on a piece of floor: what stands still there and was not there before.
 
-Twice a second the region's pixels, a quarter as fine, are brought to the usual light and held against two backgrounds: what has been
+Once or twice a second the region's pixels, a quarter as fine, are brought to the usual light and held against two backgrounds: what has been
 seen for some seconds (`now`) and what is usual (`usual`). Where both are steady and differ, after somebody was there, something
 was left or taken; the edges along its border say which: they belong to the picture that has the thing (Tian et al., IEEE T-SMC C
 41(5), 2011, tell abandoned from removed objects so). A shadow or a patch of sun keeps the floor's own texture, or its colour. What stays for
@@ -30,7 +30,7 @@ Polygon = Sequence[tuple[float, float]]
 class ObjectSettings(Struct, frozen=True, kw_only=True):
     """Levels are of 255; sizes in pixels of the small picture."""
 
-    sample_s: float = 0.5
+    sample_s: float = 0.75
     across: int = 320
     """How wide a whole frame would be: 1280 px are reduced to a quarter."""
     stays_s: float = 15.0
@@ -113,16 +113,16 @@ class _Thing:
 class _View:
     """The backgrounds of one region."""
 
-    def __init__(self, shape: tuple[int, int], frame_px: tuple[int, int], region: Polygon, across: int) -> None:
+    def __init__(self, frame_px: tuple[int, int], region: Polygon, across: int) -> None:
         self.frame_px = frame_px
-        self.scale = min(0.5, across / frame_px[0])
-        corners = np.asarray(region, np.float32)
-        low = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int)
-        high = np.minimum(np.ceil(corners.max(axis=0)), frame_px).astype(int)
+        step = max(2, round(frame_px[0] / across))
+        self.scale = 1 / step
+        corners = np.asarray(region, np.float32).reshape(-1, 2)
+        low = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int) if len(corners) else np.zeros(2, int)
+        high = np.minimum(np.ceil(corners.max(axis=0)), frame_px).astype(int) if len(corners) else np.zeros(2, int)
         self.left, self.top = int(low[0]), int(low[1])
-        right, bottom = max(int(high[0]), self.left), max(int(high[1]), self.top)
-        self.cut = np.s_[self.top : bottom, self.left : right]
-        self.size = (int((right - self.left) * self.scale), int((bottom - self.top) * self.scale))
+        self.size = (max(0, int(high[0]) - self.left) // step, max(0, int(high[1]) - self.top) // step)
+        self.cut = np.s_[self.top : self.top + step * self.size[1], self.left : self.left + step * self.size[0]]
         self.empty = min(self.size) < 8
         if self.empty:
             return
@@ -140,7 +140,8 @@ class _View:
 
     def small(self, pixels: Pixels) -> Floats:
         """Blue, green, red x height x width."""
-        return np.asarray(cv2.resize(pixels[self.cut], self.size, interpolation=cv2.INTER_AREA).transpose(2, 0, 1), np.float32)
+        small = cv2.resize(pixels[self.cut], self.size, interpolation=cv2.INTER_AREA)
+        return np.ascontiguousarray(small.transpose(2, 0, 1), np.float32)
 
     def to_small(self, box: Box, wider: float = 0.0) -> tuple[int, int, int, int]:
         """Left, top, right, bottom inside the region, the box made wider by a share of its size on each side."""
@@ -156,7 +157,7 @@ class _View:
 
 
 class ObjectWatch:
-    """Call `take` with each frame; it works twice a second. One per camera; not thread-safe. It reads no clock."""
+    """Call `take` with each frame; it works each `sample_s`. One per camera; not thread-safe. It reads no clock."""
 
     def __init__(self, settings: ObjectSettings | None = None) -> None:
         self._settings = settings or ObjectSettings()
@@ -185,7 +186,7 @@ class ObjectWatch:
         if np.count_nonzero(seen) < 0.15 * np.count_nonzero(view.region):
             return self._told
         now = view.small(pixels)
-        view.blown = now.min(axis=0) >= 250
+        view.blown = np.minimum(np.minimum(now[0], now[1]), now[2]) >= 250
         now = self._in_usual_light(view, now, seen)
         self._follow(view, now, seen, elapsed_s)
         self._judge(view, seen, taken_s, elapsed_s)
@@ -197,7 +198,7 @@ class ObjectWatch:
         fits = (pixels.shape, tuple(region))
         if self._view is None or self._fits != fits or taken_s < self._seen_s:
             height, width = pixels.shape[:2]
-            self._view, self._fits = _View((height, width), (width, height), region, self._settings.across), fits
+            self._view, self._fits = _View((width, height), region, self._settings.across), fits
             self._things, self._told, self._seen_s, self._strange_s = [], (), taken_s - self._settings.sample_s, 0.0
         return self._view
 
