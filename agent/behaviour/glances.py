@@ -5,8 +5,8 @@ over the shoulder is often shorter. So the head's own angle is followed here as 
 
 - **A glance** is a turn of the head beyond `enter_deg` for `enter_s` (no blink moves a head), or `away` (which has the eyes too), until
   it is back within `leave_deg` for `leave_s`. Sides are those of the camera's picture: left is the person's right.
-- **Down is no glance** of its own kind: a fob, a handset, a lock and most readers are there. It is counted apart. Directions that the
-  installer names (`spared`: the reader on the wall) are no glances either.
+- **Down is no glance**, aside or not: a fob, a handset, a lock and most readers are there. It is counted apart. Directions that the
+  installer names (`spared`: a reader as high as the eyes) are no glances either.
 - **Nothing is counted while nothing can be measured**: eyes that are too small, dark or behind glasses, a face that is not there, a person
   who is not learned yet. `abstained` has the reason, and `measured_s` the time that counts.
 - **A face that turns away until it is lost** is believed to be a glance over the shoulder only when it was measured before, was already
@@ -66,7 +66,9 @@ class GlanceSettings(Struct, frozen=True, kw_only=True):
     back_deg: float = 60.0
     """Turned further than this, or lost while turning: over the shoulder."""
     down_deg: float = -18.0
-    """Pitched below this, and by more than it is turned: at a fob, a lock, a handset."""
+    down_aside: float = 1.8
+    """Pitched below this, and turned by no more than so many times that: at a fob, a lock, a handset, or the reader beside the door, which
+    from a metre before it is 25 to 35 degrees down and as much aside. Who looks over the shoulder looks hardly down."""
     up_deg: float = 24.0
     most_s: float = 8.0
     """Who looks elsewhere for longer does not glance: they look there. The time still counts as away."""
@@ -331,7 +333,7 @@ class GlanceTrack:
 
     def _side(self, turn: _Turn) -> Side:
         settings, (yaw, pitch) = self.settings, turn.farthest
-        if pitch < settings.down_deg and -pitch > abs(yaw) and not turn.lost:
+        if pitch < settings.down_deg and abs(yaw) <= settings.down_aside * -pitch and not turn.lost:
             return "down"
         if pitch > settings.up_deg and pitch > abs(yaw) and not turn.lost:
             return "up"

@@ -106,6 +106,12 @@ def test_a_look_down_at_the_fob_is_counted_apart(visit):
     assert told.away_s == 0
 
 
+def test_a_look_at_a_reader_beside_the_door_is_one_down_and_no_glance(visit):
+    told = visit.shows(seen(30, -28), 1.0).shows(seen(), 1.0).glances()
+    assert (told.count, told.down) == (0, 1)
+    assert visit.shows(seen(60, -20), 0.5).shows(seen(), 1.0).glances().count == 1
+
+
 def test_one_frame_in_which_the_mesh_slips_is_no_glance(visit):
     assert visit.shows(seen(45), FRAME_S).shows(seen(), 1.0).glances().count == 0
 
