@@ -150,15 +150,16 @@ def _stretch(clock: Clock, look: Stretch, top: float) -> Shape:
 
 
 def _why(clock: Clock, trace: Trace, top: float) -> list[Shape]:
-    """In the longest time without a measurement, where there is room: what was in the way."""
-    grey = [
-        (clock.at(look.to_s) - clock.at(look.from_s), clock.at(look.from_s))
-        for look in trace.looks
-        if look.state == "not_measured"
-    ]
+    """What was in the way: in the longest time without a measurement, or beside it where nothing was measured at all; if there is room."""
+    grey = [(clock.at(look.from_s), clock.at(look.to_s)) for look in trace.looks if look.state == "not_measured"]
     words = WHY.get(trace.unmeasured, trace.unmeasured.replace("_", " "))
-    wide, x = max(grey, default=(0.0, 0.0))
-    return [Words(words, (x + 5, top + 18), NOTE, "start", QUIET)] if words and width(words, NOTE) + 10 <= wide else []
+    if not grey or not words:
+        return []
+    start, end = max(grey, key=lambda span: span[1] - span[0])
+    room = width(words, NOTE) + 10
+    nothing = all(look.state == "not_measured" for look in trace.looks)
+    x = start if end - start >= room else end if end + room <= WIDE - RIGHT else start - room
+    return [Words(words, (x + 5, top + 18), NOTE, "start", QUIET)] if x == start or (nothing and x >= LEFT) else []
 
 
 def _flag(x: float, top: float, side: Side) -> list[Shape]:
