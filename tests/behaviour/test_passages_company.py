@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from agent.behaviour.ground import FloorPoint
-from agent.behaviour.passages import Subject
-from agent.behaviour.tampering import Tampering
 from tests.behaviour.doorstep import Doorstep, Person, first_told, kinds, walks_in
 
 
@@ -69,29 +66,3 @@ def test_friends_who_talk_at_the_door_and_leave_together_are_not(seed: int) -> N
 
 def test_positions_that_are_too_unsure_say_nothing_of_half_a_metre() -> None:
     assert "blocked" not in kinds(Doorstep(held(3), hidden=False, sigma_m=0.6).run(22.0, 4.0))
-
-
-# -- the camera ------------------------------------------------------------------------------------------------------------------
-
-
-def somebody(now_s: float, y_m: float) -> Subject:
-    return Subject(1, 4, 9, FloorPoint(0.0, y_m, 0.1), "", 0.0, now_s)
-
-
-def test_a_covered_camera_is_told_with_whoever_stood_nearest_when_it_began() -> None:
-    tampering = Tampering()
-    for i in range(20):
-        tampering.take(100.0 + i / 2, (), [somebody(100.0 + i / 2, 3.0 - 0.14 * i)])
-    (told,) = tampering.take(116.0, ("covered",), ())
-    assert (told.kind, told.track, told.face) == ("camera_tamper", 4, 9)
-    assert told.detail.startswith("covered, somebody was 0.3 m")
-    (later,) = tampering.take(130.0, ("covered",), ())
-    assert later.value == pytest.approx(told.value + 14.0)
-    assert tampering.take(131.0, (), ()) == ()
-
-
-def test_with_nobody_near_it_is_less_sure_and_says_so() -> None:
-    (told,) = Tampering().take(50.0, ("moved",), ())
-    assert told.track is None
-    assert told.confidence < 0.9
-    assert told.detail == "moved, nobody was seen near it"
