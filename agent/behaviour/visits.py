@@ -76,6 +76,8 @@ class Visit:
     seen_s: float = 0.0
     """When they were last really found; later, vision may tell where they should be."""
     point: FloorPoint | None = None
+    placed_s: float = 0.0
+    """When they were last found at `point`: a body may be seen whose place cannot be told."""
     top_px: float | None = None
     """The upper edge of their body's box: their crown."""
     norm_key: str = ""
@@ -94,7 +96,8 @@ class Visit:
         """What was seen of them in a frame."""
         face, point = sighting.face, sighting.point
         self.seen_s = max(self.seen_s, sighting.found_s(at_s))
-        self.point = point if point is not None else self.point
+        if point is not None:
+            self.point, self.placed_s = point, self.seen_s
         self.path.take(at_s, point)
         self.zones.take(at_s, point)
         self.glances.take(at_s, face.attention if face is not None else None)

@@ -93,7 +93,7 @@ class Watcher:
 
     def _subject(self, visit: Visit, now_s: float) -> Subject:
         return Subject(id=visit.id, body=visit.body, face=visit.face, point=visit.point, zone=visit.zones.state(now_s).zone,
-                       since_s=visit.since_s, seen_s=visit.seen_s, height_m=self._height_m(visit))  # fmt: skip
+                       since_s=visit.since_s, seen_s=visit.placed_s or visit.seen_s, height_m=self._height_m(visit))  # fmt: skip
 
     def _height_m(self, visit: Visit) -> float | None:
         """Of their crown above the floor; None where the picture cuts it off."""
