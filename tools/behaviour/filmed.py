@@ -68,7 +68,7 @@ class Film:
             at_s = number / FRAMES_PER_S
             seen = self._chain.process(Frame(scene.frame(at_s), at_s), at_s)
             for true in scene.truth(at_s):
-                face = max(seen.faces, key=lambda face: iou(face.box_px, true.face_box_px), default=None)  # noqa: B023
+                face = max(seen.faces, key=lambda face: iou(face.box_px, true.face_box_px), default=None)
                 if face is not None and iou(face.box_px, true.face_box_px) > SAME_FACE_IOU:
                     self._faces[self._episode.walks.index(true.walk)] = face.track
             yield plain(seen)

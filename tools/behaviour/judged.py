@@ -100,7 +100,8 @@ def follow(episode: Episode, frames: Iterable[Observation], watcher: Watcher, fa
             news = waiting.pop(0)
             watcher.news(_told(news, face_of))
             alarms += _decision(news, last, None if news.who is None else face_of(news.who), episode)
-        conduct = watcher.see(seen, episode.wall + timedelta(seconds=seen.taken_s))
+        signs = tuple(fact.detail for fact in _own(episode, seen.taken_s))
+        conduct = watcher.see(seen, episode.wall + timedelta(seconds=seen.taken_s), camera_signs=signs)
         if conduct is None:
             continue
         last = conduct
