@@ -36,7 +36,7 @@ class PassageSettings(Struct, frozen=True, kw_only=True):
     """The door's news may be so late: nothing is told of a crossing before."""
     stands_s: float = 20.0
     """Evidence of a passage is told for so long."""
-    least_sure: float = 0.4
+    least_sure: float = 0.35
     close_behind_s: float = 3.0
     """Later than this behind somebody who was let in, the door was held for them."""
     no_contact: float = 0.7

@@ -42,6 +42,10 @@ class WalkerSettings(Struct, frozen=True, kw_only=True):
 
     threshold_m: float = 1.2
     """So near somebody stands at the threshold, where no zone says it."""
+    reads_m: float = 1.6
+    """From so far somebody reaches a reader beside the door."""
+    seen_to_m: float = 0.8
+    """Whoever is lost farther away may still stand there, unseen."""
     line_m: float = 0.5
     """Who walks over this line goes through; whoever stands on it waits."""
     gone_s: float = 1.4
@@ -180,7 +184,7 @@ class Walkers:
         """Who stood nearest to the door then; where nobody was found there, who vanished there last."""
         known = [walker for walker in {*self._known, *self.through} if not walker.twin and not self.is_child(walker)]
         here = [(spot.y_m, walker.came.at_s, walker) for walker in known for spot in walker.spots
-                if abs(spot.at_s - at_s) <= self._settings.lost_s and spot.y_m <= self._settings.threshold_m]  # fmt: skip
+                if abs(spot.at_s - at_s) <= self._settings.lost_s and spot.y_m <= self._settings.reads_m]  # fmt: skip
         if here:
             return min(here, key=lambda found: found[:2])[2]
         lost = [w for w in self.through if w in known and at_s - self._settings.blind_s <= w.seen_s <= at_s]
@@ -358,6 +362,7 @@ class Walkers:
         """How sure it is that somebody who was lost went through."""
         sure = 0.9 if motion.y_m_s < -0.3 else 0.75
         sure *= 0.75 if walker.last.sigma_m > 0.5 else 1.0
+        sure *= 0.75 if walker.y_m > self._settings.seen_to_m else 1.0
         return sure * (0.85 if walker.finds < 5 else 1.0)
 
     def _cross(self, walker: Walker, at_s: float, sure: float) -> None:

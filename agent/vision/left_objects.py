@@ -63,7 +63,7 @@ class ObjectSettings(Struct, frozen=True, kw_only=True):
     alone_s: float = 4.0
     """Nobody has stood so near for so long: what somebody stands beside is not left behind, and may be their shadow."""
     gone_s: float = 3.0
-    same_texture: float = 0.5
+    same_texture: float = 0.35
     """Correlation of what is finer than some pixels, above which it is the same floor in another light."""
     texture_level: float = 2.0
     chroma_level: float = 16.0
@@ -354,7 +354,7 @@ class ObjectWatch:
         if now_s - thing.since_s < settings.stays_s or now_s - thing.beside_s < settings.alone_s or not thing.with_somebody:
             return False
         both, either = np.count_nonzero(thing.mask & thing.first), np.count_nonzero(thing.mask | thing.first)
-        return bool(thing.samples >= 5 and thing.solid > 0.6 * thing.samples and both > settings.same_shape * either)
+        return bool(thing.samples >= 5 and thing.solid > 0.75 * thing.samples and both > settings.same_shape * either)
 
     def _tell(self, view: _View, thing: _Thing) -> StrangeThing:
         x, y, width, height = view.to_frame(*thing.box)
