@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-hardware contracts golden check bench models system-packages clean
+.PHONY: help install demo test test-fast test-hardware contracts golden check bench behaviour models system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
@@ -64,6 +64,9 @@ check: .venv/.dev ## linter, types, import rules
 
 bench: .venv-bench/.bench ## measure, beside what people use today; writes docs/BENCHMARKS.md (about a quarter of an hour; BENCH=--quick: three)
 	.venv-bench/bin/python -m tools.bench $(BENCH)
+
+behaviour: .venv/.dev ## false alarms, detection, delay and cost of behaviour; writes docs/BEHAVIOUR.md (about half an hour; BEHAVIOUR='--passes 200' for a look)
+	$(BIN)/python -m tools.behaviour $(BEHAVIOUR)
 
 models: .venv/.dev ## rebuild the model files from their sources (a heavy environment of its own)
 	$(PYTHON) -m venv .venv-models

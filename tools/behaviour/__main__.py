@@ -12,10 +12,11 @@ import msgspec
 from agent.errors import DoorwardError
 from agent.progress import Progress
 from tools.behaviour.cost import cost
-from tools.behaviour.report import Results, figures, plain, told, write
+from tools.behaviour.report import Results, figures, told, write
 from tools.behaviour.runs import FILMED, Job, filmed, ordinary, remembered, staged
 from tools.behaviour.staged import INCIDENTS
 from tools.behaviour.usual import record
+from tools.bench.figures import plain
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SEED = 1

@@ -159,10 +159,10 @@ def _lingerer(chance: Chance) -> Cast:
 
 
 def _pacing(chance: Chance) -> Cast:
-    """Walks up and down before the door, in the daytime, for a minute."""
+    """Walks up and down before the door, in the daytime, for half a minute: ways of a metre and a half and more."""
     start, speed = _from(chance), pace_of(chance)
-    z_m = float(chance.uniform(1.8, 2.8))
-    half_m = min(0.9, 0.3 * z_m)
+    z_m = float(chance.uniform(2.4, 3.2))
+    half_m = 0.32 * z_m  # as wide as the camera sees there
     parts: list[Part] = [Go((-half_m, z_m), speed)]
     for number in range(16):
         parts += [Go((half_m * (-1) ** number, z_m + float(chance.uniform(-0.2, 0.2))), speed), Wait(0.3)]
