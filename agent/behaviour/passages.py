@@ -168,7 +168,9 @@ class Passages:
         adults = [each for each in crossings if not self._is_child(each.walker)]
         beside = [each for each in crossings if each not in adults and self._has_adult(each, adults)]
         lone_s = self._settings.lone_child_s
-        adults += [each for each in crossings if each not in adults and each not in beside and now_s - each.walker.crossed_s >= lone_s]
+        adults += [
+            each for each in crossings if each not in adults and each not in beside and now_s - each.walker.crossed_s >= lone_s
+        ]
         told = [self._child(each, now_s) for each in beside]
         extra = [each for each in adults if each.let_in is None]
         count, sure = self._how_many(adults, len(adults) - len(extra), opening)
