@@ -40,6 +40,9 @@ MOST_OFF_SHARE = 0.02
 THIN_M = 0.15
 THIN_PX = 5.0
 STARTS_DEG = (40.0, 65.0, 95.0)
+STEPS, QUICK_STEPS = 60, 15
+MOST_SUSPECTED = 12
+"""Among more marks nobody looks for the wrong one: it would take long, and the farthest off is told anyway."""
 
 
 class Marked(Struct, frozen=True, kw_only=True):
@@ -166,6 +169,8 @@ def _demand_together(
 def _suspicion(fit: _Fit, marks: Sequence[Mark], frame_px: tuple[int, int], across_deg: float | None) -> str:
     """Two points that were confused, or one that alone is wrong; empty where neither would mend it."""
     best, words = fit.cost / 20, ""
+    if len(marks) > MOST_SUSPECTED:
+        return words
     for a, b in combinations(range(len(marks)), 2):
         swapped = list(marks)
         swapped[a], swapped[b] = (marks[a][0], marks[b][1]), (marks[b][0], marks[a][1])
@@ -182,7 +187,7 @@ def _suspicion(fit: _Fit, marks: Sequence[Mark], frame_px: tuple[int, int], acro
 def _cost_of(marks: Sequence[Mark], frame_px: tuple[int, int], across_deg: float | None) -> float:
     px, m = (np.array([mark[i] for mark in marks], float) for i in (0, 1))
     try:
-        fit = _fitted(px, m, frame_px, across_deg)
+        fit = _fitted(px, m, frame_px, across_deg, quick=True)
     except ConfigError:
         return float("inf")
     return fit.cost if fit.pose.at_m[2] > 0.2 else float("inf")
@@ -200,17 +205,17 @@ def _demand_known(ground: Ground, marks: Sequence[Mark]) -> None:
 # -- the fit -----------------------------------------------------------------------------------------------------------------------
 
 
-def _fitted(px: Reals, m: Reals, frame_px: tuple[int, int], across_deg: float | None) -> _Fit:
-    """The best fit from several beginnings; raises ConfigError when the marks allow none."""
+def _fitted(px: Reals, m: Reals, frame_px: tuple[int, int], across_deg: float | None, quick: bool = False) -> _Fit:
+    """The best fit from several beginnings (`quick`: roughly, from one or two); raises ConfigError when the marks allow none."""
     middle = np.array(frame_px, float) / 2
     homography = _homography(px - middle, m)
     known = _focal_px(frame_px, across_deg if across_deg is not None else USUAL_DEG)
     spread = LENS_SPREAD if across_deg is not None else UNKNOWN_SPREAD
     said = _focal_said(homography)
-    starts = [known, *([said] if said is not None else []), *(_focal_px(frame_px, deg) for deg in STARTS_DEG)]
-    fits = [
-        _refined(pose, px - middle, m, (known, spread), frame_px) for focal in starts if (pose := _pose_of(homography, focal, m))
-    ]
+    starts = [known, *([said] if said is not None else []), *(_focal_px(frame_px, deg) for deg in STARTS_DEG if not quick)]
+    steps = QUICK_STEPS if quick else STEPS
+    poses = [pose for focal in starts if (pose := _pose_of(homography, focal, m)) is not None]
+    fits = [_refined(pose, px - middle, m, (known, spread), frame_px, steps) for pose in poses]
     if not fits:
         raise ConfigError("no camera sees these points so: is a sign or the order of the points wrong?")
     return min(fits, key=lambda fit: fit.cost)
@@ -270,12 +275,12 @@ def _pose_of(homography: Reals, focal_px: float, m: Reals) -> _Pose | None:
     return _Pose(rotation, -rotation.T @ columns[:, 2], focal_px)
 
 
-def _refined(pose: _Pose, px: Reals, m: Reals, lens: tuple[float, float], frame_px: tuple[int, int]) -> _Fit:
+def _refined(pose: _Pose, px: Reals, m: Reals, lens: tuple[float, float], frame_px: tuple[int, int], steps: int) -> _Fit:
     """All seven numbers, by damped least squares."""
     weights = _weights(pose, m, frame_px)
     misses = _misses(pose, px, m, weights, lens)
     damping = 1e-3
-    for _ in range(60):
+    for _ in range(steps):
         slopes = _slopes(pose, px, m, weights, lens)
         square = slopes.T @ slopes
         step = np.linalg.lstsq(square + damping * np.diag(np.diag(square) + 1e-12), -slopes.T @ misses, rcond=None)[0]
