@@ -21,7 +21,7 @@ from agent.behaviour.ground import Ground, Pair
 from agent.behaviour.marking import Mark, Marked, solve
 from agent.config import Config, load_config
 from agent.errors import CameraError, ConfigError
-from agent.floor_board import PAPERS_MM, SHEETS, Layout, find_sheets, marks_of, sheets_pdf
+from agent.floor_board import MARKER_M, PAPERS_MM, SHEETS, Layout, find_sheets, marks_of, sheets_pdf
 from agent.floor_file import assumed_of, keep, load_plan, read_text, written
 from agent.floor_picture import Told, both
 from agent.floor_report import Report, against, report_of, sentence, surely
@@ -33,6 +33,8 @@ from hw.interfaces import Pixels
 DONE, FINDING = 0, 1
 WARM_UP_S = 2.0
 """A camera's exposure settles."""
+GOOD_CM = 3.0
+"""Sheets that lie where they were said to lie are not farther off."""
 NUMBER = r"([+-]?\d+(?:\.\d+)?)"
 POINT = re.compile(rf"{NUMBER}[,\s]+{NUMBER}\s*(?:=|[,\s])\s*{NUMBER}[,\s]+{NUMBER}\Z")
 SHEET = re.compile(rf"(\d)={NUMBER},{NUMBER}\Z")
@@ -131,7 +133,7 @@ def mark(args: argparse.Namespace) -> int:
     config = _config(args)
     path = args.out or Path(_or_default(config).behaviour.floor)
     marks, frame_px = _marks(args, config)
-    found = solve(marks, frame_px, args.across_deg)
+    found = _solved(marks, frame_px, args)
     kept = _kept(path)
     camera = lasting_name(config.vision.camera) if config is not None else kept.camera
     file = replace(kept, camera=camera, frame_px=frame_px, across_deg=args.across_deg, marked_at=datetime.now(timezone.utc),
@@ -209,6 +211,30 @@ def _marks(args: argparse.Namespace, config: Config | None) -> tuple[list[Mark],
         return marks_of(found, _middles(args)), (pixels.shape[1], pixels.shape[0])
     words = args.point if args.point else _lines(args.points)
     return [_point(each) for each in words], _frame_px(args, config)
+
+
+def _solved(marks: list[Mark], frame_px: tuple[int, int], args: argparse.Namespace) -> Marked:
+    """The camera; of sheets that do not go together the one is named that lies elsewhere than it was said to."""
+    try:
+        return solve(marks, frame_px, args.across_deg)
+    except ConfigError as error:
+        if args.board:
+            for first in range(0, len(marks), 4):
+                others = marks[:first] + marks[first + 4 :]
+                if _go_together(others, frame_px, args.across_deg):
+                    corner = marks[first][1]
+                    place = f"{corner[0] + MARKER_M / 2:.2f} m, {corner[1] - MARKER_M / 2:.2f} m"
+                    raise ConfigError(
+                        f"{error}; the others go together without the sheet at {place}: does it lie there?"
+                    ) from error
+        raise
+
+
+def _go_together(marks: list[Mark], frame_px: tuple[int, int], across_deg: float | None) -> bool:
+    try:
+        return solve(marks, frame_px, across_deg).worst_cm < GOOD_CM
+    except ConfigError:
+        return False
 
 
 def _middles(args: argparse.Namespace) -> dict[int, Pair]:

@@ -214,6 +214,12 @@ def test_mistakes_are_named_with_their_mend(words, said, floor, photo, capsys):
     assert not floor.exists()
 
 
+def test_a_sheet_that_lies_elsewhere_than_it_was_said_to_is_named(photo, floor, capsys):
+    assert run("floor", "mark", "--board", "--picture", photo, "--out", floor, "--sheet", "3=1.3,3.6") == 2
+    assert "without the sheet at 1.30 m, 3.60 m: does it lie there?" in capsys.readouterr().err
+    assert run("floor", "mark", "--board", "--picture", photo, "--out", floor, "--sheet", "3=0.6,3.6") == 0
+
+
 def test_a_picture_without_sheets_says_how_to_lay_them(tmp_path, floor, capsys):
     empty = tmp_path / "empty.png"
     cv2.imwrite(str(empty), draw_corridor(HIGH, 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import hypot
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agent.behaviour.ground import camera_at
@@ -132,3 +132,22 @@ def test_a_camera_that_looks_straight_down_is_no_harm():
     ground = solve(marked(view, places), FRAME_PX).ground
     found = ground.foot(seen(view, (0.3, 0.4)))
     assert (found.x_m, found.y_m) == pytest.approx((0.3, 0.4), abs=0.03)
+
+
+MARK = st.tuples(st.tuples(st.integers(0, 640), st.integers(0, 480)), st.tuples(st.integers(-4, 4), st.integers(-1, 8)))
+
+
+@settings(max_examples=25)
+@given(st.lists(MARK, min_size=4, max_size=7), st.sampled_from([None, 60.0, 10.0, 150.0]))
+def test_any_points_are_a_camera_above_the_floor_or_a_refusal(marks, across_deg):
+    try:
+        found = solve(marks, FRAME_PX, across_deg)
+    except ConfigError as error:
+        found, said = None, str(error)
+    assert said if found is None else found.height_m >= 0.2 and found.worst_cm <= 30
+
+
+def test_twenty_wrong_points_are_refused_as_soon_as_four():
+    marks = marked(HIGH, [(-1 + 0.5 * (n % 5), 2 + 0.6 * (n // 5)) for n in range(20)])
+    marks[7] = (marks[7][0], (marks[7][1][0] + 2.0, marks[7][1][1]))
+    assert "point 8" in refusal(marks)
