@@ -24,6 +24,7 @@ from agent.core.conduct import Evidence
 from agent.core.debounce import Debounce
 from agent.core.decide import DecisionPolicy, View
 from agent.core.desk import Desk, Kept
+from agent.core.evidence import MEANT
 from agent.core.feedback import FeedbackRules
 from agent.core.fold import Fold
 from agent.core.keypad import PinPad
@@ -56,9 +57,6 @@ REX_RENEW_SHARE = 0.8
 
 MAX_FAILED_TURNS = 5
 """So many turns in a row that end in an unexpected exception mean that the program is broken: it stops in the safe state and is restarted."""
-
-MEANT = {"dazzled": 0.5, "defocused": 0.7}
-"""How far a sign of the camera speaks for somebody who meant it: the sun dazzles too, and lenses fog."""
 
 LOCK_FINDINGS = {
     "obeys_again": ("lock.obeys_again", ""), "does_not_hold": ("lock.does_not_hold", "jammed"),
@@ -362,8 +360,9 @@ class DoorLoop:
         """What the door knows of the place without vision."""
         reader = (Evidence(kind="reader_tamper", value=max(0.0, now_s - since_s), detail=what, at_s=now_s)
                   for what, since_s in self._tampered_since_s.items())  # fmt: skip
+        standing = self._tamper_since_s if self._eyes.health_now(now_s) is not None else {}  # a dead program holds nobody up
         camera = (Evidence(kind="camera_tamper", value=max(0.0, now_s - since_s), confidence=MEANT.get(sign, 1.0), detail=sign, at_s=now_s)
-                  for sign, since_s in self._tamper_since_s.items())  # fmt: skip
+                  for sign, since_s in standing.items())  # fmt: skip
         return (*reader, *camera)
 
     def _tampered(self, active: bool, at_s: float) -> None:

@@ -7,7 +7,7 @@ import logging
 from agent.core.conduct import Conduct
 from agent.core.decide import View, view_at
 from agent.core.messages import CLOCK_SLACK_S, TABLE, FromVision, Observation, VisionHealth
-from agent.core.risk import lawful
+from agent.core.risk import is_flood, lawful
 from agent.errors import WireError
 from agent.local_socket import Receiver, decode_from_vision
 
@@ -39,6 +39,11 @@ class Eyes:
         known = self.conduct
         return known if known is not None and -CLOCK_SLACK_S <= now_s - known.at_s <= TABLE[Conduct].max_age_s else None
 
+    def health_now(self, now_s: float) -> VisionHealth | None:
+        """How vision is, while it lives to tell."""
+        known = self.health
+        return known if known is not None and -CLOCK_SLACK_S <= now_s - known.at_s <= TABLE[VisionHealth].max_age_s else None
+
     def look(self, now_s: float) -> None:
         """Take what has come."""
         for raw in self._from_vision.drain():
@@ -59,6 +64,9 @@ class Eyes:
             self.garbage += 1
             log.warning("door observation from the future now_s=%s", now_s)
         elif isinstance(message, Conduct):
+            if is_flood(message):
+                self.garbage += 1
+                return
             self.conduct, unsound, forbidden = lawful(message, self._emotional_allowed)
             self.garbage += unsound
             self.forbidden += forbidden

@@ -33,6 +33,9 @@ EVERY_S = 0.2
 MOST_PERSONS_A_MINUTE = 10
 """So many people's episodes are told one by one; a tracker that loses people and finds them again must not fill a journal."""
 
+MOST_SENTENCE = 200
+"""Characters: what vision says beside a number is for people, and short."""
+
 FORBIDDEN = "vision sends what this deployment's profile forbids to know: it was dropped; compare both programs' configuration"
 
 T = TypeVar("T")
@@ -108,7 +111,7 @@ class Watchfulness:
     def _why_lock_down(self, risk: Risk, response: Response) -> str:
         asked = "lock_down" in response.does and self.policy.automatic_lock_down and risk.may_keep_out(self.policy)
         shut = self._doorway.state.mode in KEPT_SHUT
-        return "; ".join(risk.sentences[:2])[:200] if asked and not shut else ""
+        return "; ".join(risk.sentences[:2])[:MOST_SENTENCE] if asked and not shut else ""
 
     # -- over time -------------------------------------------------------------------------------------------------------------
 
@@ -146,11 +149,13 @@ class Watchfulness:
             self.lock_down(why)
 
     def _is_folded(self, turn: Turn, now_s: float) -> bool:
-        """The place is always told: it has few kinds."""
+        """The place is always told: it has few kinds. Each band has a count of its own, so that a crowd which is only odd hides nobody who is
+        worse."""
         if turn.subject.scene:
             return False
-        if turn.what == "raised" and not turn.again and not self._folded.tells("persons", now_s):
-            self._untold.add(turn.number)
+        if turn.what == "raised" and (not turn.again or turn.number in self._untold):
+            tells = self._folded.tells(turn.band, now_s)
+            (self._untold.discard if tells else self._untold.add)(turn.number)
         untold = turn.number in self._untold
         if turn.what == "cleared":
             self._untold.discard(turn.number)
@@ -161,7 +166,7 @@ class Watchfulness:
         told = risk_data(risk, response, alert) | {"band": turn.band} | self._policy_data
         return {
             "episode": f"{self._start}-{turn.number}", "again": turn.again, "about": subject.scene or "person",
-            "sentences": list(risk.sentences[:MOST_TOLD]), "zone": subject.zone, "at_m": subject.at_m, "body": subject.body,
+            "sentences": _told(risk), "zone": subject.zone, "at_m": subject.at_m, "body": subject.body,
             "face": subject.face, "lasted_s": round(turn.lasted_s, 1),
             "risk": told | _seen(self._eyes.conduct_now(now_s), self._eyes.conduct, now_s),
         }  # fmt: skip
@@ -172,7 +177,7 @@ class Watchfulness:
             return
         self._to_vision.send(encode(EvidenceRequest(
             event_id=event_id, taken_s=conduct.at_s, granted=False, headline=f"RISK {turn.band}",
-            detail=tuple(sentence(item.evidence) for item in turn.risk.items[:MOST_TOLD]), track=turn.subject.face,
+            detail=tuple(sentence(item.evidence)[:MOST_SENTENCE] for item in turn.risk.items[:MOST_TOLD]), track=turn.subject.face,
         )))  # fmt: skip
 
     def _publish_standing(self, now_s: float) -> None:
@@ -181,7 +186,7 @@ class Watchfulness:
         standing = max(self._episodes.standing(now_s), decided, key=lambda each: BANDS.index(each.band))
         if self._said is None or (standing.band, standing.zone) != (self._said.band, self._said.zone):
             self._said = standing
-            self._publish("risk", {"band": standing.band, "sentence": standing.sentence, "zone": standing.zone})
+            self._publish("risk", {"band": standing.band, "sentence": standing.sentence[:MOST_SENTENCE], "zone": standing.zone})
 
     # -- what goes wrong -------------------------------------------------------------------------------------------------------
 
@@ -195,6 +200,10 @@ class Watchfulness:
                 log.exception("door risk fault")
                 self._doorway.announce("risk.fault", {"error": f"{type(error).__name__}: {error}"[:300]})
             return None
+
+
+def _told(risk: Risk) -> list[str]:
+    return [each[:MOST_SENTENCE] for each in risk.sentences[:MOST_TOLD]]
 
 
 def _short(words: tuple[str, ...]) -> list[str]:
@@ -213,6 +222,6 @@ def _seen(conduct: Conduct | None, last: Conduct | None, now_s: float) -> dict[s
     return {
         "conduct": "missing" if last is None else "stale",
         "conduct_age_s": None,
-        "norms": last.norms if last else "",
+        "norms": last.norms[:MOST_DETAIL] if last else "",
         "floor": "none",
     }

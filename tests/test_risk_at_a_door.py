@@ -405,7 +405,7 @@ def test_somebody_who_lingers_for_ten_minutes_is_one_alert(make):
     data = last(door, "risk.raised")
     assert (data["about"], data["zone"], data["at_m"], data["body"]) == ("person", "approach", [0.2, 0.8], 4)
     assert (data["risk"]["band"], data["risk"]["alert"]) == ("high", True)
-    assert data["sentences"][0] == "has been 240 s before the door"
+    assert "has been 240 s before the door" in data["sentences"]
     door.after(12.0)
     door.after(0.3)
     assert door.kinds("risk.") == ["risk.raised", "risk.cleared"]

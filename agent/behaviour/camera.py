@@ -7,6 +7,7 @@ from math import hypot
 
 from agent.behaviour.walkers import Subject
 from agent.core.conduct import Evidence
+from agent.core.evidence import MEANT
 
 NEAR_M = 2.0
 """An arm with a spray can, or with a coat."""
@@ -31,9 +32,8 @@ class CameraSigns:
         self._since_s = now_s if self._since_s is None or now_s < self._since_s else self._since_s
         words, near_s = self._near
         near = f"; {words} before that" if 0.0 <= self._since_s - near_s <= LATELY_S else ""
-        return (
-            Evidence(kind="camera_tamper", value=round(now_s - self._since_s, 1), detail=", ".join(signs) + near, at_s=now_s),
-        )
+        return (Evidence(kind="camera_tamper", value=round(now_s - self._since_s, 1), detail=", ".join(signs) + near, at_s=now_s,
+                         confidence=max(MEANT.get(sign, 1.0) for sign in signs)),)  # fmt: skip
 
     def _note(self, subjects: Sequence[Subject], now_s: float) -> None:
         away = [hypot(subject.point.x_m, subject.point.y_m) for subject in subjects if subject.point is not None]

@@ -24,7 +24,7 @@ class OpeningSettings(Struct, frozen=True, kw_only=True):
     """Times of the door."""
 
     pulse_s: float = 5.0
-    """How long the lock lets go after a grant; without a contact the door counts as open for so long."""
+    """How long the lock lets go after a grant, at least; without a contact the door counts as open for so long."""
     walk_s: float = 2.0
     """And people are on their way through for so much longer."""
     carry_s: float = 1.0
@@ -139,7 +139,7 @@ def _pulses(news: Sequence[DoorNews], settings: OpeningSettings) -> list[tuple[f
     for said in news:
         if said.what not in ("granted", "leaving", "released"):
             continue
-        until_s = said.at_s + settings.pulse_s + settings.walk_s
+        until_s = said.at_s + _lets_go_s(said, settings) + settings.walk_s
         if spans and said.at_s <= spans[-1][1]:
             spans[-1] = (spans[-1][0], until_s)
         else:
@@ -150,7 +150,11 @@ def _pulses(news: Sequence[DoorNews], settings: OpeningSettings) -> list[tuple[f
 def _why(news: Sequence[DoorNews], closed_s: float, began_s: float, ended_s: float, settings: OpeningSettings) -> Why:
     """The strongest cause since the last opening, or within a pulse before this one, while that may still have been open."""
     since_s = min(max(closed_s, began_s - 60.0), began_s - settings.pulse_s - settings.carry_s)
-    causes = {said.what for said in news if since_s <= said.at_s <= ended_s}
+    causes = {
+        said.what
+        for said in news
+        if min(since_s, began_s - _lets_go_s(said, settings) - settings.carry_s) <= said.at_s <= ended_s
+    }
     if "released" in causes:
         return "free"
     if any(said.what == "forced" and abs(said.at_s - began_s) < settings.carry_s for said in news):
@@ -170,7 +174,7 @@ def let_in(news: Sequence[DoorNews], known: Sequence[Opening], settings: Opening
         if said.what != "granted":
             continue
         pair, first_s = said.at_s - first_s < 60.0, -FOREVER_S
-        until_s = _until_s(said.at_s, known, settings)
+        until_s = _until_s(said, known, settings)
         entry = LetIn(said.at_s, said.credential, said.at_s - settings.grace_s, until_s,
                       max(1, said.persons, 2 if pair else 1), said.face)  # fmt: skip
         name = (said.credential, until_s) if said.credential else (f" {said.at_s}", until_s)
@@ -178,7 +182,13 @@ def let_in(news: Sequence[DoorNews], known: Sequence[Opening], settings: Opening
     return tuple(entries.values())
 
 
-def _until_s(at_s: float, known: Sequence[Opening], settings: OpeningSettings) -> float:
+def _until_s(said: DoorNews, known: Sequence[Opening], settings: OpeningSettings) -> float:
     """Until the end of the opening it was read on, or of the next one, if that begins while the lock lets go."""
-    ends = [o.ended_s for o in known if o.holds(at_s, at_s + settings.pulse_s + settings.carry_s)]
-    return max([at_s + settings.pulse_s + settings.walk_s, *ends])
+    pulse_s = _lets_go_s(said, settings)
+    ends = [o.ended_s for o in known if o.holds(said.at_s, said.at_s + pulse_s + settings.carry_s)]
+    return max([said.at_s + pulse_s + settings.walk_s, *ends])
+
+
+def _lets_go_s(said: DoorNews, settings: OpeningSettings) -> float:
+    """Longer for whoever needs the door for longer."""
+    return max(settings.pulse_s, said.pulse_s)

@@ -29,6 +29,7 @@ class Subject(NamedTuple):
     point: FloorPoint | None
     """On the floor; None where it cannot be measured: nothing is counted then."""
     zone: str
+    """Its kind (agent.behaviour.floor.ZoneKind); empty while it is not known."""
     since_s: float
     """When they came into view."""
     seen_s: float

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
+from math import hypot, inf
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -92,8 +93,13 @@ class Watcher:
         return None if self.floor in ("moved", "none") else self._places(body, face)
 
     def _subject(self, visit: Visit, now_s: float) -> Subject:
-        return Subject(id=visit.id, body=visit.body, face=visit.face, point=visit.point, zone=visit.zones.state(now_s).zone,
+        return Subject(id=visit.id, body=visit.body, face=visit.face, point=visit.point, zone=self._kind_of(visit, now_s),
                        since_s=visit.since_s, seen_s=visit.placed_s or visit.seen_s, height_m=self._height_m(visit))  # fmt: skip
+
+    def _kind_of(self, visit: Visit, now_s: float) -> str:
+        """Of the zone that somebody is in: its name is the installer's affair."""
+        zone = self.plan.zone(visit.zones.state(now_s).zone)
+        return zone.kind if zone is not None else ""
 
     def _height_m(self, visit: Visit) -> float | None:
         """Of their crown above the floor; None where the picture cuts it off."""
@@ -102,7 +108,7 @@ class Watcher:
         return head_height_m(self.plan.ground, (visit.point.x_m, visit.point.y_m), visit.top_px)
 
     def _conduct(self, now_s: float, wall: datetime) -> Conduct:
-        present = self._visits.present()[: self._settings.most_told]
+        present = sorted(self._visits.present(), key=_away_m)[: self._settings.most_told]
         persons = tuple(self._person(visit, now_s, wall) for visit in present)
         scene = tuple(self._judged(each, wall, "") for each in self._scene if not self._is_of(each, present))
         return Conduct(at_s=now_s, persons=persons, scene=scene, floor=self.floor, norms=self.norms.edition)
@@ -118,7 +124,7 @@ class Watcher:
 
     def _evidence(self, visit: Visit, told: Account, now_s: float) -> list[Evidence]:
         of_several = [each for each in self._scene if self._is_of(each, [visit])]
-        visit.unlike_others |= any(KINDS[each.kind].tail == "fact" for each in of_several)
+        visit.unlike_others |= any(_speaks_against(each.kind) for each in of_several)
         return [*(_evidence(kind, measured, visit, now_s) for kind, measured in told.values.items()), *of_several]
 
     @staticmethod
@@ -142,9 +148,21 @@ class Watcher:
         if visit.unlike_others or visit.seen_s - visit.since_s < self._settings.least_visit_s:
             return
         values = {kind: measured.value for kind, measured in account(visit, self.plan, visit.seen_s, wall).values.items()}
+        if any(map(_speaks_against, values)):
+            return
         self.norms.learn(values, Moment(wall, visit.norm_key), visit.norm_key or visit.person)
 
 
 def _evidence(kind: str, measured: Measured, visit: Visit, now_s: float) -> Evidence:
     return Evidence(kind=kind, value=round(measured.value, 3), over_s=round(measured.over_s, 2), confidence=round(measured.confidence, 3),
                     detail=measured.detail, track=visit.body, face=visit.face, at_s=now_s)  # fmt: skip
+
+
+def _speaks_against(kind: str) -> bool:
+    """A fact that weighs anything: a child at somebody's hand is told of and is nothing odd."""
+    return KINDS[kind].tail == "fact" and KINDS[kind].weight > 0
+
+
+def _away_m(visit: Visit) -> float:
+    """From the middle of the threshold; whoever has no place comes last."""
+    return hypot(visit.point.x_m, visit.point.y_m) if visit.point is not None else inf

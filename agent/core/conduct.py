@@ -94,3 +94,5 @@ class DoorNews(Struct, frozen=True, kw_only=True, tag="door_news"):
     """Under which this cardholder's own norms are kept, where they have consented; a keyed hash, no name."""
     persons: int = 1
     """How many people it lets through."""
+    pulse_s: float = 0.0
+    """For how long the lock lets go for them; 0 where that is not told."""

@@ -38,7 +38,7 @@ def _of_answer(what: What, data: Mapping[str, Any], at_s: float, secret: bytes, 
     return DoorNews(
         at_s=at_s, what="leaving" if data["leaving"] else what, credential=alias_of(data["read"], secret),
         face=match["track"] if match else None, norm_key=norm_key if granted and not data["leaving"] else "",
-        persons=(2 if data["partner"] else 1) if granted else 0,
+        persons=(2 if data["partner"] else 1) if granted else 0, pulse_s=data.get("pulse_s", 0.0),
     )  # fmt: skip
 
 

@@ -90,6 +90,10 @@ KINDS: dict[str, Kind] = {
 }  # fmt: skip
 
 
+MEANT = {"dazzled": 0.5, "defocused": 0.7}
+"""How far a sign of the camera speaks for somebody who meant it: the sun dazzles too, and lenses fog."""
+
+
 def sentence(evidence: Evidence) -> str:
     """What a guard reads, e.g. 'looked away 5 times in 8 s, usual here 0 to 1'."""
     kind = KINDS[evidence.kind]

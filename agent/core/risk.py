@@ -185,6 +185,15 @@ def _concerns(evidence: Evidence, person: PersonConduct | None) -> bool:
     return same_body or (person is not None and person.face is not None and person.face == evidence.face)
 
 
+MOST_PERSONS, MOST_ITEMS = 128, 512
+"""Vision tells of six people and some twenty kinds; what is far more is no answer to weigh while somebody waits for the lock."""
+
+
+def is_flood(conduct: Conduct) -> bool:
+    """More than anybody can do before a door."""
+    return len(conduct.persons) > MOST_PERSONS or sum(1 for _ in _all(conduct)) > MOST_ITEMS
+
+
 def lawful(conduct: Conduct, emotional_allowed: bool) -> tuple[Conduct, int, int]:
     """What may be believed and may be known here, how many items could not be believed, and how many the deployment forbids."""
     kept = [_lawful(evidence, emotional_allowed) for evidence in _all(conduct)]

@@ -118,7 +118,7 @@ def test_guards_hear_of_a_lingerer_by_behaviour_alone():
              Evidence(kind="came_again", value=4.0, p=0.001)]  # fmt: skip
     risk = assess(paces, POLICY)
     assert risk.band == "high"
-    assert risk.score == pytest.approx(1 - 0.7 * 0.75 * 0.8)
+    assert risk.score == pytest.approx(1 - 0.7 * 0.65 * 0.8)
 
 
 def test_a_stolen_fob_in_nervous_hands_is_critical_and_the_heaviest_reason_comes_first():
