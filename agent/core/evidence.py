@@ -59,7 +59,7 @@ KINDS: dict[str, Kind] = {
         sentence="followed {value} m behind somebody{detail}"),
     "denied_reads": Kind(unit="times", tail="high", weight=0.3, supposed=(0.0, 1.0),
         sentence="was refused {value} times in {over} s"),
-    "tailgating": Kind(unit="persons", tail="fact", weight=0.8, hard=True,
+    "tailgating": Kind(unit="persons", tail="fact", weight=0.85, hard=True,
         sentence="{value} more went through than were let in{detail}"),
     "with_child": Kind(unit="persons", tail="fact", weight=0.0,
         sentence="a child went in beside somebody who was let in{detail}"),
