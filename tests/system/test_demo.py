@@ -17,7 +17,14 @@ EXPECTED = {
     "unknown_fob": ["doorward.access.denied unknown_credential"],
     "nobody_in_view": ["doorward.access.denied no_face_in_view"],
     "offline": ["doorward.access.granted face_match"] * 3,
+    "tailgating": ["doorward.access.granted face_match"],
+    "loitering": [],
+    "photo_attack": ["doorward.access.granted face_match", "doorward.access.denied presentation_attack"],
 }
+EVIDENCE = {
+    "stolen_fob": {"face_mismatch", "glances"}, "tailgating": {"tailgating"}, "loitering": {"no_linger"},
+    "photo_attack": {"presentation_attack"},
+}  # fmt: skip
 
 
 def demo(*words: str) -> subprocess.CompletedProcess[str]:
@@ -34,6 +41,17 @@ def test_each_story_ends_as_it_should_with_its_pictures_and_cloudevents(scenario
     assert [f"{event['type']} {event['data']['reasons'][0]}" for event in decisions] == EXPECTED[scenario]
     pictures = tmp_path / "run" / "records" / "evidence"
     assert all((pictures / f"{event['id']}.jpg").stat().st_size > 5000 for event in decisions)
+
+
+@pytest.mark.parametrize("scenario", EVIDENCE)
+def test_an_incident_has_its_evidence_in_the_events_and_guards_are_told(scenario: str, tmp_path: Path):
+    done = demo("--headless", "--json", "--scenario", scenario, "--out", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    risks = [event["data"]["risk"] for line in done.stdout.splitlines() if "risk" in (event := json.loads(line))["data"]]
+    items = [item for risk in risks for item in risk["items"]]
+    assert EVIDENCE[scenario] <= {item["kind"] for item in items}
+    assert all(item["sentence"] and item["unit"] and item["confidence"] > 0 for item in items)
+    assert any(risk["alert"] and "guards" in risk["tells"] for risk in risks)
 
 
 def test_an_unknown_scenario_is_a_usage_error_that_lists_the_known_ones():

@@ -1,22 +1,18 @@
 """Staged incidents with real pictures: the demo's scene through the whole chain of the door, then the watcher and the risk rules.
 
-What observations the chain makes is recorded (tests/behaviour/episodes): replayed without a picture, they must give the same conduct and the
-same alarms again.
+Some are recorded (tests/behaviour/episodes): replayed without a picture, they must give the same conduct and the same alarms again.
 """
 
 from __future__ import annotations
 
-import gzip
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import cv2
-import msgspec
 from msgspec.structs import replace
 
 from agent.config import Config
-from agent.core.messages import FaceSeen, Observation
+from agent.core.messages import Observation
 from agent.vision.build import build_chain_maker
 from agent.vision.chain import Chain
 from agent.vision.engine import open_engine
@@ -31,7 +27,6 @@ from tools.behaviour.seen import FRAMES_PER_S
 SIZE = (640, 480)
 SAME_FACE_IOU = 0.25
 CAST = ("stranger", "owner", "visitor", "colleague")
-KEPT_DECIMALS = 3
 
 
 def chain_maker() -> Callable[[], Chain]:
@@ -75,26 +70,6 @@ class Film:
 
 
 def plain(seen: Observation) -> Observation:
-    """Without anything that a face could be recognised by, and without what a clock measured: the hash of a track stands for its embedding."""
-    faces = tuple(replace(face, embedding=_stand_in(face)) for face in seen.faces)
+    """Without anything that a face could be recognised by, and without what a clock measured."""
+    faces = tuple(replace(face, embedding=b"") for face in seen.faces)
     return replace(seen, faces=faces, chain_ms=0.0, engine="recorded", embedder_id="recorded")
-
-
-def _stand_in(face: FaceSeen) -> bytes:
-    return b""
-
-
-class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen of an episode."""
-
-    name: str
-    story: str
-    episode: Episode
-    faces: tuple[dict[int, int], ...] = ()
-    """At each frame: the face track of each walk."""
-    seen: tuple[Observation, ...]
-
-
-def write(file: Path, recording: Recording) -> None:
-    raw = msgspec.json.encode(recording)
-    file.write_bytes(gzip.compress(raw, 9, mtime=0))

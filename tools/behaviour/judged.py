@@ -91,8 +91,10 @@ def judge(episode: Episode, camera: Camera, norms: Norms, plan: FloorPlan | None
 
 
 def follow(episode: Episode, frames: Iterable[Observation], watcher: Watcher, face_of: Callable[[int], int | None],
-           late_s: float = 0.0) -> Outcome:  # fmt: skip
-    """Any frames of an episode. `face_of` gives the face track of a walk at the moment; `late_s` is how old an observation is at the door."""
+           late_s: float = 0.0, listen: Callable[[Conduct], None] | None = None) -> Outcome:  # fmt: skip
+    """Any frames of an episode. `face_of` gives the face track of a walk at the moment; `late_s` is how old an observation is at the door.
+    `listen` hears each conduct.
+    """
     risks, alarms, highest, visits = Episodes(POLICY), list[Alarm](), 0.0, set[object]()
     waiting, last = sorted(episode.news, key=lambda each: each.at_s), None
     for seen in _uncovered(frames, episode):
@@ -105,6 +107,8 @@ def follow(episode: Episode, frames: Iterable[Observation], watcher: Watcher, fa
         if conduct is None:
             continue
         last = conduct
+        if listen is not None:
+            listen(conduct)
         at_s = conduct.at_s + late_s
         visits |= {person.since_s for person in conduct.persons}
         highest = max(

@@ -64,8 +64,8 @@ def page(results: Results) -> str:
     parts = [
         "| figure | measured | goal | |", "|---|---|---|---|",
         *(f"| {f.what} | {plain(f.value)} {f.unit} | {f.goal} | {_verdict(f)} |" for f in figures(results)), "",
-        f"Ordinary passes: {len(results.ordinary):,}; with 95 % confidence (Wilson) the true rate of alerts lies between {plain(1000 * low)} and"
-        f" {plain(1000 * high)} in 1,000.", "",
+        f"{len(results.ordinary):,} ordinary passes; with 95 % confidence (Wilson) the true rate of alerts lies between"
+        f" {plain(1000 * low)} and {plain(1000 * high)} in 1,000.", "",
         "![Ordinary passes that reach a score](pictures/behaviour_false.svg)", "", "### Ordinary passes", "",
         *_ordinary_table(results), "", "### Staged incidents", "", *_staged_table(results), "",
         "![Delay from an incident to its event](pictures/behaviour_delay.svg)", "",
@@ -108,8 +108,9 @@ def _staged_table(results: Results) -> list[str]:
     for kind in dict.fromkeys(found.kind for found in results.staged):
         of, worse = ([each for each in all_ if each.kind == kind] for all_ in (results.staged, results.staged_harder))
         delays = [each.noticed_s for each in of if each.noticed_s is not None]
-        rows.append(f"| {kind} | {of[0].because} | {_of(of)} | {sum(e.alerted_s is not None for e in of)} of {len(of)} |"
-                    f" {plain(median(delays)) if delays else 'none'} | {plain(max(delays)) if delays else 'none'} | {_of(worse)} |")  # fmt: skip
+        alerted = sum(each.alerted_s is not None for each in of)
+        middle, worst = (plain(median(delays)), plain(max(delays))) if delays else ("none", "none")
+        rows.append(f"| {kind} | {of[0].because} | {_of(of)} | {alerted} of {len(of)} | {middle} | {worst} | {_of(worse)} |")
     return rows
 
 
@@ -126,10 +127,10 @@ def _filmed_table(found: Sequence[Found]) -> list[str]:
 
 def _cost_words(cost: Cost) -> str:
     return (
-        f"Chain {plain(cost.chain_ms)} ms and behaviour {plain(cost.behaviour_ms)} ms a frame (medians over {cost.frames} frames of two people at"
-        f" 640x480, one process, one thread, other work on the machine): {plain(100 * cost.share)} % in the median frame, {plain(100 * cost.mean_share)} % of"
-        f" all time. Memory at the most {plain(cost.memory_mb)} MB over {cost.passes} visits, norms included; a door's norms take"
-        f" {plain(cost.norms_kb)} kB on disk after 1,500 visits."
+        f"Chain {plain(cost.chain_ms)} ms and behaviour {plain(cost.behaviour_ms)} ms a frame (medians over {cost.frames} frames of two"
+        f" people at 640x480, one process, one thread, other work on the machine): {plain(100 * cost.share)} % in the median frame,"
+        f" {plain(100 * cost.mean_share)} % of all time. Memory at the most {plain(cost.memory_mb)} MB over {cost.passes} visits, with norms;"
+        f" a door's norms take {plain(cost.norms_kb)} kB on disk after 1,500 visits."
     )
 
 
@@ -194,8 +195,7 @@ def delay_plot(found: Sequence[Found]) -> str:
     """SVG: a row for each kind of incident, a dot for each one that was noticed; the line is the goal for the median."""
     kinds = list(dict.fromkeys(each.kind for each in found))
     row_px, left, high = 26, 250, 70 + 26 * len(kinds)
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {high}" font-family="sans-serif" font-size="13" fill="#333">',
-             f'<rect width="{WIDE}" height="{high}" fill="#fff"/>', '<text x="12" y="22" font-size="15">Seconds from an incident to its event</text>']  # fmt: skip
+    parts = [_sheet(high), '<text x="12" y="22" font-size="15">Seconds from an incident to its event</text>']
 
     def x_of(seconds: float) -> float:
         return left + (min(max(seconds, -5.0), 12.0) + 5) / 17 * (WIDE - left - 60)
@@ -215,9 +215,13 @@ def delay_plot(found: Sequence[Found]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
+def _sheet(high: int) -> str:
+    begin = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {high}" font-family="sans-serif" font-size="13" fill="#333">'
+    return f'{begin}\n<rect width="{WIDE}" height="{high}" fill="#fff"/>'
+
+
 def _frame(title: str, below: str) -> list[str]:
-    return [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {HIGH}" font-family="sans-serif" font-size="13" fill="#333">',
-            f'<rect width="{WIDE}" height="{HIGH}" fill="#fff"/>', f'<text x="{LEFT}" y="22" font-size="15">{escape(title)}</text>',
+    return [_sheet(HIGH), f'<text x="{LEFT}" y="22" font-size="15">{escape(title)}</text>',
             f'<text x="{WIDE - RIGHT}" y="{HIGH - 12}" text-anchor="end">{escape(below)}</text>']  # fmt: skip
 
 
@@ -225,7 +229,8 @@ def _curve(points: Sequence[tuple[float, float]], name: str, row: int) -> list[s
     line = " ".join(f"{_x(score):.1f},{_log_y(value):.1f}" for score, value in points)
     y = TOP + 36 + 20 * row
     return [f'<polyline points="{line}" fill="none" stroke="{COLOURS[row]}" stroke-width="2"/>',
-            f'<path d="M{WIDE - 330} {y}h22" stroke="{COLOURS[row]}" stroke-width="3"/><text x="{WIDE - 300}" y="{y + 4}">{escape(name)}</text>']  # fmt: skip
+            f'<path d="M{WIDE - 330} {y}h22" stroke="{COLOURS[row]}" stroke-width="3"/>',
+            f'<text x="{WIDE - 300}" y="{y + 4}">{escape(name)}</text>']  # fmt: skip
 
 
 def _x(score: float) -> float:
