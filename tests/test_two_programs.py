@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import msgspec
 from msgspec.structs import replace
 
 from agent.behaviour.floor import DEFAULT_ZONES, Zone, default_plan
 from agent.behaviour.ground import assumed_ground
-from agent.behaviour.norms import Norms
+from agent.behaviour.norms import Moment, Norms
 from agent.behaviour.openings import OpeningSettings, let_in, openings
 from agent.behaviour.watch import Watcher
 from agent.core.conduct import Conduct, DoorNews, Evidence, PersonConduct
@@ -170,3 +171,40 @@ def test_the_door_tells_for_how_long_it_lets_go(make: Make) -> None:  # noqa: F8
     owner_comes(door)
     door.turn()
     assert [(news.what, news.pulse_s) for news in door.news if news.what == "granted"] == [("granted", 20.0)]
+
+
+# -- what is usual of several people, and of reads -------------------------------------------------------------------------------
+
+
+def a_door_that_knows_itself(visits: int = 400) -> Watcher:
+    watcher = a_watcher()
+    for number in range(visits):
+        at_s, wall = 100.0 * number, MONDAY + timedelta(hours=number // 10)
+        for i in range(20):
+            watcher.see(frame(at_s + i / 5, a_face(3.5 - 0.5 * i / 5, track=number)), wall)
+        watcher.see(frame(at_s + 30.0), wall)
+    assert watcher.norms.visits == visits
+    return watcher
+
+
+def test_crowds_followers_and_refusals_are_judged_by_what_this_door_has_seen_of_them() -> None:
+    norms, moment = a_door_that_knows_itself().norms, Moment(MONDAY + timedelta(days=2))
+    for kind, value in (("crowding", 5.0), ("following", 0.4), ("denied_reads", 4.0)):
+        usual, p = norms.judge(kind, value, moment)
+        assert usual is not None
+        assert p is not None
+        assert (usual.of in ("hour", "door"), p < 0.005) == (True, True), kind
+
+
+def test_who_takes_the_wrong_fob_first_and_is_let_in_then_is_an_ordinary_visit() -> None:
+    watcher = a_watcher()
+    for number, answers in enumerate((("denied", "granted"), ("denied", "denied"), ("granted", "denied"))):
+        from_s = 100.0 * number
+        frames = list(visit(from_s, 3.0))
+        watcher.see(frames[0], MONDAY)
+        for i, what in enumerate(answers):
+            watcher.news(DoorNews(at_s=from_s + i, what=what, credential=str(i), face=1))  # type: ignore[arg-type]
+        for each in frames[1:]:
+            watcher.see(each, MONDAY)
+        watcher.see(frame(from_s + 60.0), MONDAY)
+    assert watcher.norms.visits == 1

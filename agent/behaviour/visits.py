@@ -9,7 +9,7 @@ in no file).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import hypot
 from typing import NamedTuple
@@ -22,7 +22,11 @@ from agent.behaviour.ground import FloorPoint
 from agent.behaviour.paths import PathTrack
 from agent.behaviour.stress import StressTrack
 from agent.behaviour.zones import ZoneTrack
+from agent.core.conduct import Evidence
 from agent.core.messages import BriefChanges, FaceSeen, Observation, PersonSeen
+
+FAR_M = 5.0
+"""Who follows nobody."""
 
 Locate = Callable[[PersonSeen | None, FaceSeen | None], FloorPoint | None]
 """Where on the floor somebody stands; None when that cannot be told."""
@@ -91,6 +95,33 @@ class Visit:
     """Whether it was looked for among earlier visits."""
     unlike_others: bool = False
     """A fact spoke against this visit: nothing usual is learned from it."""
+    refused: int = 0
+    """How often a read of theirs was,"""
+    let_in: bool = False
+    """and whether the last one was not."""
+    crowd: float = 1.0
+    """The most people who stood at the door meanwhile, from a crowd on."""
+    followed_m: float = FAR_M
+    """How near they came behind somebody, at the nearest."""
+
+    @property
+    def ended_well(self) -> bool:
+        """Nothing spoke against it, and whoever was refused was let in after all."""
+        return not self.unlike_others and (self.let_in or not self.refused)
+
+    def answered(self, what: str) -> None:
+        """The door's answer to a read of theirs."""
+        if what in ("granted", "denied"):
+            self.refused += what == "denied"
+            self.let_in = what == "granted"
+
+    def kept_company(self, scene: Sequence[Evidence]) -> None:
+        """What is told of several people, as far as it is theirs too."""
+        for each in scene:
+            if each.kind == "crowding":
+                self.crowd = max(self.crowd, each.value)
+            elif each.kind == "following" and each.track is not None and each.track == self.body:
+                self.followed_m = min(self.followed_m, each.value)
 
     def take(self, at_s: float, sighting: Sighting) -> None:
         """What was seen of them in a frame."""
@@ -152,6 +183,7 @@ class Visits:
         """The face was another visit's until now: the longer memory is kept."""
         kept, dropped = sorted((one, other), key=lambda visit: visit.since_s)
         kept.unlike_others |= dropped.unlike_others
+        kept.refused, kept.let_in = kept.refused + dropped.refused, kept.let_in or dropped.let_in
         kept.norm_key = kept.norm_key or dropped.norm_key
         self._visits.remove(dropped)
         return kept

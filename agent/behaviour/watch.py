@@ -65,7 +65,7 @@ class Watcher:
         visit = self._visits.with_face(news.face)
         if visit is None:
             return
-        visit.unlike_others |= news.what == "denied"
+        visit.answered(news.what)
         visit.norm_key = news.norm_key or visit.norm_key
 
     def see(self, observation: Observation, wall: datetime, things: Sequence[Evidence] = (),
@@ -77,7 +77,10 @@ class Watcher:
             self._learn(visit, wall)
         subjects = [self._subject(visit, now_s) for visit in self._visits.present()]
         news = [self._news.popleft() for _ in range(len(self._news))]
-        self._scene = (*self._passages.take(now_s, subjects, news), *things, *self._camera.take(camera_signs, subjects, now_s))
+        passages = self._passages.take(now_s, subjects, news)
+        for visit in self._visits.present():
+            visit.kept_company(passages)
+        self._scene = (*passages, *things, *self._camera.take(camera_signs, subjects, now_s))
         if 0.0 <= now_s - self._told_s < self._settings.every_s and not news:
             return None
         self._told_s = now_s
@@ -145,9 +148,12 @@ class Watcher:
 
     def _learn(self, visit: Visit, wall: datetime) -> None:
         """A visit is over: what it showed becomes part of what is usual, unless a fact spoke against it."""
-        if visit.unlike_others or visit.seen_s - visit.since_s < self._settings.least_visit_s:
+        if not visit.ended_well or visit.seen_s - visit.since_s < self._settings.least_visit_s:
             return
         values = {kind: measured.value for kind, measured in account(visit, self.plan, visit.seen_s, wall).values.items()}
+        values["denied_reads"] = float(visit.refused)
+        if visit.point is not None:
+            values |= {"crowding": visit.crowd, "following": visit.followed_m}
         if any(map(_speaks_against, values)):
             return
         self.norms.learn(values, Moment(wall, visit.norm_key), visit.norm_key or visit.person)
