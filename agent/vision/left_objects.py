@@ -70,8 +70,8 @@ class ObjectSettings(Struct, frozen=True, kw_only=True):
     """A plain patch that is redder or bluer by less than this is light on a plain floor,"""
     light_times: tuple[float, float] = (0.45, 2.2)
     """if it is not so much darker or brighter as lamps seldom make it."""
-    same_shape: float = 0.6
-    """Share of a thing's first and present outline that is both."""
+    same_place: float = 0.75
+    """Share of a thing's first outline that it still covers; it may have been half hidden then."""
     most_things: int = 8
 
 
@@ -327,7 +327,7 @@ class ObjectWatch:
         if spread_floor > settings.texture_level:
             like = float((fine_now * fine_floor).mean()) / max(spread_now * spread_floor, 1e-6)
             return like < settings.same_texture
-        if spread_now > 2 * settings.texture_level:
+        if spread_now > max(1.5 * settings.texture_level, 1.6 * spread_floor):  # light brings no texture
             return True
         times = float(np.median((now[inside] + 1) / (usual[inside] + 1)))
         low, high = settings.light_times
@@ -353,8 +353,8 @@ class ObjectWatch:
         settings = self._settings
         if now_s - thing.since_s < settings.stays_s or now_s - thing.beside_s < settings.alone_s or not thing.with_somebody:
             return False
-        both, either = np.count_nonzero(thing.mask & thing.first), np.count_nonzero(thing.mask | thing.first)
-        return bool(thing.samples >= 5 and thing.solid > 0.75 * thing.samples and both > settings.same_shape * either)
+        stays = np.count_nonzero(thing.mask & thing.first) > settings.same_place * np.count_nonzero(thing.first)
+        return bool(stays and thing.samples >= 5 and thing.solid > 0.75 * thing.samples)
 
     def _tell(self, view: _View, thing: _Thing) -> StrangeThing:
         x, y, width, height = view.to_frame(*thing.box)
