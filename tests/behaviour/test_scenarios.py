@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
@@ -26,6 +28,7 @@ ALERTS = (
 """Incidents with a harder fact in them: guards are told."""
 WITHIN_S = 3.0
 SEED = 8
+NOON = timedelta(hours=12)
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +52,13 @@ def test_an_incident_is_noticed_with_its_evidence(name: str, known: tuple):
 @pytest.mark.parametrize("name", ALERTS)
 def test_an_incident_with_a_harder_fact_calls_a_guard(name: str, known: tuple):
     week, norms = known
-    assert judged(incident(name, 1, SEED, week), norms).alerted is not None
+    assert judged(incident(name, 0, SEED, week), norms).alerted is not None
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_no_guard_is_called_for_an_ordinary_pass(name: str, known: tuple):
     week, norms = known
-    alerted = judged(one(name, SEED, 1, week), norms).alerted
+    alerted = judged(one(name, SEED, 1, week + NOON), norms).alerted
     assert alerted is None, alerted
 
 

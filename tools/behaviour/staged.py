@@ -145,7 +145,7 @@ def _squeeze(chance: Chance) -> Cast:
 def _lingerer(chance: Chance) -> Cast:
     """Stands about before the door at night."""
     start, speed = _from(chance), pace_of(chance)
-    parts: list[Part] = [Go((float(chance.uniform(-0.6, 0.6)), float(chance.uniform(1.3, 2.5))), speed)]
+    parts: list[Part] = [Go((float(chance.uniform(-0.6, 0.6)), float(chance.uniform(1.5, 2.5))), speed)]
     for _ in range(4):
         parts += [
             Wait(float(chance.uniform(6, 12)), 0.06),
