@@ -50,7 +50,7 @@ def _tailgating(play: Play) -> None:
     known = play.known()
     here = play.sets_out("owner", (-0.3, 4.5), [Go((0.0, 1.0), 1.3), Wait(1.5), Go(THROUGH, 1.2)])
     behind = play.sets_out(
-        "colleague", (0.5, 6.0), [Go((0.65, 2.3), 1.2), Wait(1.2), Go((0.3, 0.35), 1.5, 2.5)], after_s=0.7, alone=False
+        "colleague", (0.4, 6.0), [Go((0.45, 2.2), 1.2), Wait(1.2), Go((0.05, 0.35), 1.4, 2.5)], after_s=0.7, alone=False
     )
     play.until(here[0] + 0.2)
     play.teller.tell("The cardholder holds out their fob.")
