@@ -107,7 +107,7 @@ class Passages:
         left = {entry: entry.persons for entry in self._log.let_in}
         own: dict[int, LetIn] = {}
         for entry, walker in self._holders.items():
-            if walker in self._walkers.through and id(walker) not in own:
+            if walker in self._walkers.through and id(walker) not in own and walker.crossed_s <= entry.until_s + 1.0:
                 own[id(walker)] = entry
                 left[entry] -= 1
             elif self._is_kept(entry, walker, now_s):
@@ -203,6 +203,8 @@ class Passages:
             return f"the door was forced, {through}"
         at_s = extra[0].walker.crossed_s
         before = [each.walker.crossed_s for each in adults if each.let_in is not None and each.walker.crossed_s <= at_s]
+        if not before and len(extra) < len(adults):
+            return f"ahead of somebody let in, {through}"
         if not before:
             return f"{'went in while somebody left' if opening.why == 'leaving' else 'somebody let in stayed outside'}, {through}"
         behind_s = at_s - max(before)

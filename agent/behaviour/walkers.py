@@ -184,12 +184,20 @@ class Walkers:
     def at_threshold(self, at_s: float) -> Walker | None:
         """Who stood nearest to the door then; where nobody was found there, who vanished there last."""
         known = [walker for walker in {*self._known, *self.through} if not walker.twin and not self.is_child(walker)]
-        here = [(spot.y_m, walker.came.at_s, walker) for walker in known for spot in walker.spots
-                if abs(spot.at_s - at_s) <= self._settings.lost_s and spot.y_m <= self._settings.reads_m]  # fmt: skip
+        here = [(spot.y_m, abs(spot.at_s - at_s), walker.came.at_s, walker) for walker in known for spot in walker.spots
+                if self._is_then(spot, walker, at_s) and spot.y_m <= self._settings.reads_m]  # fmt: skip
         if here:
-            return min(here, key=lambda found: found[:2])[2]
+            return min(here, key=lambda found: found[:3])[3]
         lost = [w for w in self.through if w in known and at_s - self._settings.blind_s <= w.seen_s <= at_s]
         return max(lost, key=lambda walker: walker.seen_s, default=None)
+
+    def _is_then(self, spot: Spot, walker: Walker, at_s: float) -> bool:
+        """Whether they may still have stood there: found then, or last found there before they were lost for a moment."""
+        if abs(spot.at_s - at_s) <= self._settings.lost_s:
+            return True
+        return spot.at_s < at_s <= spot.at_s + self._settings.gone_s and not any(
+            spot.at_s < later.at_s <= at_s for later in walker.spots
+        )
 
     def is_child(self, walker: Walker) -> bool:
         """By the height of their crown; nobody whose height is not known is one."""
