@@ -137,6 +137,7 @@ def test_a_camera_that_looks_straight_down_is_no_harm():
 MARK = st.tuples(st.tuples(st.integers(0, 640), st.integers(0, 480)), st.tuples(st.integers(-4, 4), st.integers(-1, 8)))
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.lists(MARK, min_size=4, max_size=7), st.sampled_from([None, 60.0, 10.0, 150.0]))
 def test_any_points_are_a_camera_above_the_floor_or_a_refusal(marks, across_deg):

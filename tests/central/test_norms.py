@@ -51,6 +51,7 @@ def seconds_in(kinds: dict[str, Sparse]) -> list[float | None]:
 # -- what is kept --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_of_a_day_the_newest_is_kept_and_of_two_years_all(store: NormsStore) -> None:
     for day in range(KEPT_DAYS + 10):
         now = NOW + timedelta(days=day)
