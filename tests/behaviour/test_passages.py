@@ -157,6 +157,18 @@ def test_two_children_alone_on_no_read_are_counted() -> None:
     assert tailgaters(Doorstep(children, [said(9.7, "leaving"), said(9.9, "opened"), said(15.0, "closed")])) == 2
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_who_waits_behind_a_holder_that_the_search_has_just_lost_pays_with_a_read_of_their_own(seed: int) -> None:
+    """The read is the nearer one's, and opens for no later opening."""
+    holder = reads_and_goes_in(10.0, 2.5, breaks_s=((11.6, 12.1),))
+    waits = reads_and_goes_in(10.5, 8.0, at_m=1.5, x_m=-0.3)
+    first = [said(12.0, "granted", "a"), said(12.4, "opened"), said(15.0, "closed")]
+    own = [said(17.8, "granted", "b"), said(18.2, "opened"), said(22.0, "closed")]
+
+    assert tailgaters(Doorstep([holder, waits], [*first, *own], seed=seed)) == 0
+    assert tailgaters(Doorstep([holder, waits], [*first, said(17.8, "leaving"), *own[1:]], seed=seed)) == 1
+
+
 # -- tracks ----------------------------------------------------------------------------------------------------------------------
 
 
