@@ -37,9 +37,7 @@ def figures(results: Results) -> list[Figure]:
     """Those with a goal first."""
     delays = [found.noticed_s for found in results.staged if found.noticed_s is not None]
     rows = [
-        Figure(
-            what="alerts to guards in 1,000 ordinary passes", value=_per_thousand(results.ordinary, "alerted"), unit="", most=1.0
-        ),
+        Figure(what="false alerts to guards in 1,000 ordinary passes", value=_false(results.ordinary), unit="", most=1.0),
         Figure(what="staged incidents noticed", value=_share(results.staged), unit="%", least=100.0),
         Figure(
             what="median time from an incident to its event", value=median(delays) if delays else math.nan, unit="s", most=2.0
@@ -60,12 +58,16 @@ def figures(results: Results) -> list[Figure]:
 
 def page(results: Results) -> str:
     """What stands between the markers."""
-    low, high = _interval(sum(each.alerted for each in results.ordinary), len(results.ordinary))
+    false = sum(each.alerted and not each.by_rule for each in results.ordinary)
+    asked = sum(each.alerted and each.by_rule for each in results.ordinary)
+    low, high = _interval(false, len(results.ordinary))
     parts = [
         "| figure | measured | goal | |", "|---|---|---|---|",
         *(f"| {f.what} | {plain(f.value)} {f.unit} | {f.goal} | {_verdict(f)} |" for f in figures(results)), "",
-        f"{len(results.ordinary):,} ordinary passes; with 95 % confidence (Wilson) the true rate of alerts lies between"
-        f" {plain(1000 * low)} and {plain(1000 * high)} in 1,000.", "",
+        f"{len(results.ordinary):,} ordinary passes, {false} false alerts; with 95 % confidence (Wilson) the true rate lies between"
+        f" {plain(1000 * low)} and {plain(1000 * high)} in 1,000. {asked} more alerts were for people who stood there for more than 20 s"
+        " between 22:00 and 6:00, which the simulated site has asked to be told of; with them it is"
+        f" {plain(_per_thousand(results.ordinary, 'alerted'))} in 1,000.", "",
         "![Ordinary passes that reach a score](pictures/behaviour_false.svg)", "", "### Ordinary passes", "",
         *_ordinary_table(results), "", "### Staged incidents", "", *_staged_table(results), "",
         "![Delay from an incident to its event](pictures/behaviour_delay.svg)", "",
@@ -90,7 +92,10 @@ def write(docs: Path, results: Results) -> None:
 
 
 def _ordinary_table(results: Results) -> list[str]:
-    rows = ["| kind | passes | alerts | raised | passes, worse camera | alerts | raised |", "|---|---|---|---|---|---|---|"]
+    rows = [
+        "| kind | passes | false alerts | asked for | raised | passes, worse camera | false alerts | asked for | raised |",
+        "|---" * 9 + "|",
+    ]
     for kind in (*KINDS, ""):
         cells = [_counts([each for each in passes if kind in ("", each.kind)]) for passes in (results.ordinary, results.harder)]
         rows.append(f"| {kind or 'all'} | {' | '.join(cells)} |")
@@ -98,8 +103,8 @@ def _ordinary_table(results: Results) -> list[str]:
 
 
 def _counts(passes: Sequence[Pass]) -> str:
-    alerted = sum(each.alerted for each in passes)
-    return f"{len(passes)} | {alerted} | {sum(each.raised for each in passes) - alerted}"
+    asked, alerted = sum(each.alerted and each.by_rule for each in passes), sum(each.alerted for each in passes)
+    return f"{len(passes)} | {alerted - asked} | {asked} | {sum(each.raised for each in passes) - alerted}"
 
 
 def _staged_table(results: Results) -> list[str]:
@@ -144,6 +149,11 @@ def _share(found: Sequence[Found]) -> float:
 
 def _per_thousand(passes: Sequence[Pass], what: str) -> float:
     return 1000 * sum(getattr(each, what) for each in passes) / len(passes) if passes else math.nan
+
+
+def _false(passes: Sequence[Pass]) -> float:
+    """In 1,000: without the alerts that the site asked for."""
+    return 1000 * sum(each.alerted and not each.by_rule for each in passes) / len(passes) if passes else math.nan
 
 
 def _verdict(figure: Figure) -> str:

@@ -12,14 +12,16 @@ from agent.behaviour.norms import Norms
 from agent.behaviour.watch import Watcher
 from demo.usual import Visit, recorded, usual_norms
 from demo.view import View
+from demo.walks import Walk
 from tools.behaviour.episode import Episode
 from tools.behaviour.judged import Outcome, follow, judge, plan_of
 from tools.behaviour.ordinary import MONDAY, passes
 from tools.behaviour.seen import Camera, Noise, measured_noise
-from tools.behaviour.staged import INCIDENTS, incident
+from tools.behaviour.staged import INCIDENTS, MAY_STAY_S, ZONE_M, incident
 from tools.behaviour.usual import Heard
 
 Step = Callable[[], None]
+TICK_S, ASIDE_M = 0.25, 2.0
 
 
 class Pass(Struct, frozen=True, kw_only=True):
@@ -31,6 +33,8 @@ class Pass(Struct, frozen=True, kw_only=True):
     highest: float
     raised: bool
     alerted: bool
+    by_rule: bool = False
+    """Somebody did stay where the site lets nobody linger at that hour: the alert is what the site asked for."""
     why: str = ""
     """Of the highest alarm."""
 
@@ -83,7 +87,19 @@ def _weeks(job: Job, norms: Norms) -> Iterator[Pass]:
     for number, episode in enumerate(passes(job.count, job.seed)):
         outcome = judge(episode, camera, norms)
         yield Pass(kind=episode.name, number=number, highest=round(outcome.highest, 4), raised=bool(outcome.alarms),
-                   alerted=outcome.alerted is not None, why=_why(outcome))  # fmt: skip
+                   alerted=outcome.alerted is not None, by_rule=_by_rule(episode, outcome), why=_why(outcome))  # fmt: skip
+
+
+def _by_rule(episode: Episode, outcome: Outcome) -> bool:
+    """Whether every alert was for lingering, and somebody truly was there for longer than the rule allows."""
+    alerts = [alarm for alarm in outcome.alarms if alarm.alerts]
+    return bool(alerts) and all("no_linger" in alarm.kinds for alarm in alerts) and any(map(_lingered, episode.walks))
+
+
+def _lingered(walk: Walk) -> bool:
+    """By the truth of the walk; the rule's hours are those of the alert."""
+    places = [walk.at(walk.starts_s + TICK_S * n) for n in range(int((walk.ends_s - walk.starts_s) / TICK_S))]
+    return TICK_S * sum(place is not None and place.z_m < ZONE_M and abs(place.x_m) < ASIDE_M for place in places) >= MAY_STAY_S
 
 
 def staged(each: int, times: float, step: Step) -> list[Found]:

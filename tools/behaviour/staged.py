@@ -16,7 +16,7 @@ from agent.core.messages import Liveness
 from agent.vision.scene_watch import HOLD_S
 from demo.catalogue import OWNER_APPROACH, STRANGER_APPROACH
 from demo.walks import Glance, Walk
-from demo.ways import THROUGH, Go, Part, Wait, pace_of, times, way
+from demo.ways import THROUGH, Go, Part, Point, Wait, pace_of, times, way
 from tools.behaviour.episode import Episode, Must, News
 from tools.behaviour.ordinary import MONDAY, _from, _tall, _walk
 
@@ -35,8 +35,10 @@ class Cast(NamedTuple):
 
 
 LATE_NIGHT_H = 2.5
-MAY_STAY_S = 20.0
+MAY_STAY_S, ZONE_M = 20.0, 3.2
 """As in tools.behaviour.judged.NIGHT_FLOOR."""
+SURE_S = 0.8
+"""policy.mismatch_wait_s as it comes: so long a door looks again before it refuses a face."""
 SUDDEN_M_S2 = 8.0
 RUN_M_S = 3.2
 
@@ -82,7 +84,7 @@ def _stolen_fob(chance: Chance) -> Cast:
     reads_s = ends[-2]
     glances = _over_the_shoulder(ends[0] + 1.2, reads_s, chance)
     walk = _walk(chance, start, parts, glances=glances)
-    news = [News(at_s=reads_s, what="denied", who=0, refused_for="face_mismatch")]
+    news = [News(at_s=reads_s + SURE_S, what="denied", who=0, refused_for="face_mismatch")]
     return Cast((walk,), news, Must(kinds=("face_mismatch",), true_s=reads_s, because="the fob is read"))
 
 
@@ -143,18 +145,23 @@ def _squeeze(chance: Chance) -> Cast:
 
 
 def _lingerer(chance: Chance) -> Cast:
-    """Stands about before the door at night."""
+    """Stands about before the door at night, in the picture: a camera of 40 degrees sees no further aside than .36 of the distance."""
     start, speed = _from(chance), pace_of(chance)
-    parts: list[Part] = [Go((float(chance.uniform(-0.6, 0.6)), float(chance.uniform(1.5, 2.5))), speed)]
+
+    def somewhere() -> Point:
+        z_m = float(chance.uniform(1.5, 2.6))
+        return float(chance.uniform(-0.24, 0.24)) * z_m, z_m
+
+    parts: list[Part] = [Go(somewhere(), speed)]
     for _ in range(4):
-        parts += [
-            Wait(float(chance.uniform(6, 12)), 0.06),
-            Go((float(chance.uniform(-0.7, 0.7)), float(chance.uniform(1.2, 2.6))), 0.8),
-        ]
+        parts += [Wait(float(chance.uniform(6, 12)), 0.06), Go(somewhere(), 0.8)]
     walk = _walk(chance, start, parts, looks_every_s=8.0)
-    enters_s = next(t for t in np.arange(0, walk.ends_s, 0.1) if (place := walk.at(float(t))) is not None and place.z_m < 3.2)
-    true_s = float(enters_s) + MAY_STAY_S
-    must = Must(kinds=("no_linger",), true_s=true_s, because="the 20 s that anybody may stay there at night are over")
+    enters_s = next(t for t in np.arange(0, walk.ends_s, 0.1) if (place := walk.at(float(t))) is not None and place.z_m < ZONE_M)
+    must = Must(
+        kinds=("no_linger",),
+        true_s=float(enters_s) + MAY_STAY_S,
+        because="the 20 s that anybody may stay there at night are over",
+    )
     return Cast((walk,), [], must, hour=LATE_NIGHT_H)
 
 
@@ -191,7 +198,7 @@ def _photo(chance: Chance) -> Cast:
     parts: list[Part] = [Go((0.0, 1.1), speed), Wait(2.5), Wait(3.0)]
     ends = times(parts, start)
     walk = way(STRANGER_APPROACH, start, parts, holds_up=OWNER_APPROACH, height_m=_tall(chance))
-    news = [News(at_s=ends[1], what="denied", who=0, refused_for="presentation_attack")]
+    news = [News(at_s=ends[1] + SURE_S, what="denied", who=0, refused_for="presentation_attack")]
     seen = Liveness(verdict="attack", score=0.1, reason="border_around_face", watched_s=1.0)
     return Cast((walk,), news, Must(kinds=("presentation_attack",), true_s=ends[1], because="the fob is read"), liveness=seen)
 
