@@ -27,6 +27,10 @@ Polygon = Sequence[tuple[float, float]]
 """Corners in pixels of the frame."""
 
 
+_BESIDE = np.ones((15, 15), np.uint8)
+"""What is this near to somebody, in the small picture, is beside them."""
+
+
 class ObjectSettings(Struct, frozen=True, kw_only=True):
     """Levels are of 255; sizes in pixels of the small picture."""
 
@@ -244,10 +248,11 @@ class ObjectWatch:
         opened = cv2.morphologyEx(strange.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)) & view.region, np.uint8)
 
-    def _learn(self, view: _View, strange: _Bits, elapsed_s: float) -> None:
-        """New floor is usual as soon as it is steady; strange patches teach nothing."""
+    def _learn(self, view: _View, strange: _Bits, now_s: float, elapsed_s: float) -> None:
+        """New floor is usual as soon as it is steady; strange patches teach nothing, nor does the floor about somebody's feet."""
         settings = self._settings
-        steady = view.age_s >= settings.learn_s
+        beside = (view.covered_s > now_s - settings.alone_s).astype(np.uint8)
+        steady = (view.age_s >= settings.learn_s) & (cv2.dilate(beside, _BESIDE) == 0)
         calm = view.known & steady & (cv2.dilate(strange, np.ones((5, 5), np.uint8)) == 0)
         new = steady & ~view.known
         share = np.maximum(calm * np.float32(min(1.0, elapsed_s / settings.adapt_s)), new)
@@ -259,7 +264,7 @@ class ObjectWatch:
 
     def _judge(self, view: _View, seen: NDArray[np.bool_], now_s: float, elapsed_s: float) -> None:
         strange = self._strange(view)
-        self._learn(view, strange, elapsed_s)
+        self._learn(view, strange, now_s, elapsed_s)
         if self._is_another_light(view, strange, elapsed_s):
             return
         for mask, box in self._patches(strange):
@@ -268,7 +273,7 @@ class ObjectWatch:
             if self._is_solid(cut):
                 thing.solid += 1
                 thing.leftness += _leftness(cut)
-            else:
+            elif now_s - thing.beside_s >= self._settings.alone_s:  # else it may be the shadow of somebody who will go
                 share = mask * np.float32(min(1.0, elapsed_s / self._settings.light_s))
                 view.usual += share * (view.now - view.usual)
             thing.samples += 1
@@ -296,7 +301,7 @@ class ObjectWatch:
     def _thing(self, view: _View, mask: _Bits, box: tuple[int, int, int, int], now_s: float) -> _Thing:
         """The thing that this patch goes on with, or a new one."""
         area = np.count_nonzero(mask)
-        beside_s = float(view.covered_s[cv2.dilate(mask, np.ones((15, 15), np.uint8)) > 0].max())
+        beside_s = float(view.covered_s[cv2.dilate(mask, _BESIDE) > 0].max())
         for thing in self._things:
             both = np.count_nonzero(mask & thing.mask)
             if both > 0.5 * min(area, np.count_nonzero(thing.mask)):
@@ -311,7 +316,7 @@ class ObjectWatch:
     def _new_thing(self, view: _View, mask: _Bits, box: tuple[int, int, int, int], now_s: float, beside_s: float) -> _Thing:
         """Since when, and who was over it before: the last who covered a part of it, or its neighbourhood."""
         since_s = now_s - float(np.median(view.age_s[mask > 0]))
-        near = (cv2.dilate(mask, np.ones((15, 15), np.uint8)) > 0) & (view.covered_s >= beside_s - 1.0)
+        near = (cv2.dilate(mask, _BESIDE) > 0) & (view.covered_s >= beside_s - 1.0)
         numbers = view.covered_by[near]
         person = int(np.bincount(numbers[numbers >= 0]).argmax()) if (numbers >= 0).any() else None
         return _Thing(box, mask, mask, since_s, now_s, person, since_s - beside_s < self._settings.after_s, beside_s)
