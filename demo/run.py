@@ -21,6 +21,7 @@ from demo.stage import Stage, StageOptions
 from demo.teller import Teller
 
 SEED = 20
+NO_LINGER_S = 15.0
 READY_WITHIN_S = 30.0
 DRAINED_WITHIN_S = 30.0
 
@@ -49,7 +50,10 @@ def _acts(scenarios: list[Scenario]) -> list[tuple[StageOptions, list[Scenario]]
     """Stories that are played at one door together: those with one policy on liveness."""
     policies = dict.fromkeys(scenario.liveness for scenario in scenarios)
     return [
-        (StageOptions(liveness=policy, knows_usual=True), [each for each in scenarios if each.liveness == policy])
+        (
+            StageOptions(liveness=policy, knows_usual=True, no_linger_s=NO_LINGER_S),
+            [each for each in scenarios if each.liveness == policy],
+        )
         for policy in policies
     ]
 

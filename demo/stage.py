@@ -7,6 +7,7 @@ the pins (`hw.rig`) and of the camera (`hw.camera_sim`).
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import signal
 import socket
@@ -72,8 +73,8 @@ class StageOptions(Struct, frozen=True, kw_only=True):
     liveness: str = "off"
     """The people of the scene are photographs, and vision says so: a door that asked would call each of them a picture. Those whose heads
     turn as round ones (demo.round_head) are found alive while they walk up."""
-    no_linger_s: float = 15.0
-    """Nobody may stay longer than this before the door."""
+    no_linger_s: float = 0.0
+    """Nobody may stay longer than this before the door; 0: as long as they like."""
     knows_usual: bool = False
     """The door has some weeks of ordinary visits behind it (demo.usual)."""
     keep_evidence: bool = True
@@ -374,8 +375,14 @@ floor = "{stage.folder / "floor.toml"}"
 """
 
 
-MARKED_M = ((-1.2, 5.0), (1.2, 5.0), (-1.2, 6.2), (1.2, 6.2), (-1.4, 7.6), (1.4, 7.6))
-"""Places on the floor that the demo's camera sees: nearer than 4.9 m there is no floor in its picture."""
+FARTHEST_M, ASIDE_M = 7.8, 1.3
+
+
+def marked_m(view: View) -> list[tuple[float, float]]:
+    """Places on the floor that the demo's camera sees: nearer than 4.9 m (6.2 m in 16:9) there is no floor in its picture."""
+    down = math.radians(view.tilt_deg) + math.atan(view.height_px / 2 / view.focal_px)
+    nearest_m = view.above_floor_m / math.tan(down) + 0.15
+    return [(side * ASIDE_M, z_m) for z_m in (nearest_m, (nearest_m + FARTHEST_M) / 2, FARTHEST_M) for side in (-1, 1)]
 
 
 def floor_toml(options: StageOptions) -> str:
@@ -386,11 +393,12 @@ def floor_toml(options: StageOptions) -> str:
 
 [[points]]
 px = [{column:.2f}, {row:.2f}]
-m = [{x_m}, {z_m}]
+m = [{x_m}, {z_m:.3f}]
 """
-        for x_m, z_m in MARKED_M
+        for x_m, z_m in marked_m(view)
         for column, row in [view.project(x_m, 0.0, z_m)]
     )
+    rule = f"no_linger_s = {options.no_linger_s:g}\n" if options.no_linger_s else ""
     zones = "".join(
         f"""\
 
@@ -398,8 +406,7 @@ m = [{x_m}, {z_m}]
 name = "{name}"
 kind = "{name}"
 corners_m = [[-{half_m}, -0.5], [{half_m}, -0.5], [{half_m}, {deep_m}], [-{half_m}, {deep_m}]]
-no_linger_s = {options.no_linger_s:g}
-"""
+{rule}"""
         for name, half_m, deep_m in (("threshold", 0.9, 1.2), ("approach", 2.0, 3.0))
     )
     return f"""\

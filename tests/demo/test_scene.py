@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from agent.behaviour.floor import parse_floor
 from demo.catalogue import OWNER_APPROACH, Portrait
 from demo.cutout import prepare
 from demo.head import turn_head
 from demo.people import PeopleError, fetch_people, find
 from demo.scene import Scene
+from demo.stage import StageOptions, floor_toml
 from demo.view import View
 from demo.walks import Glance, Walk, Waypoint, pass_by, stand, walk_up
 
@@ -302,3 +304,16 @@ def test_each_real_person_is_cut_out_whole(role):
     beside = sprite.pixels[max(0, y - height // 4) : y + height // 2, max(0, x - width) : x - round(0.6 * width), 3]
     assert middle.max() == 0
     assert beside.size == 0 or beside.mean() > 250
+
+
+# The floor that the demo's installer marked.
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1280, 720)])
+def test_the_demos_floor_is_marked_where_its_camera_truly_is(size):
+    plan = parse_floor(floor_toml(StageOptions(no_linger_s=15.0, width_px=size[0], height_px=size[1])), "floor.toml")
+    assert plan.ground.kind == "measured"
+    view = View(width_px=size[0], height_px=size[1])
+    for x_m, z_m in ((0.0, 1.0), (-0.5, 2.0), (0.6, 3.5)):
+        assert plan.ground.to_px((x_m, z_m), 1.5) == pytest.approx(view.project(x_m, 1.5, z_m), abs=3)
+    assert {zone.name: zone.no_linger_s for zone in plan.zones} == {"threshold": 15.0, "approach": 15.0, "public": None}
