@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "norms"
 KEPT, EXPORT, WORD = "door.norms", "export.json", "word.json"
+DAMAGED = f"{KEPT}.damaged"
 SAVE_EVERY_S = 600.0
 """A power cut costs so much of what was learned; a memory card wears by each write."""
 EXPORT_EVERY_S = 86400.0
@@ -49,6 +50,7 @@ class NormsKeeper:
         self._seen_word: tuple[int, int] | None = None
         if whose == "off":
             self._guarded("deleted", self._erase)
+        self._drop_damaged()  # of an earlier start: it may hold what is no longer kept
         self.norms = self._load(place, emotional, whose == "door_and_cardholders") if self._learns else Norms(place, learns=False)
         if self.norms.moved(place) and self.norms.visits:
             log.warning("norms moved place=%s: what was measured in metres is learned anew", place)
@@ -93,7 +95,7 @@ class NormsKeeper:
         except (OSError, NormsError) as error:
             self.fault = f"norms: {path} cannot be read and is set aside; learning begins anew: {error}"
             log.error("norms damaged path=%s why=%r", path, str(error))
-            self._guarded("set aside", lambda: path.replace(path.with_name(f"{KEPT}.damaged")), keep_fault=True)
+            self._guarded("set aside", lambda: path.replace(self._folder / DAMAGED), keep_fault=True)
         return Norms(place, emotional=emotional, cardholders=cardholders)
 
     def _save_work(self) -> Callable[[], None]:
@@ -129,8 +131,11 @@ class NormsKeeper:
         self.fault = self.fault if keep_fault else ""
         return True
 
+    def _drop_damaged(self) -> None:
+        self._guarded("deleted", lambda: (self._folder / DAMAGED).unlink(missing_ok=True), keep_fault=True)
+
     def _erase(self) -> None:
-        for name in (KEPT, f"{KEPT}.damaged", EXPORT):
+        for name in (KEPT, DAMAGED, EXPORT):
             (self._folder / name).unlink(missing_ok=True)
 
     def _look(self) -> None:
@@ -153,6 +158,8 @@ class NormsKeeper:
         if gone:
             self._saved_s = float("-inf")  # so that they are gone from the disk at once
             log.info("norms forgotten cardholders=%d", len(gone))
+        if word.forget:  # what was set aside cannot be read, and may hold theirs
+            self._drop_damaged()
         self.norms.prior(msgspec.json.decode(word.kinds, type=dict[str, Sparse]))
 
 

@@ -164,6 +164,31 @@ def test_what_the_centre_tells_of_similar_doors_counts_within_a_minute(tmp_path:
     assert usual.of == "similar_doors"
 
 
+def test_what_was_set_aside_holds_nothing_of_whoever_has_withdrawn(tmp_path: Path) -> None:
+    keeper = keeper_at(tmp_path, "door_and_cardholders")
+    teach(keeper, norm_key="somebody")
+    keeper.save()
+    kept = tmp_path / FOLDER / KEPT
+    kept.write_bytes(kept.read_bytes()[:-1])
+    again = keeper_at(tmp_path, "door_and_cardholders")
+    damaged = kept.with_name(f"{KEPT}.damaged")
+    assert damaged.exists()
+    word = VisionWord(made=WALL, kinds=msgspec.Raw(b"{}"), forget=("somebody",))
+    (tmp_path / FOLDER / WORD).write_bytes(msgspec.json.encode(word))
+    again.turn(LOOK_EVERY_S, WALL)
+    assert not damaged.exists()
+
+
+def test_what_was_set_aside_leaves_with_what_is_no_longer_kept(tmp_path: Path) -> None:
+    keeper = keeper_at(tmp_path)
+    teach(keeper)
+    keeper.save()
+    damaged = tmp_path / FOLDER / f"{KEPT}.damaged"
+    damaged.write_bytes(b"counts of cardholders, perhaps, and of expressions")
+    assert keeper_at(tmp_path).fault == ""
+    assert not damaged.exists()
+
+
 def test_a_cardholder_who_has_withdrawn_is_gone_from_memory_and_disk(tmp_path: Path) -> None:
     keeper = keeper_at(tmp_path, "door_and_cardholders")
     teach(keeper, 5, "gone")

@@ -86,10 +86,6 @@ class DoorLog:
             self.openings = openings(told, self._settings)
             self.let_in = let_in(told, self.openings, self._settings)
 
-    def open_at(self, at_s: float) -> Opening | None:
-        """The newest opening that the door stood in then."""
-        return next((opening for opening in reversed(self.openings) if opening.holds(at_s, at_s)), None)
-
     def _keep(self, now_s: float, said: DoorNews) -> bool:
         if not now_s - self._settings.remember_s < said.at_s < now_s + self._settings.carry_s:
             return False
