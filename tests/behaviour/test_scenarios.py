@@ -92,12 +92,12 @@ def test_passes_come_in_the_order_of_the_clock_at_all_hours_of_an_office():
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("name", ["tailgater", "stolen fob, glances, abrupt moves"])
-def test_an_incident_is_noticed_in_real_pictures(name: str, known: tuple):
+@pytest.mark.parametrize(("name", "number"), [("tailgater", 3), ("stolen fob, glances, abrupt moves", 2)])
+def test_an_incident_is_noticed_in_real_pictures(name: str, number: int, known: tuple):
     from tools.behaviour.filmed import Film, cast_of, chain_maker
 
     week, norms = known
-    episode = cast_of(incident(name, 2, SEED, week))
+    episode = cast_of(incident(name, number, SEED, week))
     film = Film(episode, chain_maker()())
     outcome = follow(episode, film.all(), Watcher(plan_of(View()), Norms.decode(norms)), film.face_of, 0.05)
     assert outcome.noticed(episode.must.kinds) is not None
