@@ -27,6 +27,9 @@ KINDS = {"granted": "access.granted", "denied": "access.denied", "first_of_two":
 MAX_CASES = 8
 """Credentials that may wait for a face at once; more than that is a jammed or attacked reader."""
 
+MAX_HELD = 32
+"""And that may wait for a guard, for much longer; whoever comes then is refused, and guards are told."""
+
 REPEAT_READ_S = 0.5
 """Readers send a fob that stays in their field again and again; the same one within this time of its case is no new case."""
 
@@ -72,7 +75,9 @@ class Cases:
         if any(_is_repeat(read, asked) for asked in self._waiting):
             return None
         case = self._desk.open(read, min(read.read_s, self._clock.mono_s()), self._clock.wall())
-        if len(self._waiting) >= MAX_CASES and not case.leaving:  # who leaves waits for nothing and takes nobody's place
+        if (
+            len(self._waiting) - self._held >= MAX_CASES and not case.leaving
+        ):  # who leaves waits for nothing and takes nobody's place
             return ReadFault(reader=read.reader, fault="too_many_waiting", bits=read.bits, at_s=read.read_s)
         self._waiting.append(_Waiting(case, case.started_s))
         self.ask()
@@ -122,13 +127,18 @@ class Cases:
     def _weigh(self, case: Case, decision: Decision, now_s: float) -> None:
         """The risk is part of the record of every decision; where the site's policy says so, it is part of the answer."""
         judged = self._watchfulness.judge(decision, now_s)
-        if judged.verdict == "hold":
+        if judged.verdict == "hold" and self._held < MAX_HELD:
             self._hold(case, decision, judged, now_s)
         else:
-            answer = refused(decision, Reason.RISK_TOO_HIGH) if judged.verdict == "deny" else decision
+            answer = decision if judged.verdict == "as_decided" else refused(decision, Reason.RISK_TOO_HIGH)
             self._carry_out(case, answer, now_s, judged.told)
         if judged.lock_down:
             self._watchfulness.lock_down(judged.lock_down)
+
+    @property
+    def _held(self) -> int:
+        """How many wait for a guard."""
+        return sum(asked.held is not None for asked in self._waiting)
 
     def _hold(self, case: Case, decision: Decision, judged: Judged, now_s: float) -> None:
         hold_s = self._watchfulness.policy.hold_s

@@ -14,13 +14,13 @@ from agent.behaviour.norms import Moment, Norms
 from agent.behaviour.openings import OpeningSettings, let_in, openings
 from agent.behaviour.watch import Watcher
 from agent.core.conduct import Conduct, DoorNews, Evidence, PersonConduct
-from agent.core.messages import Observation, VisionHealth
+from agent.core.messages import Observation, ReaderStatus, VisionHealth
 from agent.core.risk import whose
 from agent.local_socket import decode_from_vision, encode
 from demo.view import View
 from tests.behaviour.test_watch import MONDAY, a_face, a_watcher, frame, visit
 from tests.door_under_test import OWNER_FOB, DoorUnderTest
-from tests.house import last
+from tests.house import FOB_ALONE, fob, house_rules, last
 from tests.test_risk_at_a_door import HOLDING, LINGERS, behaves, make, owner_comes, somebody_in_view  # noqa: F401
 
 Make = Callable[..., DoorUnderTest]
@@ -208,3 +208,19 @@ def test_who_takes_the_wrong_fob_first_and_is_let_in_then_is_an_ordinary_visit()
             watcher.see(each, MONDAY)
         watcher.see(frame(from_s + 60.0), MONDAY)
     assert watcher.norms.visits == 1
+
+
+# -- more who wait for a guard than there is room for ----------------------------------------------------------------------------
+
+
+def test_people_who_wait_for_a_guard_take_nobodys_place_at_the_reader(make: Make) -> None:  # noqa: F811
+    door = make(risk=HOLDING, policy=FOB_ALONE, access=house_rules(), leads={"front": "in", "side": "in"})
+    door.send(ReaderStatus(reader="front", online=True, tamper=True, secure=True, detail="", at_s=door.clock.now_s))
+    for reader in ("front", "side"):
+        for who in ("ann", "bob", "keeper", "medic", "guest"):
+            door.read(fob(who), reader)
+            door.after(1.2)
+    assert door.kinds("reader.fault") == []
+    assert door.kinds("access.") == ["access.held"] * 10
+    door.after(21.0)
+    assert door.kinds("access.") == ["access.held"] * 10 + ["access.denied"] * 10
