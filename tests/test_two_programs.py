@@ -90,6 +90,19 @@ def test_in_a_crowd_the_nearest_are_told_of_whoever_came_first() -> None:
     assert person.face == 20
 
 
+def test_a_read_is_not_that_of_whoever_has_just_gone_in() -> None:
+    """The next one holds out a fob where no face is compared, a moment after somebody nervous went through."""
+    watcher, told = a_watcher(), None
+    for i in range(int(15 * 7.3)):
+        t_s = i / 15
+        nervous = [a_face(max(0.7, 4.0 - 1.3 * t_s), track=1, away=t_s % 1.5 < 0.9)] if t_s < 6.0 else []
+        told = watcher.see(frame(t_s, *nervous, a_face(max(1.5, 6.0 - t_s), track=2, x_m=0.3)), MONDAY) or told
+    assert told is not None
+    person = whose(told, None)
+    assert person is not None
+    assert person.face == 2
+
+
 # -- what teaches ----------------------------------------------------------------------------------------------------------------
 
 

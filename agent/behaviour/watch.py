@@ -38,6 +38,8 @@ class WatchSettings(Struct, frozen=True, kw_only=True):
     """How often conduct is told."""
     most_told: int = 6
     """So many people, the nearest first."""
+    stands_s: float = 1.0
+    """Who was found so lately still stands there."""
     least_visit_s: float = 1.0
     """Shorter visits teach nothing."""
     news_waits: int = 64
@@ -120,10 +122,16 @@ class Watcher:
         told = account(visit, self.plan, now_s, wall)
         return PersonConduct(
             body=visit.body, face=visit.face, since_s=visit.since_s, zone=told.zone.zone, abstained=told.abstained,
-            at_m=(round(visit.point.x_m, 2), round(visit.point.y_m, 2)) if visit.point is not None else None,
+            at_m=self._at_m(visit, now_s),
             speed_m_s=round(told.motion.speed_m_s, 2) if told.motion is not None else None,
             evidence=tuple(self._judged(each, wall, visit.norm_key) for each in self._evidence(visit, told, now_s)),
         )  # fmt: skip
+
+    def _at_m(self, visit: Visit, now_s: float) -> tuple[float, float] | None:
+        """Where they stand; whoever was last found longer ago has gone in, perhaps, and is not who holds a fob out now."""
+        if visit.point is None or now_s - visit.seen_s > self._settings.stands_s:
+            return None
+        return round(visit.point.x_m, 2), round(visit.point.y_m, 2)
 
     def _evidence(self, visit: Visit, told: Account, now_s: float) -> list[Evidence]:
         of_several = [each for each in self._scene if self._is_of(each, [visit])]
