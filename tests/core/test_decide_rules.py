@@ -371,5 +371,11 @@ def test_every_reason_can_be_reached():
         asked(0, the_case=with_rules(leaving=True)),
         asked(0, face(OWNER), the_case=under_duress(case(), "pin")),
     ]
-    of_the_risk = {Reason.HELD_FOR_GUARD, Reason.GUARD_LET_IN, Reason.RISK_TOO_HIGH, Reason.GUARD_DENIED, Reason.NO_GUARD_ANSWERED}
+    of_the_risk = {
+        Reason.HELD_FOR_GUARD,
+        Reason.GUARD_LET_IN,
+        Reason.RISK_TOO_HIGH,
+        Reason.GUARD_DENIED,
+        Reason.NO_GUARD_ANSWERED,
+    }
     assert {reason for answer in answers for reason in decided(answer).reasons} == set(Reason) - of_the_risk
