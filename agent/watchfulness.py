@@ -33,6 +33,9 @@ EVERY_S = 0.2
 MOST_PERSONS_A_MINUTE = 10
 """So many people's episodes are told one by one; a tracker that loses people and finds them again must not fill a journal."""
 
+MOST_ALERTS = (5, 600.0)
+"""Of people before the door, one band and one heaviest kind of evidence: so many alerts in so many seconds, the others are events."""
+
 MOST_SENTENCE = 200
 """Characters: what vision says beside a number is for people, and short."""
 
@@ -64,6 +67,7 @@ class Watchfulness:
         self._policy_data = policy_data(policy)
         self._episodes, self._start = Episodes(policy), secrets.token_hex(4)
         self._folded, self._faults_told = Fold(MOST_PERSONS_A_MINUTE), Fold(1)
+        self._alerted = Fold(*MOST_ALERTS)
         self._untold: set[int] = set()
         """Episodes that were only counted."""
         self._due_s = 0.0
@@ -141,12 +145,21 @@ class Watchfulness:
             return
         response = self.policy.response(turn.band, self._doorway.state.mode, self._clock.wall().astimezone())
         raised = turn.what == "raised"
-        alert = raised and "alert" in response.does
-        event = self._doorway.announce("risk.raised" if raised else "risk.cleared", self._data(turn, response, alert, now_s))
+        asked = raised and "alert" in response.does
+        alert = asked and self._is_no_repetition(turn, now_s)
+        data = self._data(turn, response, alert, now_s) | ({"alert_held_back": True} if asked and not alert else {})
+        event = self._doorway.announce("risk.raised" if raised else "risk.cleared", data)
         if alert:
             self._ask_for_picture(turn, event.id)
         if raised and (why := self._why_lock_down(turn.risk, response)):
             self.lock_down(why)
+
+    def _is_no_repetition(self, turn: Turn, now_s: float) -> bool:
+        """Somebody whose track breaks every few seconds is a new person each time: guards whose telephone never rests look at it no more.
+        The place is always told."""
+        self._alerted.ended(now_s)
+        heaviest = turn.risk.items[0].evidence.kind if turn.risk.items else ""
+        return bool(turn.subject.scene) or self._alerted.tells(f"{turn.band} {heaviest}", now_s)
 
     def _is_folded(self, turn: Turn, now_s: float) -> bool:
         """The place is always told: it has few kinds. Each band has a count of its own, so that a crowd which is only odd hides nobody who is

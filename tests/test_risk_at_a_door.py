@@ -426,6 +426,27 @@ def test_who_comes_to_a_higher_band_is_told_again_under_the_same_number(make):
     assert first["episode"] == second["episode"]
 
 
+def test_a_track_that_breaks_again_and_again_rings_five_times_and_is_on_record_each_time(make):
+    door = make()
+    for number in range(20):
+        behaves(door, *LINGERS, body=100 + number, face=200 + number)
+        door.after(0.3)
+        door.after(12.0)
+    told = [data for kind, data in door.events if kind == "risk.raised"]
+    assert [data["risk"]["alert"] for data in told] == [True] * 5 + [False] * 15
+    assert [data.get("alert_held_back", False) for data in told] == [False] * 5 + [True] * 15
+
+
+def test_after_ten_minutes_the_same_thing_rings_again(make):
+    door = make()
+    for number, pause_s in enumerate((12.0,) * 6 + (600.0, 12.0)):
+        behaves(door, *LINGERS, body=100 + number, face=200 + number)
+        door.after(0.3)
+        door.after(pause_s)
+    told = [data["risk"]["alert"] for kind, data in door.events if kind == "risk.raised"]
+    assert told == [True] * 5 + [False] * 2 + [True]
+
+
 def test_a_person_whose_face_is_lost_and_found_stays_the_same_person(make):
     door = make()
     for number in range(6):
