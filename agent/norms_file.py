@@ -163,6 +163,11 @@ class NormsKeeper:
         self.norms.prior(msgspec.json.decode(word.kinds, type=dict[str, Sparse]))
 
 
+def forget_norms(folder: Path) -> None:
+    """Where behaviour is not measured at all, nothing that was learned stays. `folder` is the records'; a disk that refuses is logged."""
+    NormsKeeper(folder, "", "off")
+
+
 def _word_in(path: Path) -> VisionWord:
     if path.stat().st_size > 4 * MOST_BYTES:
         raise NormsError(f"{path.stat().st_size} bytes are no word of the centre")

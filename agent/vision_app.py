@@ -13,6 +13,7 @@ from agent.clock import SystemClock
 from agent.config import Config
 from agent.floor_file import view_name
 from agent.local_socket import DOOR_SOCKET, VISION_SOCKET, Receiver, Sender
+from agent.norms_file import forget_norms
 from agent.notify import notify
 from agent.vision.build import build_chain
 from agent.vision.engine import open_engine
@@ -60,7 +61,7 @@ def run_vision(config: Config, stop: Stop) -> int:
         least_interval_s=INTERVAL_SHARE / config.vision.frames_per_s,
         learner=_learner(config, manifest) if config.vision.calibrate else None,
         watchman=_watchman(config) if config.vision.scene_watch else None,
-        watcher=Watching(config, lasting_name(config.vision.camera), clock) if config.behaviour.enabled else None,
+        watcher=_watcher(config, clock),
     )  # fmt: skip
     log.info("vision started engine=%s embedder=%s camera=%s", engine.describe(), manifest.embedder_id, parts.eyes.name)
     notify("READY=1")
@@ -75,6 +76,13 @@ def _eyes(config: Config, clock: SystemClock, stop: Stop) -> Eyes:
     """Its name is told to everybody: without passwords."""
     vision = config.vision
     return Eyes(public_name(vision.camera), lambda: open_camera(vision), clock.mono_s, stop.wait, lambda: edition(vision))
+
+
+def _watcher(config: Config, clock: SystemClock) -> Watching | None:
+    if config.behaviour.enabled:
+        return Watching(config, lasting_name(config.vision.camera), clock)
+    forget_norms(Path(config.records.folder))  # what nobody measures any more is nobody's usual either
+    return None
 
 
 def _watchman(config: Config) -> Watchman:

@@ -15,7 +15,18 @@ import pytest
 from agent.behaviour.norms import Moment, Norms
 from agent.behaviour.sketch import Sparse
 from agent.core.norms_word import DoorNorms, VisionWord
-from agent.norms_file import EXPORT, FOLDER, KEPT, LEAST_EXPORTED, LOOK_EVERY_S, SAVE_EVERY_S, WORD, NormsKeeper, Whose
+from agent.norms_file import (
+    EXPORT,
+    FOLDER,
+    KEPT,
+    LEAST_EXPORTED,
+    LOOK_EVERY_S,
+    SAVE_EVERY_S,
+    WORD,
+    NormsKeeper,
+    Whose,
+    forget_norms,
+)
 
 WALL = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
 
@@ -242,3 +253,11 @@ def test_a_program_that_is_killed_while_it_saves_leaves_norms_that_are_whole(tmp
         keeper = keeper_at(tmp_path, place="view")
         assert keeper.fault == ""
         assert keeper.norms.visits >= said[-1]
+
+
+def test_a_door_that_measures_no_behaviour_any_more_keeps_nobodys_usual(tmp_path: Path) -> None:
+    keeper = keeper_at(tmp_path)
+    teach(keeper, 30)
+    keeper.save()
+    forget_norms(tmp_path)
+    assert list((tmp_path / "norms").iterdir()) == []
