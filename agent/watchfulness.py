@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 EVERY_S = 0.2
 """So often at most risks of people in view are looked at."""
 
+PEOPLE_EVERY_S = 1.0
+
 MOST_PERSONS_A_MINUTE = 10
 """So many people's episodes are told one by one; a tracker that loses people and finds them again must not fill a journal."""
 
@@ -70,7 +72,7 @@ class Watchfulness:
         self._alerted = Fold(*MOST_ALERTS)
         self._untold: set[int] = set()
         """Episodes that were only counted."""
-        self._due_s = 0.0
+        self._due_s = self._people_due_s = 0.0
         self._taken_s = float("-inf")
         self._told_forbidden = False
         self._decided, self._decided_as = RiskTrack(policy.lower_after_s), Standing()
@@ -139,6 +141,7 @@ class Watchfulness:
         for _, untold in self._folded.ended(now_s):
             self._doorway.announce("risk.folded", {"episodes": untold})
         self._publish_standing(now_s)
+        self._publish_people(now_s)
 
     def _tell(self, turn: Turn, now_s: float) -> None:
         if self._is_folded(turn, now_s):
@@ -200,6 +203,17 @@ class Watchfulness:
         if self._said is None or (standing.band, standing.zone) != (self._said.band, self._said.zone):
             self._said = standing
             self._publish("risk", {"band": standing.band, "sentence": standing.sentence[:MOST_SENTENCE], "zone": standing.zone})
+
+    def _publish_people(self, now_s: float) -> None:
+        """How many there are, by zone and line; null while vision does not say. Said when it changes, at most once a second."""
+        if now_s < self._people_due_s:
+            return
+        self._people_due_s = now_s + PEOPLE_EVERY_S
+        conduct = self._eyes.conduct_now(now_s)
+        self._publish("people", None if conduct is None else {
+            "zones": conduct.in_zones,
+            "crossed": {line: {"in": inwards, "out": outwards} for line, (inwards, outwards) in conduct.crossed.items()},
+        })  # fmt: skip
 
     # -- what goes wrong -------------------------------------------------------------------------------------------------------
 

@@ -447,6 +447,22 @@ def test_after_ten_minutes_the_same_thing_rings_again(make):
     assert told == [True] * 5 + [False] * 2 + [True]
 
 
+def test_how_many_stand_where_is_a_state_that_changes_with_them_and_is_null_when_vision_is_silent(make):
+    door = make()
+    crossed, said = {"door": {"in": 3, "out": 1}}, []
+    for zones in ({"approach": 2}, {"approach": 1, "threshold": 1}):
+        for _ in range(5):
+            door.see(Conduct(at_s=door.clock.now_s, persons=(), in_zones=zones, crossed={"door": (3, 1)}))
+            door.after(0.3)
+        said.append(door.told.states["people"])
+    door.after(5.0)
+    assert said == [
+        {"zones": {"approach": 2}, "crossed": crossed},
+        {"zones": {"approach": 1, "threshold": 1}, "crossed": crossed},
+    ]
+    assert door.told.states["people"] is None
+
+
 def test_a_person_whose_face_is_lost_and_found_stays_the_same_person(make):
     door = make()
     for number in range(6):

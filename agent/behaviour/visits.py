@@ -93,6 +93,8 @@ class Visit:
     """The same word for all visits of whom the same face was seen a while ago: nobody makes usual by themselves what they alone do."""
     known: bool = False
     """Whether it was looked for among earlier visits."""
+    crossings_until_s: float = float("-inf")
+    """Its crossings up to then are counted."""
     unlike_others: bool = False
     """A fact spoke against this visit: nothing usual is learned from it."""
     refused: int = 0
@@ -183,6 +185,7 @@ class Visits:
         """The face was another visit's until now: the longer memory is kept."""
         kept, dropped = sorted((one, other), key=lambda visit: visit.since_s)
         kept.unlike_others |= dropped.unlike_others
+        kept.crossings_until_s = max(kept.crossings_until_s, dropped.crossings_until_s)
         kept.refused, kept.let_in = kept.refused + dropped.refused, kept.let_in or dropped.let_in
         kept.norm_key = kept.norm_key or dropped.norm_key
         self._visits.remove(dropped)

@@ -25,7 +25,7 @@ from agent.behaviour.norms import Moment, Norms
 from agent.behaviour.passages import Passages, Subject, head_height_m
 from agent.behaviour.stress import StressTrack
 from agent.behaviour.visits import Visit, Visits
-from agent.behaviour.zones import ZoneTrack
+from agent.behaviour.zones import ZoneTrack, occupancy
 from agent.core.conduct import Conduct, DoorNews, Evidence, FloorKind, PersonConduct
 from agent.core.evidence import KINDS
 from agent.core.messages import FaceSeen, Observation, PersonSeen
@@ -58,6 +58,7 @@ class Watcher:
         self._news: deque[DoorNews] = deque(maxlen=self._settings.news_waits)
         self._told_s = float("-inf")
         self._scene: tuple[Evidence, ...] = ()
+        self._crossed: dict[str, tuple[int, int]] = {}
         self.floor: FloorKind = plan.ground.kind
         """`moved` while the marking is not valid: then nothing is told in metres."""
 
@@ -82,6 +83,7 @@ class Watcher:
         passages = self._passages.take(now_s, subjects, news)
         for visit in self._visits.present():
             visit.kept_company(passages)
+            self._count_crossings(visit, now_s)
         self._scene = (*passages, *things, *self._camera.take(camera_signs, subjects, now_s))
         if 0.0 <= now_s - self._told_s < self._settings.every_s and not news:
             return None
@@ -112,11 +114,21 @@ class Watcher:
             return None
         return head_height_m(self.plan.ground, (visit.point.x_m, visit.point.y_m), visit.top_px)
 
+    def _count_crossings(self, visit: Visit, now_s: float) -> None:
+        for crossing in visit.zones.state(now_s).crossings:
+            if crossing.at_s > visit.crossings_until_s:
+                inwards, outwards = self._crossed.get(crossing.line, (0, 0))
+                came_in = crossing.direction == "in"
+                self._crossed[crossing.line] = (inwards + came_in, outwards + (not came_in))
+                visit.crossings_until_s = crossing.at_s
+
     def _conduct(self, now_s: float, wall: datetime) -> Conduct:
         present = sorted(self._visits.present(), key=_away_m)[: self._settings.most_told]
         persons = tuple(self._person(visit, now_s, wall) for visit in present)
         scene = tuple(self._judged(each, wall, "") for each in self._scene if not self._is_of(each, present))
-        return Conduct(at_s=now_s, persons=persons, scene=scene, floor=self.floor, norms=self.norms.edition)
+        zones = occupancy(visit.zones.state(now_s) for visit in self._visits.present() if self._at_m(visit, now_s) is not None)
+        return Conduct(at_s=now_s, persons=persons, scene=scene, in_zones=zones, crossed=dict(self._crossed), floor=self.floor,
+                       norms=self.norms.edition)  # fmt: skip
 
     def _person(self, visit: Visit, now_s: float, wall: datetime) -> PersonConduct:
         told = account(visit, self.plan, now_s, wall)

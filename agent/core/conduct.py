@@ -75,6 +75,10 @@ class Conduct(Struct, frozen=True, kw_only=True, tag="conduct"):
     persons: tuple[PersonConduct, ...]
     scene: tuple[Evidence, ...] = ()
     """About the place and about several people at once: tailgating, crowding, something left behind."""
+    in_zones: dict[str, int] = {}
+    """How many people are in each zone, by its name; nobody who cannot be placed."""
+    crossed: dict[str, tuple[int, int]] = {}
+    """How often each line was crossed inwards and outwards since the vision program started."""
     floor: FloorKind = "none"
     norms: str = ""
     """Edition of the norms, for explanations."""

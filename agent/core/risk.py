@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.core.conduct import Conduct, Evidence, PersonConduct
 from agent.core.evidence import KINDS, sentence
@@ -185,13 +186,17 @@ def _concerns(evidence: Evidence, person: PersonConduct | None) -> bool:
     return same_body or (person is not None and person.face is not None and person.face == evidence.face)
 
 
-MOST_PERSONS, MOST_ITEMS = 128, 512
+MOST_PERSONS, MOST_ITEMS, MOST_PLACES = 128, 512, 64
+MOST_NAME = 40
+"""Characters: as long as the name of a zone or a line may be (docs/FLOOR.md)."""
 """Vision tells of six people and some twenty kinds; what is far more is no answer to weigh while somebody waits for the lock."""
 
 
 def is_flood(conduct: Conduct) -> bool:
     """More than anybody can do before a door."""
-    return len(conduct.persons) > MOST_PERSONS or sum(1 for _ in _all(conduct)) > MOST_ITEMS
+    places = (*conduct.in_zones, *conduct.crossed)
+    return (len(conduct.persons) > MOST_PERSONS or sum(1 for _ in _all(conduct)) > MOST_ITEMS or len(places) > 2 * MOST_PLACES
+            or any(len(name) > MOST_NAME for name in places))  # fmt: skip
 
 
 def lawful(conduct: Conduct, emotional_allowed: bool) -> tuple[Conduct, int, int]:
@@ -201,7 +206,7 @@ def lawful(conduct: Conduct, emotional_allowed: bool) -> tuple[Conduct, int, int
         return conduct, 0, 0
     persons = tuple(_only(person, emotional_allowed) for person in conduct.persons)
     scene = tuple(each for each in conduct.scene if _lawful(each, emotional_allowed) == "kept")
-    clean = Conduct(at_s=conduct.at_s, persons=persons, scene=scene, floor=conduct.floor, norms=conduct.norms)
+    clean = replace(conduct, persons=persons, scene=scene)
     return clean, kept.count("unsound"), kept.count("forbidden")
 
 

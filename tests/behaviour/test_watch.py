@@ -144,6 +144,19 @@ def test_after_the_camera_was_moved_nothing_is_told_in_metres() -> None:
     assert not {each.kind for each in person.evidence} & {"speed", "dwell", "abruptness", "pacing", "running"}
 
 
+def test_people_are_counted_by_zone_and_the_way_over_the_line_at_the_door() -> None:
+    watcher = a_watcher()
+    near, far = a_face(1.0, track=1), a_face(2.5, track=2, x_m=0.5)
+    for number in range(15):
+        watcher.see(frame(number / 15, near, far), MONDAY)
+    both = last(watcher, iter([frame(1.2 + number / 15, near, far) for number in range(4)]))
+    assert both.in_zones == {"threshold": 1, "approach": 1}
+    walks_in = [frame(2.0 + number / 15, a_face(max(0.2, 1.0 - 0.08 * number), track=1)) for number in range(24)]
+    gone = last(watcher, iter([*walks_in, *(frame(6.0 + number / 15) for number in range(40))]))
+    assert gone.in_zones == {}
+    assert gone.crossed == {"door": (1, 0)}
+
+
 def test_a_fact_about_several_people_is_told_once() -> None:
     watcher = a_watcher()
     conduct = None
