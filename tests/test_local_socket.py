@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.core.conduct import Conduct, DoorNews, Evidence, PersonConduct, Usual
 from agent.core.messages import EvidenceRequest, FaceSeen, Observation, VisionHealth
 from agent.errors import ConfigError, WireError
 from agent.local_socket import MAX_BYTES, MAX_DRAIN, Receiver, Sender, decode_from_vision, decode_to_vision, encode
@@ -23,16 +24,23 @@ OBSERVATION = Observation(
     frame=7, taken_s=12.5, frame_px=(640, 480), faces=(FACE,), embedder_id="m-1", engine="cpu", chain_ms=9.1
 )
 HEALTH = VisionHealth(at_s=1.0, ok=False, camera="gone", engine="cpu", frames_per_s=0.0, faults=("camera",))
+CONDUCT = Conduct(
+    at_s=12.6, persons=(PersonConduct(body=4, face=3, since_s=9.0, zone="approach", at_m=(0.1, 1.2), evidence=(
+        Evidence(kind="glances", value=3.0, over_s=8.0, usual=Usual(median=0, low=0, high=1, visits=90, of="hour"), p=0.01),)),),
+    in_zones={"approach": 1}, crossed={"door": (2, 1)}, floor="measured",
+)  # fmt: skip
+NEWS = DoorNews(at_s=3.0, what="granted", credential="c1", face=3)
 REQUEST = EvidenceRequest(event_id="e1", taken_s=3.0, granted=False, headline="DENIED face_mismatch", detail=("a", "b"), track=3)
 
 
-@pytest.mark.parametrize("message", [OBSERVATION, HEALTH])
+@pytest.mark.parametrize("message", [OBSERVATION, HEALTH, CONDUCT])
 def test_what_vision_says_arrives_as_it_was_said(message):
     assert decode_from_vision(encode(message)) == message
 
 
-def test_what_the_door_asks_arrives_as_it_was_asked():
-    assert decode_to_vision(encode(REQUEST)) == REQUEST
+@pytest.mark.parametrize("message", [REQUEST, NEWS])
+def test_what_the_door_says_arrives_as_it_was_said(message):
+    assert decode_to_vision(encode(message)) == message
 
 
 def test_vision_does_not_take_its_own_kind_of_message_for_a_request():
@@ -57,7 +65,7 @@ def test_a_damaged_observation_is_refused_or_still_a_whole_one(data):
     cut = data.draw(st.integers(0, len(raw)))
     for damaged in (bytes(raw), bytes(raw[:cut])):
         with contextlib.suppress(WireError):
-            assert isinstance(decode_from_vision(damaged), Observation | VisionHealth)
+            assert isinstance(decode_from_vision(damaged), Observation | VisionHealth | Conduct)
 
 
 def test_deeply_nested_bytes_do_not_exhaust_the_stack():

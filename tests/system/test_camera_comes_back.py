@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.messages import Observation, VisionHealth
+from agent.core.messages import FromVision, Observation, VisionHealth
 from agent.local_socket import DOOR_SOCKET, Receiver, decode_from_vision
 from tests.contracts.camera_benches import PATIENCE_S, RtspBench
 
@@ -40,9 +40,9 @@ class Listener:
             time.sleep(0.01)
         return True
 
-    def _take(self, message: Observation | VisionHealth) -> None:
-        if isinstance(message, Observation):
-            self.observations += 1
+    def _take(self, message: FromVision) -> None:
+        self.observations += isinstance(message, Observation)
+        if not isinstance(message, VisionHealth):
             return
         if self._heard_s:
             self.silences_s.append(time.monotonic() - self._heard_s)
