@@ -1,0 +1,80 @@
+"""Open the database, bring it up to date, and read or write it.
+
+SQLite by default: one writer at a time, who takes the lock when the transaction begins (a lock taken later could be refused in its middle),
+and readers who never wait. PostgreSQL where several centres or a fleet share one. Nothing outside this folder knows which it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from agent.errors import ConfigError, DoorwardError
+
+BUSY_S = 30.0
+"""A writer waits so long for the one before it: batches take tens of milliseconds, an import some seconds."""
+
+
+class StoreError(DoorwardError, OSError):
+    """The database cannot be opened, read or written."""
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path.absolute()}"
+
+
+def open_database(url: str) -> Engine:
+    """An engine for `sqlite:////path` or `postgresql+psycopg://…`; nothing is connected yet. Raises ConfigError for another address."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(
+            f"database {url!r}: no address of a database; allowed: sqlite:////PATH, postgresql+psycopg://…"
+        ) from error
+    kind = parsed.get_backend_name()
+    if kind not in ("sqlite", "postgresql"):
+        raise ConfigError(f"database: {kind!r} is not supported; allowed: sqlite, postgresql+psycopg")
+    if kind == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_S, "check_same_thread": False, "isolation_level": None})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    """FULL: what a commit has returned from survives a power cut, which is what the historian promises to doors."""
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent view. Raises StoreError."""
+    with _guarded(engine), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction, on the disk when the block ends; undone by any exception. Raises StoreError."""
+    with _guarded(engine), engine.connect().execution_options(writes=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def _guarded(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StoreError(f"{engine.url.render_as_string(hide_password=True)}: {error}") from error

@@ -1,0 +1,1 @@
+"""Between browsers and the centre: sessions, endpoints, the stream of what happens."""

@@ -1,0 +1,91 @@
+"""The sections of central.toml. Read once, strictly: an unknown key or a value out of range stops the start and says where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from agent.errors import ConfigError
+from agent.link.session import Address
+
+Level = Annotated[str, Meta(pattern="^[a-z0-9_-]{1,40}$", description="1 to 40 of a-z, 0-9, _ and -")]
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+
+class Broker(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the broker is and who the centre is to it: the fields of Address."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    user: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+    def address(self) -> Address:
+        return Address(host=self.host, port=self.port, user=self.user, password_file=self.password_file, ca_file=self.ca_file,
+                       cert_file=self.cert_file, key_file=self.key_file)  # fmt: skip
+
+
+class Database(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    url: str = "sqlite:////var/lib/doorward-central/central.db"
+
+
+class Gateway(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The dashboard's web server. Loopback by default: whoever opens it to a network gives it a certificate, or a proxy that has one."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8480
+    public_url: str = ""
+    """How browsers reach it, as https://doors.example.org; links in alerts begin so. Empty: http://HOST:PORT."""
+    cert_file: str = ""
+    key_file: str = ""
+    behind_proxy: bool = False
+    """A proxy on this machine speaks TLS for us and tells where requests come from."""
+    idle_min: Annotated[int, Meta(ge=1, le=1440)] = 30
+    """A session that nobody uses for so long ends."""
+    longest_h: Annotated[int, Meta(ge=1, le=168)] = 12
+    """… and every session after so long: a shift."""
+
+
+class Keys(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the centre signs with. `doorward central init` makes the folder."""
+
+    folder: str = "/etc/doorward-central/keys"
+
+
+class Alerts(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who is told of what; owned by central/alerts."""
+
+
+class Live(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Live view and intercom; owned by central/live."""
+
+
+class CentralConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    site: Level = "hq"
+    broker: Broker = Broker()
+    database: Database = Database()
+    gateway: Gateway = Gateway()
+    keys: Keys = Keys()
+    alerts: Alerts = Alerts()
+    live: Live = Live()
+
+
+def load_settings(path: Path) -> CentralConfig:
+    """Raises ConfigError naming file, key and what is allowed."""
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=CentralConfig)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: there is no such file; `doorward central init` makes one") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path}: {error}") from error
