@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-hardware contracts golden check bench behaviour models system-packages clean
+.PHONY: help install demo test test-fast test-hardware contracts golden check bench behaviour models web system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
@@ -25,13 +25,16 @@ install: .venv/.demo ## install into .venv; no root needed
 demo: .venv/.demo ## people walk up to a door: see and read what it decides
 	$(BIN)/doorward demo
 
-system-packages: ## Debian packages that the system tests need (Mosquitto); asks for root where needed
+web: ## build the dashboard (central/web/dist), with npm or with Node from a wheel
+	@tools/build_web.sh
+
+system-packages: ## Debian packages that the system tests need (Mosquitto, PostgreSQL, Chromium); asks for root where needed
 	@tools/system_packages.sh
 
 test-fast: .venv/.dev ## rules, parsers, state machines, drivers: under a minute
 	$(BIN)/pytest -q -m 'not system and not slow and not rebuild and not hardware'
 
-test: .venv/.dev system-packages ## everything, with real brokers and killed processes
+test: .venv/.dev system-packages web ## everything, with real brokers and killed processes
 	$(BIN)/pytest -q -m 'not rebuild and not hardware'
 
 test-hardware: .venv/.dev ## pins on a kernel's own GPIO chips, in User-Mode Linux (built once, three minutes); HARDWARE='tests/contracts -k lock' for some

@@ -4,7 +4,9 @@
 set -eu
 # Cameras: gst-launch and its elements (H.264 is in "ugly", for its patents), and GStreamer's RTSP server for the system's Python.
 cameras="gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gir1.2-gst-rtsp-server-1.0 python3-gi"
-wanted="mosquitto $cameras"
+# The centre: its broker, its database for fleets, and the browser that looks at its dashboard.
+centre="mosquitto postgresql chromium"
+wanted="$centre $cameras"
 missing=""
 for package in $wanted; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
