@@ -1,0 +1,1 @@
+"""Where doors are: floor plans, the doors on them, and zones."""
