@@ -36,7 +36,7 @@ from agent.records.keys import centre_private, door_public, make_centre_keys, ma
 from agent.vision.build import build_enroller
 from agent.vision.engine import open_engine
 from agent.vision.enrol import Enroller, Template, TemplateRefused
-from central.bundles import write_bundle
+from central.access.bundles import write_bundle
 from central.store import Kept, Store, StoreError
 from demo.supervisor import Program, Supervisor
 from demo.usual import usual_norms

@@ -15,7 +15,7 @@ from nacl.signing import SigningKey
 from agent.core.access import AccessProfile, AccessRules, Interval, Schedule
 from agent.core.people import Cardholder, Credential, Issued, Roll
 from agent.records.bundle_file import Bundle, Keys, read_bundle
-from central.bundles import write_bundle
+from central.access.bundles import write_bundle
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
 CENTRE = SigningKey(b"c" * 32)

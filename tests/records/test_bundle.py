@@ -21,7 +21,7 @@ from agent.records.bundle_file import read_bundle
 from agent.records.journal import Journal
 from agent.records.keys import centre_private, centre_public, door_private, door_public, make_centre_keys, make_door_keys
 from agent.records.people_file import SealedRoll
-from central.bundles import write_bundle
+from central.access.bundles import write_bundle
 from tests.records.bundles import CENTRE, KEYS, NOW, PEOPLE, rules, write
 
 FOB = "H10301:1:5283"

@@ -451,7 +451,7 @@ def test_rules_that_contradict_themselves_are_neither_made_nor_taken(tmp_path: P
 
 
 def test_too_many_credentials_are_refused_before_they_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("central.bundles.MAX_CREDENTIALS", 10)
+    monkeypatch.setattr("central.access.bundles.MAX_CREDENTIALS", 10)
     with pytest.raises(BundleError, match="more than 10 credentials"):
         write(tmp_path / "b", rules(), crowd(1000))
 

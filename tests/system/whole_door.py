@@ -21,7 +21,7 @@ from agent.core.people import Cardholder, Credential, Roll
 from agent.core.rdm6300 import LYING_S
 from agent.records.keys import centre_private, door_public, make_centre_keys, make_door_keys
 from agent.records.osdp_key import make_key, save_osdp_key
-from central.bundles import write_bundle
+from central.access.bundles import write_bundle
 from central.store import Store, StoreError
 from hw.rig import Rig
 from tests.core.vectors import RDM6300, WIEGAND_26

@@ -15,7 +15,7 @@ from agent.core.access import AccessProfile, AccessRules, Interval, Schedule
 from agent.core.people import Roll
 from agent.errors import DoorwardError
 from agent.progress import Progress
-from central.bundles import write_bundle
+from central.access.bundles import write_bundle
 from tools.bench.figures import Figure, Section, Setting, distribution, percentile
 from tools.bench.lookup_child import BUNDLE, CENTRE, CHANGED, DATABASE, DOOR, NEXT, SEAL, Result, make_database, people
 
