@@ -5,6 +5,7 @@ The gateway finds the caller, checks role, size and form, calls `work` in a thre
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -17,6 +18,8 @@ from agent.errors import DoorwardError
 Role = Literal["guard", "manager", "installer", "privacy", "auditor"]
 ROLES: tuple[Role, ...] = ("guard", "manager", "installer", "privacy", "auditor")
 EVERYBODY: frozenset[Role] = frozenset(ROLES)
+
+_WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
 T = TypeVar("T")
 
@@ -37,6 +40,12 @@ class Caller(Struct, frozen=True):
     role: Role
     name: str = ""
     """As people call them."""
+    sites: tuple[str, ...] = ()
+    """The only sites that they may see; empty: all."""
+
+    def sees(self, site: str) -> bool:
+        """Whether anything of this site may be shown to them. Every endpoint that tells of sites filters by it."""
+        return not self.sites or site in self.sites
 
 
 class Ask(Struct, frozen=True, kw_only=True):
@@ -60,7 +69,7 @@ class Ask(Struct, frozen=True, kw_only=True):
     def whole(self, key: str, default: int, least: int, most: int) -> int:
         """A whole number of the query. Raises Unfit."""
         told = self.query.get(key, str(default))
-        if not (told.isascii() and told.lstrip("-").isdigit()) or not least <= int(told) <= most:
+        if not _WHOLE.fullmatch(told) or not least <= int(told) <= most:
             raise Unfit(400, "malformed", f"{key}={told[:40]!r}: a whole number from {least} to {most} is allowed")
         return int(told)
 
@@ -87,3 +96,5 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     max_bytes: int = 64 * 1024
     recorded: bool | None = None
     """Whether it goes into the audit log; None: whatever is no GET does."""
+    waits: bool = False
+    """It may wait for a door or another machine: it gets a thread of those that may be kept, so that nothing else has to wait for one."""

@@ -1,0 +1,325 @@
+"""Who may sign in, and who is signed in. All SQL about accounts and sessions is in this file.
+
+There are no accounts but those that somebody made. An account is never deleted, only disabled: events and the audit log name it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
+
+from msgspec import Struct
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+
+from agent.clock import Clock
+from agent.errors import DoorwardError
+from central.database.engine import reading, writing
+from central.database.tables_accounts import ACCOUNTS, SESSIONS
+from central.gateway.asking import ROLES, Caller, Role, Unfit
+from central.gateway.audit import AuditLog
+from central.gateway.passwords import Passwords, Seal, new_secret, step_of, uri_of, why_weak
+from central.gateway.throttle import Patience, Throttle, retry_after
+
+NAME = re.compile(r"[a-z0-9_-]{1,40}")
+LEVEL = NAME
+MOST_SITES = 200
+MOST_SHOWN = 120
+MOST_SESSIONS = 50
+"""Of one account at once; the one that was used longest ago ends."""
+SEEN_EVERY = timedelta(minutes=1)
+"""Use of a session is written down no more often than this."""
+BY_ACCOUNT = Patience(free=5, longest_s=60.0)
+"""Short: somebody else's guesses must not keep a guard out for long. Against twelve characters a guess a minute is nothing."""
+BY_ADDRESS = Patience(free=20, longest_s=900.0)
+
+
+class AccountError(DoorwardError, ValueError):
+    """An account cannot be made or changed so; the sentence says why and what is allowed."""
+
+
+class TooMany(Unfit):
+    """Tried too often; `wait_s` says until when."""
+
+    def __init__(self, wait_s: float) -> None:
+        self.retry_after_s = retry_after(wait_s)
+        super().__init__(429, "too_many", f"too many attempts: try again in {self.retry_after_s} s")
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """What may be told of an account."""
+
+    account: str
+    name: str
+    role: Role
+    sites: tuple[str, ...]
+    """Empty: every site."""
+    totp: bool
+    disabled: bool
+    made: datetime
+    changed: datetime
+    sessions: int = 0
+
+
+class SignedIn(Struct, frozen=True):
+    """A session that has begun. `token` is known to nobody else; the database keeps its digest."""
+
+    token: str
+    caller: Caller
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How long sessions last."""
+
+    idle: timedelta = timedelta(minutes=30)
+    longest: timedelta = timedelta(hours=12)
+
+
+def digest_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def csrf_of(token: str) -> str:
+    """What a page must say beside the cookie with every change; derived, so that nothing has to be kept."""
+    return hashlib.blake2b(b"csrf", key=hashlib.sha256(token.encode()).digest(), digest_size=24).hexdigest()
+
+
+class Accounts:
+    """From any thread, and beside other programs that use the same database."""
+
+    def __init__(self, engine: Engine, clock: Clock, audit: AuditLog, seal: Seal, *, limits: Limits | None = None,
+                 passwords: Passwords | None = None) -> None:  # fmt: skip
+        self._engine, self._clock, self._audit, self._seal = engine, clock, audit, seal
+        self._limits, self._passwords = limits or Limits(), passwords or Passwords()
+        self._lock = threading.Lock()
+        self._by_account, self._by_address = Throttle(BY_ACCOUNT), Throttle(BY_ADDRESS)
+        self._on_end: Callable[[], None] = lambda: None
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Rings, in any thread, when sessions have ended: streams look then whether theirs is still there."""
+        self._on_end = callback
+
+    # -- accounts ----------------------------------------------------------------------------------------------------------------
+
+    def add(self, by: str, account: str, role: str, password: str, *, shown: str = "", sites: tuple[str, ...] = ()) -> None:
+        """Raises AccountError, StoreError."""
+        if not NAME.fullmatch(account):
+            raise AccountError(
+                f"account {account[:60]!r}: 1 to 40 of a-z, 0-9, _ and - are allowed, for commands carry it as a topic level"
+            )
+        _check(role, shown, sites)
+        kept, now = self._kept(account, password), self._clock.wall()
+        row = {"name": account, "shown": shown or account, "role": role, "sites": list(sites), "password": kept, "totp": "",
+               "totp_step": 0, "disabled": False, "made": now, "changed": now}  # fmt: skip
+        with writing(self._engine) as connection:
+            if _row(connection, account) is not None:
+                raise AccountError(f"account {account!r} is there already: `account reset` gives it another password")
+            connection.execute(insert(ACCOUNTS).values(row))
+            self._audit.write(by, "account.added", account, {"role": role, "sites": list(sites)}, connection=connection)
+
+    def change(self, by: str, account: str, *, role: str | None = None, shown: str | None = None, sites: tuple[str, ...] | None = None,
+               disabled: bool | None = None) -> None:  # fmt: skip
+        """What is None stays. Sessions of an account that is disabled end. Raises AccountError, StoreError."""
+        asked: dict[str, Any] = {
+            "role": role,
+            "shown": shown,
+            "sites": None if sites is None else list(sites),
+            "disabled": disabled,
+        }
+        new = {key: value for key, value in asked.items() if value is not None}
+        with writing(self._engine) as connection:
+            row = self._must(connection, account)
+            _check(new.get("role", row.role), new.get("shown", row.shown), tuple(new.get("sites", row.sites)))
+            if row.role == "manager" and not row.disabled and (disabled or new.get("role", "manager") != "manager"):
+                _another_manager(connection, account)
+            self._renew(connection, account, new)
+            if disabled:
+                connection.execute(delete(SESSIONS).where(SESSIONS.c.account == account))
+            self._audit.write(by, "account.changed", account, new, connection=connection)
+        self._on_end()
+
+    def reset(self, by: str, account: str, password: str) -> None:
+        """Another password; all sessions end. Raises AccountError, StoreError."""
+        kept = self._kept(account, password)
+        with writing(self._engine) as connection:
+            self._must(connection, account)
+            self._renew(connection, account, {"password": kept})
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.account == account))
+            self._audit.write(by, "account.password", account, {}, connection=connection)
+        with self._lock:
+            self._by_account.forget(account)
+        self._on_end()
+
+    def new_totp(self, by: str, account: str) -> tuple[str, str]:
+        """A new second factor: its secret and its URI, told this once. Sessions end. Raises AccountError, StoreError."""
+        secret = new_secret()
+        self._set_totp(by, account, self._seal.shut(secret), "account.totp_on")
+        return secret, uri_of(secret, account)
+
+    def no_totp(self, by: str, account: str) -> None:
+        self._set_totp(by, account, "", "account.totp_off")
+
+    def _set_totp(self, by: str, account: str, sealed: str, what: str) -> None:
+        with writing(self._engine) as connection:
+            self._must(connection, account)
+            self._renew(connection, account, {"totp": sealed, "totp_step": 0})
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.account == account))
+            self._audit.write(by, what, account, {}, connection=connection)
+        self._on_end()
+
+    def all(self) -> list[Account]:
+        """By name. Raises StoreError."""
+        with reading(self._engine) as connection:
+            open_ones = [row.account for row in connection.execute(select(SESSIONS)) if self._lasts(row)]
+            rows = connection.execute(select(ACCOUNTS).order_by(ACCOUNTS.c.name)).all()
+        return [_account(row, open_ones.count(row.name)) for row in rows]
+
+    def _kept(self, account: str, password: str) -> str:
+        weak = why_weak(password, account)
+        if weak:
+            raise AccountError(weak)
+        return self._passwords.keep(password)
+
+    def _must(self, connection: Connection, account: str) -> Row[Any]:
+        row = _row(connection, account)
+        if row is None:
+            raise AccountError(f"there is no account {account[:60]!r}")
+        return row
+
+    def _renew(self, connection: Connection, account: str, values: dict[str, Any]) -> None:
+        connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.name == account).values(**values, changed=self._clock.wall()))
+
+    # -- signing in --------------------------------------------------------------------------------------------------------------
+
+    def sign_in(self, account: str, password: str, code: str, address: str) -> SignedIn:
+        """Raises Unfit: 401 wrong, 403 code_needed, 429 too_many (with `retry_after_s`); StoreError."""
+        self._count(account, address)
+        with reading(self._engine) as connection:
+            row = _row(connection, account)
+        fits = self._passwords.fits(row.password if row else None, password)
+        if row is None or row.disabled or not fits:
+            self._refuse(account, address, "password")
+        step = self._second_factor(row, code, address) if row.totp else None
+        renewed = {} if not self._passwords.is_old(row.password) else {"password": self._passwords.keep(password)}
+        return self._begin(row, renewed | ({} if step is None else {"totp_step": step}), address)
+
+    def _count(self, account: str, address: str) -> None:
+        now_s = self._clock.mono_s()
+        with self._lock:
+            wait_s = max(self._by_account.wait_s(account, now_s), self._by_address.wait_s(address, now_s))
+            if wait_s > 0:
+                raise TooMany(wait_s)
+            self._by_account.tried(account, now_s)
+            self._by_address.tried(address, now_s)
+
+    def _refuse(self, account: str, address: str, why: str) -> NoReturn:
+        """One answer for everything, so that nobody learns which accounts there are."""
+        shown = account if NAME.fullmatch(account) else "(no name)"
+        self._audit.write("-", "session.refused", shown, {"address": address, "why": why})
+        raise Unfit(401, "wrong", "account, password or code is wrong")
+
+    def _second_factor(self, row: Row[Any], code: str, address: str) -> int:
+        if not code:
+            with self._lock:
+                self._by_account.excuse(row.name)
+                self._by_address.excuse(address)
+            raise Unfit(403, "code_needed", "this account asks for the code of its authenticator app, too")
+        step = step_of(code, self._seal.open(row.totp), self._clock.wall(), row.totp_step)
+        if step is None:
+            self._refuse(row.name, address, "code")
+        return step
+
+    def _begin(self, row: Row[Any], renewed: dict[str, Any], address: str) -> SignedIn:
+        token, now = secrets.token_urlsafe(32), self._clock.wall()
+        with writing(self._engine) as connection:
+            again = _row(connection, row.name, for_update=True)
+            if again is None or again.disabled or again.password != row.password or again.totp_step != row.totp_step:
+                raise Unfit(401, "wrong", "the account was changed, or the code used, at this very moment: sign in again")
+            if renewed:
+                connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.name == row.name).values(**renewed))
+            self._make_room(connection, row.name)
+            values = {"digest": digest_of(token), "account": row.name, "born": now, "seen": now, "address": address[:64]}
+            connection.execute(insert(SESSIONS).values(values))
+            self._audit.write(row.name, "session.begun", row.name, {"address": address}, connection=connection)
+        with self._lock:
+            self._by_account.forget(row.name)
+            self._by_address.excuse(address)
+        return SignedIn(token, _caller(row))
+
+    def _make_room(self, connection: Connection, account: str) -> None:
+        """Ended sessions of anybody go, and this account's oldest if it has too many."""
+        now = self._clock.wall()
+        ended = (SESSIONS.c.seen < now - self._limits.idle) | (SESSIONS.c.born < now - self._limits.longest)
+        connection.execute(delete(SESSIONS).where(ended))
+        ask = (
+            select(SESSIONS.c.digest)
+            .where(SESSIONS.c.account == account)
+            .order_by(SESSIONS.c.seen.desc())
+            .offset(MOST_SESSIONS - 1)
+        )
+        surplus = list(connection.scalars(ask.limit(MOST_SESSIONS)))
+        connection.execute(delete(SESSIONS).where(SESSIONS.c.digest.in_(surplus)))
+
+    def sign_out(self, token: str) -> None:
+        with writing(self._engine) as connection:
+            account = connection.scalar(select(SESSIONS.c.account).where(SESSIONS.c.digest == digest_of(token)))
+            if account is not None:
+                connection.execute(delete(SESSIONS).where(SESSIONS.c.digest == digest_of(token)))
+                self._audit.write(account, "session.ended", account, {}, connection=connection)
+        self._on_end()
+
+    # -- sessions ----------------------------------------------------------------------------------------------------------------
+
+    def caller_of(self, token: str, *, used: bool = True) -> Caller | None:
+        """Who a session belongs to; None when there is none, or it has ended. `used`: somebody did something, so it stays awake."""
+        ask = (
+            select(ACCOUNTS, SESSIONS.c.born, SESSIONS.c.seen)
+            .join(SESSIONS, SESSIONS.c.account == ACCOUNTS.c.name)
+            .where(SESSIONS.c.digest == digest_of(token))
+        )
+        with reading(self._engine) as connection:
+            row = connection.execute(ask).one_or_none()
+        if row is None or row.disabled or not self._lasts(row):
+            return None
+        now = self._clock.wall()
+        if used and now - row.seen >= SEEN_EVERY:
+            with writing(self._engine) as connection:
+                connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest_of(token)).values(seen=now))
+        return _caller(row)
+
+    def _lasts(self, row: Row[Any]) -> bool:
+        now = self._clock.wall()
+        return bool(now - row.seen < self._limits.idle and now - row.born < self._limits.longest)
+
+
+def _check(role: str, shown: str, sites: tuple[str, ...]) -> None:
+    if role not in ROLES:
+        raise AccountError(f"role {role[:40]!r}: allowed are {', '.join(ROLES)}")
+    if len(shown) > MOST_SHOWN or any(ord(each) < 32 for each in shown):
+        raise AccountError(f"name: up to {MOST_SHOWN} characters, none of them a control character")
+    if len(sites) > MOST_SITES or not all(LEVEL.fullmatch(site) for site in sites):
+        raise AccountError(f"sites: up to {MOST_SITES} names of 1 to 40 of a-z, 0-9, _ and -")
+
+
+def _another_manager(connection: Connection, account: str) -> None:
+    ask = select(ACCOUNTS.c.name).where(ACCOUNTS.c.role == "manager", ACCOUNTS.c.disabled.is_(False), ACCOUNTS.c.name != account)
+    if connection.scalar(ask.limit(1)) is None:
+        raise AccountError(f"{account!r} is the last manager: make another one first")
+
+
+def _row(connection: Connection, account: str, *, for_update: bool = False) -> Row[Any] | None:
+    ask = select(ACCOUNTS).where(ACCOUNTS.c.name == account)
+    return connection.execute(ask.with_for_update() if for_update else ask).one_or_none()
+
+
+def _caller(row: Row[Any]) -> Caller:
+    return Caller(account=row.name, role=row.role, name=row.shown, sites=tuple(row.sites))
+
+
+def _account(row: Row[Any], sessions: int) -> Account:
+    return Account(account=row.name, name=row.shown, role=row.role, sites=tuple(row.sites), totp=bool(row.totp), disabled=row.disabled,
+                   made=row.made, changed=row.changed, sessions=sessions)  # fmt: skip
