@@ -1,0 +1,137 @@
+"""Tables of the room 'people': cardholders, what was issued to them, where and when they may pass, and what they agreed to.
+
+What is secret of a person (templates, PINs) lies here sealed only; see central/people/vault.py.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, Table, Text
+
+from central.database.metadata import METADATA
+from central.database.types import Json, Moment
+
+CARDHOLDERS = Table(
+    "cardholders", METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("sorted_as", Text, nullable=False),
+    Column("visitor", Boolean, nullable=False),
+    Column("suspended", Boolean, nullable=False),
+    Column("valid_from", Moment),
+    Column("valid_until", Moment),
+    Column("extended_opening", Boolean, nullable=False),
+    Column("passes_lockdown", Boolean, nullable=False),
+    Column("free_of_passback", Boolean, nullable=False),
+    Column("norms_consent", Boolean, nullable=False),
+    Column("pin", LargeBinary),
+    Column("duress_pin", LargeBinary),
+    Column("notes", Text, nullable=False),
+    Column("added", Moment, nullable=False),
+    Index(None, "sorted_as", "id"),
+)  # fmt: skip
+
+CARDHOLDER_PROFILES = Table(
+    "cardholder_profiles", METADATA,
+    Column("cardholder", Text, ForeignKey("cardholders.id"), primary_key=True),
+    Column("profile", Text, ForeignKey("access_profiles.id"), primary_key=True),
+    Index(None, "profile", "cardholder"),
+)  # fmt: skip
+
+CREDENTIALS = Table(
+    "credentials", METADATA,
+    Column("key", Text, primary_key=True),
+    Column("cardholder", Text, ForeignKey("cardholders.id")),
+    Column("state", Text, nullable=False),
+    Column("valid_from", Moment),
+    Column("valid_until", Moment),
+    Column("duress", Boolean, nullable=False),
+    Column("issued", Moment, nullable=False),
+    Column("changed", Moment, nullable=False),
+    Index(None, "cardholder"),
+    Index(None, "state", "cardholder"),
+)  # fmt: skip
+"""`cardholder` is NULL for a fob that is lost, stolen or revoked and whose holder was deleted: nobody is to be issued it by mistake."""
+
+TEMPLATES = Table(
+    "templates", METADATA,
+    Column("n", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("cardholder", Text, ForeignKey("cardholders.id"), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("embedder_id", Text, nullable=False),
+    Column("quality", Float, nullable=False),
+    Column("pose", Text, nullable=False),
+    Column("made", Moment, nullable=False),
+    Index(None, "cardholder", "n"),
+)  # fmt: skip
+
+CONSENTS = Table(
+    "consents", METADATA,
+    Column("n", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("cardholder", Text, ForeignKey("cardholders.id"), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("edition", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("signed_name", Text, nullable=False),
+    Column("signature", LargeBinary),
+    Column("given", Moment, nullable=False),
+    Column("witness", Text, nullable=False),
+    Column("withdrawn", Moment),
+    Index(None, "cardholder", "n"),
+)  # fmt: skip
+"""`what` is 'face' or 'norms'. The text stands beside the signature: an edition may be edited, what somebody signed may not."""
+
+ERASURES = Table(
+    "erasures", METADATA,
+    Column("n", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("cardholder", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("asked", Moment, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("removed", Json, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("proven", Moment),
+    Index(None, "cardholder"),
+)  # fmt: skip
+"""`what` is 'template' or 'person'. Proven when every door has confirmed a bundle of that revision or a later one."""
+
+NORMS_WITHDRAWN = Table(
+    "norms_withdrawn", METADATA,
+    Column("cardholder", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+)  # fmt: skip
+"""Whose own norms doors are to forget; without a reference, because they may be erased by then."""
+
+ACCESS_PROFILES = Table(
+    "access_profiles", METADATA,
+    Column("id", Text, primary_key=True),
+    Column("rule", Json, nullable=False),
+)  # fmt: skip
+
+SCHEDULES = Table(
+    "schedules", METADATA,
+    Column("id", Text, primary_key=True),
+    Column("rule", Json, nullable=False),
+)  # fmt: skip
+
+CALENDARS = Table(
+    "calendars", METADATA,
+    Column("id", Text, primary_key=True),
+    Column("rule", Json, nullable=False),
+)  # fmt: skip
+
+ACCESS_DOORS = Table(
+    "access_doors", METADATA,
+    Column("site", Text, primary_key=True),
+    Column("door", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("entry", Json, nullable=False),
+)  # fmt: skip
+
+PEOPLE_STATE = Table(
+    "people_state", METADATA,
+    Column("name", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("sealed", LargeBinary),
+)  # fmt: skip
+"""'revision': how often what doors must know has changed. 'vault': a sealed word, by which a wrong key is known at the start."""
