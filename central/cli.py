@@ -58,8 +58,8 @@ def _address(args: argparse.Namespace) -> Address:
 
 
 def _add_database(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--database", type=Path, default=Path("/var/lib/doorward-central/central.db"), metavar="FILE",
-                        help="the historian's (default %(default)s)")  # fmt: skip
+    parser.add_argument("--database", default="/var/lib/doorward-central/central.db", metavar="FILE",
+                        help="the historian's: a file, or postgresql://… (default %(default)s)")  # fmt: skip
 
 
 def _add_run(parts: Any) -> None:
@@ -120,10 +120,11 @@ def _add_events(parts: Any) -> None:
 
 
 def _events(args: argparse.Namespace) -> int:
-    from central.store import Store
+    from central.database.opening import open_to_read
+    from central.history.events import EventStore, Wanted
 
-    store = Store(args.database, reader=True)
-    for kept in store.events(site=args.site, door=args.door, kind=args.kind, after=args.after, limit=args.limit):
+    store = EventStore(open_to_read(args.database))
+    for kept in store.stream(Wanted(site=args.site, door=args.door, kind=args.kind, after=args.after, limit=args.limit)):
         told = kept.told
         if args.json:
             _put(to_cloudevent(told.event, told.site, told.door))
@@ -154,9 +155,10 @@ def _add_gaps(parts: Any) -> None:
 
 
 def _gaps(args: argparse.Namespace) -> int:
-    from central.store import Store
+    from central.database.opening import open_to_read
+    from central.history.events import EventStore
 
-    gaps = Store(args.database, reader=True).gaps(closed=args.all)
+    gaps = EventStore(open_to_read(args.database)).gaps(closed=args.all)
     for gap in gaps:
         if args.json:
             _put(msgspec.json.encode(gap))

@@ -17,7 +17,7 @@ from agent.errors import ConfigError, DoorwardError, WireError
 from agent.link.cloudevents import Told, from_cloudevent
 
 DONE, FINDING = 0, 1
-DATABASE = Path("/var/lib/doorward-central/central.db")
+DATABASE = "/var/lib/doorward-central/central.db"
 LEAST_OF_AN_ID = 4
 LAST = "last"
 EXPLAINED = ("access.*", "risk.*")
@@ -37,7 +37,9 @@ def add_parser(subparsers: Any) -> None:
                                    description=__doc__)  # fmt: skip
     parser.add_argument("event", metavar="EVENT", help=f"its id, or how that begins, or '{LAST}': the newest decision or risk")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--database", type=Path, default=DATABASE, metavar="FILE", help="the historian's (default %(default)s)")
+    where.add_argument(
+        "--database", default=DATABASE, metavar="FILE", help="the historian's, or its address (default %(default)s)"
+    )
     where.add_argument("--records", type=Path, metavar="FOLDER", help="a door's own folder: what it has not delivered yet")
     where.add_argument(
         "--events", type=Path, metavar="FILE", help="CloudEvents, one a line, as `doorward central events --json` writes them"
@@ -92,10 +94,12 @@ def _source(args: argparse.Namespace) -> Callable[[str], Iterator[Told]]:
     return lambda begins: _of_database(args.database, begins)
 
 
-def _of_database(path: Path, begins: str) -> Iterator[Told]:
-    from central.store import Store
+def _of_database(path: str, begins: str) -> Iterator[Told]:
+    from central.database.opening import opened_to_read
+    from central.history.events import EventStore
 
-    with closing(Store(path, reader=True)) as store:
+    with opened_to_read(path) as engine:
+        store = EventStore(engine)
         newest = store.newest(*EXPLAINED) if not begins else None
         for kept in store.by_id(begins) if begins else [newest] if newest else []:
             yield kept.told

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from agent.core.norms_word import DoorNorms
-from central.store import StoreError
+from central.database.engine import StoreError
 
 KEPT_DAYS = 730
 _VERSION = 1

@@ -37,7 +37,10 @@ from agent.vision.build import build_enroller
 from agent.vision.engine import open_engine
 from agent.vision.enrol import Enroller, Template, TemplateRefused
 from central.access.bundles import write_bundle
-from central.store import Kept, Store, StoreError
+from central.database.engine import StoreError
+from central.database.opening import opened_to_read
+from central.history.events import EventStore
+from central.history.kept import Kept
 from demo.supervisor import Program, Supervisor
 from demo.usual import usual_norms
 from demo.view import View
@@ -158,14 +161,14 @@ class Stage:
         """The historian's rows as they are."""
         if not self._database_made():
             return []
-        with closing(Store(self.database, reader=True)) as store:
-            return list(store.events())
+        with opened_to_read(self.database) as engine:
+            return EventStore(engine).events()
 
     def _database_made(self) -> bool:
         """Its schema comes in the historian's first transaction; there is a moment with a file and no tables."""
         if not self._has_database and self.database.exists():
-            with contextlib.suppress(StoreError), closing(Store(self.database, reader=True)) as store:
-                self._has_database = bool(store.counts())
+            with contextlib.suppress(StoreError), opened_to_read(self.database):
+                self._has_database = True
         return self._has_database
 
     def wait_until_guarding(self, timeout_s: float) -> None:
@@ -195,7 +198,8 @@ class Stage:
         with closing(JournalDb(self.records / "journal.db", reader=True)) as journal:
             counted, waiting = journal.counted(), journal.count()
         faults = [f"{waiting} events wait in the door's journal"] if waiting else []
-        with closing(Store(self.database, reader=True)) as store:
+        with opened_to_read(self.database) as engine:
+            store = EventStore(engine)
             events = [kept.told.event for kept in store.events()]
             odd = {
                 "conflicts": len(store.conflicts()),

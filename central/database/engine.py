@@ -29,8 +29,11 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path.absolute()}"
 
 
-def open_database(url: str) -> Engine:
-    """An engine for `sqlite:////path` or `postgresql+psycopg://…`; nothing is connected yet. Raises ConfigError for another address."""
+def open_database(url: str, *, read_only: bool = False) -> Engine:
+    """An engine for `sqlite:////path` or `postgresql+psycopg://…`; nothing is connected yet. Raises ConfigError for another address.
+
+    With `read_only` nothing can be changed through it, and no file is made.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -41,9 +44,13 @@ def open_database(url: str) -> Engine:
     if kind not in ("sqlite", "postgresql"):
         raise ConfigError(f"database: {kind!r} is not supported; allowed: sqlite, postgresql+psycopg")
     if kind == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
+        options = {"options": "-c default_transaction_read_only=on"} if read_only else {}
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10, connect_args=options)
+    if read_only:
+        parsed = parsed.set(database=Path(parsed.database or "").absolute().as_uri(), query={"mode": "ro", "uri": "true"})
     engine = create_engine(parsed, connect_args={"timeout": BUSY_S, "check_same_thread": False, "isolation_level": None})
-    event.listen(engine, "connect", _prepare_sqlite)
+    if not read_only:
+        event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 

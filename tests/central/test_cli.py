@@ -12,7 +12,8 @@ import pytest
 from agent.cli import main
 from agent.core.messages import Event
 from agent.link.cloudevents import Told, from_cloudevent
-from central.store import Store
+from central.database.opening import open_to_write
+from central.history.events import EventStore
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
 
@@ -24,9 +25,9 @@ def told(sequence: int) -> Told:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    store = Store(tmp_path / "central.db")
+    store = EventStore(open_to_write(tmp_path / "central.db"))
     store.commit([told(1), told(2), told(5)], [], NOW)
-    store.close()
+    store.engine.dispose()
     return tmp_path / "central.db"
 
 
@@ -48,9 +49,9 @@ def test_a_gap_is_a_finding(database: Path, capfd: pytest.CaptureFixture[str]) -
     out, err = capfd.readouterr()
     assert (json.loads(out)["first"], json.loads(out)["last"]) == (3, 4)
     assert "3..4 missing" in err
-    store = Store(database)
+    store = EventStore(open_to_write(database))
     store.commit([told(3), told(4)], [], NOW)
-    store.close()
+    store.engine.dispose()
     assert main(["central", "gaps", "--database", str(database)]) == 0
 
 
@@ -91,9 +92,9 @@ def test_a_command_that_no_door_knows_is_a_usage_error() -> None:
 
 def test_a_decision_is_told_in_its_sentences_and_not_in_brackets(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     data = {"sentences": ["the face is the cardholder's"], "cardholder": "cardholder-1", "match": {"score": 0.8}, "granted": True}
-    store = Store(tmp_path / "central.db")
+    store = EventStore(open_to_write(tmp_path / "central.db"))
     store.commit([Told("hq", "front", msgspec.structs.replace(told(1).event, data=data))], [], NOW)
-    store.close()
+    store.engine.dispose()
     assert main(["central", "events", "--database", str(tmp_path / "central.db")]) == 0
     err = capfd.readouterr().err
     assert "access.granted the face is the cardholder's; cardholder-1\n" in err

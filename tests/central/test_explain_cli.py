@@ -12,7 +12,8 @@ from agent import cli
 from agent.core.messages import Event
 from agent.link.cloudevents import Told, to_cloudevent
 from agent.records.journal import Journal
-from central.store import Store
+from central.database.opening import open_to_write
+from central.history.events import EventStore
 from tests.door_under_test import TestClock
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
@@ -31,9 +32,9 @@ EVENTS = [event(1, "access.denied", sentences=["this fob was reported stolen"], 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     path = tmp_path / "central.db"
-    store = Store(path)
+    store = EventStore(open_to_write(path))
     store.commit([Told("hq", "front", each) for each in EVENTS], [], NOON)
-    store.close()
+    store.engine.dispose()
     return path
 
 

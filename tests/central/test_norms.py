@@ -15,9 +15,9 @@ from agent.behaviour.sketch import Sketch, Sparse, scale_of
 from agent.core.norms_word import MOST_BYTES, CentreWord, DoorNorms
 from agent.errors import WireError
 from agent.records.norms_post import checked_word
+from central.database.engine import StoreError
 from central.norms import TELL_EVERY_S, NormsDesk, by_month, kinds_in, merged, prior_for, told_in
 from central.norms_store import KEPT_DAYS, DoorKey, NormsStore
-from central.store import StoreError
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
 KEY = SigningKey(b"c" * 32)

@@ -17,8 +17,9 @@ from agent.link.mqtt import Link
 from agent.link.session import Address, Say
 from agent.records.journal import Journal
 from central.commands import Commander
-from central.historian import Historian
-from central.store import Store
+from central.database.opening import open_to_write, opened_to_read
+from central.history.events import EventStore
+from central.history.historian import Historian
 from tests.system.brokers import KINDS, Broker, Process, running, wait_until
 
 pytestmark = pytest.mark.system
@@ -56,10 +57,9 @@ def append(journal: Journal, number: int) -> tuple[str, int, str]:
 
 
 def stored(folder: Path) -> list[tuple[str, int, str]]:
-    store = Store(folder / "central.db", reader=True)
-    found = [(kept.told.event.journal, kept.told.event.sequence, kept.told.event.id) for kept in store.events()]
-    store.close()
-    return found
+    with opened_to_read(folder / "central.db") as engine:
+        events = [kept.told.event for kept in EventStore(engine).events()]
+    return [(event.journal, event.sequence, event.id) for event in events]
 
 
 def is_empty(journal: Journal) -> bool:
@@ -86,9 +86,9 @@ def test_broker_and_historian_are_killed_again_and_again_and_no_event_is_lost_or
     found = stored(tmp_path)
     assert len(found) == len(set(found))
     assert set(found) == set(told)
-    store = Store(tmp_path / "central.db", reader=True)
-    assert store.gaps() == []
-    assert store.conflicts() == []
+    with opened_to_read(tmp_path / "central.db") as engine:
+        assert EventStore(engine).gaps() == []
+        assert EventStore(engine).conflicts() == []
 
 
 def test_the_door_program_is_killed_too_and_every_event_it_told_of_arrives(broker: Broker, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ class ForgetfulHistorian(Historian):
 
 def test_lost_acknowledgements_make_repetitions_and_no_second_row(broker: Broker, tmp_path: Path) -> None:
     with running(broker):
-        historian = ForgetfulHistorian(Address(port=broker.port), tmp_path / "central.db", CLOCK)
+        historian = ForgetfulHistorian(Address(port=broker.port), open_to_write(tmp_path / "central.db"), CLOCK)
         historian.start()
         journal = Journal(tmp_path / "door", CLOCK)
         link = Link(config_for(broker, ack_timeout_s=0.2), journal, lambda command: None)

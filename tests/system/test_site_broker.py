@@ -17,7 +17,8 @@ from agent.link.mqtt import Link
 from agent.link.session import Address
 from agent.records.journal import Journal
 from central.commands import NO_ANSWER, Commander
-from central.historian import Historian
+from central.database.opening import open_to_write
+from central.history.historian import Historian
 from tests.system.brokers import Broker, running, wait_until
 
 pytestmark = pytest.mark.system
@@ -90,7 +91,7 @@ def test_door_historian_and_guard_meet_over_tls_and_nobody_gives_commands_under_
     taken: list[Command | Refusal] = []
     config = parse_config({"site": "hq", "door": "front", "link": {"port": broker.port, **authority.files("hq-front")}})
     with running(broker):
-        historian = Historian(authority.address(broker, "historian"), tmp_path / "central.db", CLOCK)
+        historian = Historian(authority.address(broker, "historian"), open_to_write(tmp_path / "central.db"), CLOCK)
         historian.start()
         journal = Journal(tmp_path / "door", CLOCK)
         link = Link(config, journal, lambda command: obey(link, taken, command))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,9 @@ from agent.core.rdm6300 import LYING_S
 from agent.records.keys import centre_private, door_public, make_centre_keys, make_door_keys
 from agent.records.osdp_key import make_key, save_osdp_key
 from central.access.bundles import write_bundle
-from central.store import Store, StoreError
+from central.database.engine import StoreError
+from central.database.opening import opened_to_read
+from central.history.events import EventStore
 from hw.rig import Rig
 from tests.core.vectors import RDM6300, WIEGAND_26
 from tests.hw.osdp_far_end import FarEnd
@@ -142,8 +143,8 @@ class WholeDoor:
     def stored(self) -> list[tuple[str, dict[str, Any]]]:
         """Every event that the historian has committed: its kind and what it says."""
         try:
-            with closing(Store(self._database, reader=True)) as store:
-                return [(kept.told.event.kind, kept.told.event.data) for kept in store.events()]
+            with opened_to_read(self._database) as engine:
+                return [(kept.told.event.kind, kept.told.event.data) for kept in EventStore(engine).events()]
         except StoreError:  # it has not made its database yet
             return []
 
@@ -152,8 +153,8 @@ class WholeDoor:
 
     def gaps_and_conflicts(self) -> list[Any]:
         """What the historian lacks, or has twice with different contents."""
-        with closing(Store(self._database, reader=True)) as store:
-            return [*store.gaps(), *store.conflicts()]
+        with opened_to_read(self._database) as engine:
+            return [*EventStore(engine).gaps(), *EventStore(engine).conflicts()]
 
     def wait_for(self, kind: str, known: int, **said: Any) -> dict[str, Any]:
         """The next event of a kind behind the first `known` events, in the historian's database."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,7 +12,8 @@ from agent.clock import SystemClock
 from agent.core.messages import Event
 from agent.link.cloudevents import Told
 from agent.records.journal import Journal
-from central.store import Store
+from central.database.opening import open_to_write
+from central.history.events import EventStore
 from tools.bench.figures import Figure, Section, Setting, percentile
 
 APPENDS = 2000
@@ -67,11 +67,14 @@ def _appends(setting: Setting) -> list[float]:
 def _historian_rate(setting: Setting) -> float:
     batches = setting.repeats(BATCHES)
     now = datetime.now(timezone.utc)
-    with closing(Store(setting.folder / "store.db")) as store:
-        start_s = time.perf_counter()
+    engine = open_to_write(setting.folder / "store.db")
+    try:
+        store, start_s = EventStore(engine), time.perf_counter()
         for number in range(batches):
             store.commit([_told(number * BATCH + offset + 1, now) for offset in range(BATCH)], [], now)
         return batches * BATCH / (time.perf_counter() - start_s)
+    finally:
+        engine.dispose()
 
 
 def _told(sequence: int, at: datetime) -> Told:

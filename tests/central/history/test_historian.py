@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from agent.core.messages import Event
 from agent.link.acks import Ack, parse_ack
 from agent.link.cloudevents import to_cloudevent
 from agent.link.session import Address
-from central.historian import MAX_WAITING, Historian
+from central.database.opening import open_to_write
+from central.history.historian import MAX_WAITING, Historian
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
 
@@ -43,10 +45,16 @@ class Wire:
 @pytest.fixture
 def historian(tmp_path: Path) -> Iterator[Historian]:
     """Its committer runs; its session does not: messages are handed over by the tests."""
-    historian = Historian(Address(), tmp_path / "central.db", FixedClock())
+    historian = Historian(Address(), open_to_write(tmp_path / "central.db"), FixedClock())
     historian._committer.start()
     yield historian
     historian.stop()
+
+
+def be_impatient(engine: Engine) -> None:
+    """Its one connection waits for no other writer."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout=10")
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -91,7 +99,7 @@ def test_a_repeated_event_is_acknowledged_again(historian: Historian) -> None:
 def test_what_is_not_committed_is_not_acknowledged(historian: Historian, tmp_path: Path) -> None:
     thief = sqlite3.connect(tmp_path / "central.db", isolation_level=None)
     thief.execute("BEGIN EXCLUSIVE")
-    historian._store._db.execute("PRAGMA busy_timeout=10")
+    be_impatient(historian._store.engine)
     historian.message("doorward/hq/front/evt", event(1), False)
     until(lambda: historian.totals.faults == 1)
     assert said(historian) == []
@@ -148,7 +156,7 @@ def test_doors_that_were_there_before_are_asked_to_send_again(historian: Histori
 
 
 def test_more_than_can_be_held_is_turned_away_for_the_doors_to_repeat(tmp_path: Path) -> None:
-    historian = Historian(Address(), tmp_path / "central.db", FixedClock())
+    historian = Historian(Address(), open_to_write(tmp_path / "central.db"), FixedClock())
     for number in range(MAX_WAITING + 5):
         historian.message("doorward/hq/front/evt", b"%d" % number, False)
     assert historian.totals.turned_away == 5

@@ -11,16 +11,20 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
+from datetime import timezone, tzinfo
 
 from msgspec import Struct
+from sqlalchemy import Engine
+from sqlalchemy.exc import DataError
 
 from agent.clock import Clock
 from agent.errors import WireError
 from agent.link.acks import Ack, as_ranges, encode_ack
 from agent.link.cloudevents import Told, from_cloudevent
 from agent.link.session import Address, Say, Session
-from central.store import JournalKey, Outcome, Store, StoreError, Unreadable, key_of
+from central.database.engine import StoreError
+from central.history.events import EventStore
+from central.history.kept import JournalKey, Outcome, Unreadable, key_of
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +50,10 @@ class Totals(Struct):
 class Historian:
     """`start`, then `stop`. `on_commit` is told of every batch that is safe, in the committer's thread."""
 
-    def __init__(self, address: Address, database: Path, clock: Clock, *, on_commit: Callable[[list[Told], Outcome], None] | None = None,
-                 client_id: str = "doorward-historian") -> None:  # fmt: skip
-        """Raises StoreError when the database cannot be opened."""
-        self._store = Store(database)
+    def __init__(self, address: Address, engine: Engine, clock: Clock, *, zone: tzinfo = timezone.utc,
+                 on_commit: Callable[[list[Told], Outcome], None] | None = None, client_id: str = "doorward-historian") -> None:  # fmt: skip
+        """`engine`: of a database that is up to date. `zone`: the hours in which people there live."""
+        self._store = EventStore(engine, zone)
         self._clock = clock
         self._on_commit = on_commit
         self._incoming: deque[tuple[str, bytes]] = deque()
@@ -75,8 +79,6 @@ class Historian:
         self._bell.set()
         self._committer.join(timeout_s)
         self._session.stop(timeout_s)
-        if not self._committer.is_alive():
-            self._store.close()
 
     # -- the session's thread ------------------------------------------------------------------------------------------------
 
@@ -135,6 +137,8 @@ class Historian:
         try:
             outcome = self._store.commit(events, unreadable, self._clock.wall())
         except StoreError as error:
+            if isinstance(error.__cause__, DataError):  # one of them is at fault, and not the database
+                raise
             self.totals.faults += 1
             log.error("historian not committed events=%d error=%s", len(events), error)
             return
@@ -187,4 +191,6 @@ def _read(topic: str, payload: bytes) -> Told:
     # The broker vouches for the topic (only this door may publish there), not for what is written inside
     if topic != f"doorward/{told.site}/{told.door}/evt":
         raise WireError(f"source /doorward/{told.site}/{told.door} on the topic of another door")
+    if "\0" in told.event.id:
+        raise WireError("an id with a NUL in it, which no database keeps as text")
     return told
