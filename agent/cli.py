@@ -16,6 +16,7 @@ from agent.errors import ConfigError, DoorwardError
 COMMANDS = {
     "door": ("agent.programs_cli", "the door program: reader, lock, decision, journal, MQTT"),
     "vision": ("agent.programs_cli", "the vision program: camera, models, tracks"),
+    "media": ("agent.programs_cli", "the media program: live view and intercom for browsers"),
     "central": ("central.cli", "the site's server: historian, keys, commands"),
     "explain": ("central.explain_cli", "why a door did what it did: rule, evidence, norms, versions, in words"),
     "demo": ("demo.cli", "people walk up to a simulated door; see and read what it decides"),

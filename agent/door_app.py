@@ -43,6 +43,7 @@ from agent.door_items import Fault, Item, NewRules
 from agent.door_loop import DoorLoop, Parts, WiegandPort, run_turns
 from agent.inbox import Inbox
 from agent.link.mqtt import Link
+from agent.live_desk import LiveDesk
 from agent.local_socket import DOOR_SOCKET, VISION_SOCKET, Receiver, Sender
 from agent.log_thread import log_by_thread
 from agent.notify import notify
@@ -125,6 +126,9 @@ def _open(
     from_vision, to_vision = Receiver(run / DOOR_SOCKET), Sender(run / VISION_SOCKET)
     opened.callback(from_vision.close)
     opened.callback(to_vision.close)
+    live = LiveDesk(run) if config.live.enabled else None
+    if live is not None:
+        opened.callback(live.close)
     lines = open_wiegand(config, pins, inbox.put)
     for pair in lines.values():
         opened.callback(pair.close)
@@ -157,7 +161,7 @@ def _open(
         desk=Desk(_wiring(config), rules, PinRules(tries=config.policy.pin_tries, lockout_s=config.policy.pin_lockout_s), kept),
         keep=keeper.save, signals=signals, feedback=feedback, journal=journal, link=link, from_vision=from_vision, to_vision=to_vision,
         save_mode=ModeKeeper(folder / "mode", on_fault("door.fault")).save, beat=_Beat(clock, dead_man, inbox, inputs.look),
-        norms_key=_norms_key(config), risk=risk_policy(config.risk), emotional_allowed=config.deployment.profile == "standard",
+        norms_key=_norms_key(config), risk=risk_policy(config.risk), emotional_allowed=config.deployment.profile == "standard", live=live,
     )  # fmt: skip
 
     def start() -> None:

@@ -29,7 +29,7 @@ from agent.core.feedback import FeedbackRules
 from agent.core.fold import Fold
 from agent.core.keypad import PinPad
 from agent.core.lock_check import LockCheck
-from agent.core.messages import CredentialRead, DoorMode, KeyPressed, ReaderStatus, ReadFault
+from agent.core.messages import CredentialRead, DoorMode, Event, KeyPressed, ReaderStatus, ReadFault
 from agent.core.people import Cardholder
 from agent.core.risk_policy import RiskPolicy
 from agent.core.wiegand import WiegandFramer
@@ -37,6 +37,7 @@ from agent.door_items import Edge, EdgesLost, Fault, InputEdge, InputFault, Item
 from agent.doorway import Doorway
 from agent.eyes import Eyes
 from agent.inbox import Inbox
+from agent.live_desk import LiveDesk
 from agent.local_socket import Receiver, Sender
 from agent.newsroom import Newsroom
 from agent.orders import Answers, Orders
@@ -114,6 +115,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     """The deployment's profile lets expressions be known."""
     norms_key: bytes = b""
     """Under which cardholders' own norms are named; empty where none are kept."""
+    live: LiveDesk | None = None
+    """None where nobody may watch live."""
 
 
 class DoorLoop:
@@ -122,7 +125,7 @@ class DoorLoop:
     def __init__(self, parts: Parts, clock: Clock, access: AccessRules, mode: DoorMode) -> None:
         self._parts, self._clock = parts, clock
         self._news = Newsroom(parts.to_vision, self._holder_of, lambda: self.state.renew_s is not None, parts.norms_key)
-        self._doorway = Doorway(parts.lock, parts.rules, parts.journal, clock, door.DoorState(mode=mode), self._news.hear)
+        self._doorway = Doorway(parts.lock, parts.rules, parts.journal, clock, door.DoorState(mode=mode), self._hear)
         self._eyes = Eyes(parts.from_vision, parts.emotional_allowed)
         self._watchfulness = Watchfulness(
             parts.risk, self._eyes, self._doorway, clock, parts.to_vision, parts.link.publish_state, self._own_facts, self._lock_down
@@ -165,6 +168,11 @@ class DoorLoop:
             "tamper": self._tampered,
         }  # fmt: skip
         self._tell_rule_faults()
+
+    def _hear(self, event: Event) -> None:
+        self._news.hear(event)
+        if self._parts.live is not None:
+            self._parts.live.hear(event)
 
     @property
     def state(self) -> door.DoorState:
@@ -249,6 +257,8 @@ class DoorLoop:
         if now_s >= self._health_due_s:
             self._publish_health(now_s)
         self._news.send()
+        if self._parts.live is not None:
+            self._parts.live.turn(now_s, self.announce)
 
     def _keep(self) -> None:
         if self._parts.desk.kept is not self._kept:

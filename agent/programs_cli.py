@@ -1,4 +1,4 @@
-"""`doorward door`, `vision`, `check-config`, `safe-state`: the programs of a controller."""
+"""`doorward door`, `vision`, `media`, `check-config`, `safe-state`: the programs of a controller."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def add_parser(subparsers: Any) -> None:
     for name, run, line in (
         ("door", _door, "the door program: reader, lock, decision, journal, MQTT"),
         ("vision", _vision, "the vision program: camera, models, tracks"),
+        ("media", _media, "the media program: live view and intercom for browsers"),
         ("check-config", _check, "read a configuration as the programs would, and say what is wrong"),
         ("safe-state", _safe_state, "take the power off the lock's coil (run by systemd when the door program ended)"),
     ):
@@ -38,6 +39,15 @@ def _vision(args: argparse.Namespace) -> int:
     from agent.vision_app import run_vision
 
     return run_vision(_load(args), _until_told())
+
+
+def _media(args: argparse.Namespace) -> int:
+    try:
+        from agent.media.media_app import run_media
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"live view needs {error.name}: pip install 'doorward[live]'") from error
+
+    return run_media(_load(args), _until_told())
 
 
 def _check(args: argparse.Namespace) -> int:

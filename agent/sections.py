@@ -342,6 +342,24 @@ class Risk(Section, frozen=True):
     )
 
 
+class Live(Section, frozen=True):
+    """Live view, for whoever the centre lets watch: docs/LIVE.md. Nothing is sent unasked."""
+
+    enabled: bool = True
+    viewers: Annotated[int, Meta(ge=1, le=8)] = 4
+    frames_per_s: Annotated[float, Meta(ge=1, le=30)] = 12.0
+    width_px: Annotated[int, Meta(ge=160, le=1280)] = 640
+    longest_min: Annotated[int, Meta(ge=1, le=480)] = 30
+    """A session that nobody ends is ended after so long."""
+    codec: Literal["vp8", "h264"] = "vp8"
+    """The one that is preferred; a browser that lacks it gets the other."""
+    user: str = ""
+    password_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    """Media's own account or certificate at the broker; empty: those of `link`. A broker that takes client ids from certificates needs it."""
+
+
 class Config(Section, frozen=True):
     """Everything both programs of a controller need to know before they start."""
 
@@ -363,6 +381,7 @@ class Config(Section, frozen=True):
     vision: Vision = Vision()
     behaviour: Behaviour = Behaviour()
     risk: Risk = Risk()
+    live: Live = Live()
 
     @property
     def wired(self) -> frozenset[str]:

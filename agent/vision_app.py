@@ -15,6 +15,7 @@ from agent.floor_file import view_name
 from agent.local_socket import DOOR_SOCKET, VISION_SOCKET, Receiver, Sender
 from agent.norms_file import forget_norms
 from agent.notify import notify
+from agent.shared_view import ViewWriter
 from agent.vision.build import build_chain
 from agent.vision.engine import open_engine
 from agent.vision.evidence import FOLDER, EvidenceWriter
@@ -61,7 +62,7 @@ def run_vision(config: Config, stop: Stop) -> int:
         least_interval_s=INTERVAL_SHARE / config.vision.frames_per_s,
         learner=_learner(config, manifest) if config.vision.calibrate else None,
         watchman=_watchman(config) if config.vision.scene_watch else None,
-        watcher=_watcher(config, clock),
+        watcher=_watcher(config, clock), view=ViewWriter(run) if config.live.enabled else None,
     )  # fmt: skip
     log.info("vision started engine=%s embedder=%s camera=%s", engine.describe(), manifest.embedder_id, parts.eyes.name)
     notify("READY=1")
@@ -117,5 +118,7 @@ def _close(parts: Parts) -> None:
         parts.watchman.save()
     if parts.watcher is not None:
         parts.watcher.save()
+    if parts.view is not None:
+        parts.view.close()
     log.info("vision stopped sent=%d dropped=%d", parts.to_door.sent, parts.to_door.dropped)
     parts.to_door.close()

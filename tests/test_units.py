@@ -27,7 +27,7 @@ def test_whatever_ends_the_door_program_the_coils_power_is_taken_away():
     assert value("door", "KillMode") == [], "mixed or process would kill the dead man with its parent, or forget it"
 
 
-@pytest.mark.parametrize("name", ["door", "vision"])
+@pytest.mark.parametrize("name", ["door", "vision", "media"])
 def test_no_number_of_crashes_makes_a_controller_give_up(name):
     assert value(name, "Restart") == ["always"]
     assert value(name, "StartLimitIntervalSec") == ["0"]

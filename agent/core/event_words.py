@@ -60,6 +60,11 @@ SENTENCES: dict[str, str] = {
     "input.ok": "the wire of input {input} is well again",
     "camera.tamper": "somebody may have done something to the camera: {signs}",
     "camera.clear": "the camera sees as it should again",
+    "live.started": "{who} watches the live picture: {why}. Faces of bystanders shown: {unmasked}",
+    "live.ended": "{who} no longer watches the live picture, after {seconds} s: {reason}",
+    "live.talk_began": "{who} talks with whoever is at the door",
+    "live.talk_ended": "{who} talked with whoever was at the door for {seconds} s",
+    "live.fault": "live view: {error}",
     "vision.back": "vision tells what it sees again",
     "vision.lost": "vision has stopped telling what it sees",
 }
@@ -89,7 +94,8 @@ class _Fields(dict[str, str]):
             else "whoever held a fob that is not known here"
         )
         super().__init__({str(key): _word(value) for key, value in data.items()})
-        self.update(who=who, band=_word(band), about="somebody in view" if about == "person" else about)
+        self.setdefault("who", who)
+        self.update(band=_word(band), about="somebody in view" if about == "person" else about)
 
     def __missing__(self, key: str) -> str:
         return "-"

@@ -13,6 +13,7 @@ from agent.core.messages import EvidenceRequest, Observation, ToVision, VisionHe
 from agent.errors import CameraError, DoorwardError, WireError
 from agent.local_socket import Receiver, Sender, decode_to_vision, encode
 from agent.notify import notify
+from agent.shared_view import ViewWriter
 from agent.vision.chain import First
 from agent.vision.evidence import EvidenceWriter, exhibit
 from agent.vision.eyes import Eyes
@@ -86,6 +87,8 @@ class Parts:
     """None where nobody wants to know whether somebody did something to the camera."""
     watcher: Watches | None = None
     """None where the configuration wants nothing measured of what people do."""
+    view: ViewWriter | None = None
+    """None where nobody may watch live."""
 
 
 class VisionLoop:
@@ -100,6 +103,7 @@ class VisionLoop:
         self._health_s = clock.mono_s()
         self._left_out = False
         """What else there is to see, in the last frame."""
+        self._conduct: Conduct | None = None
         self.bad_requests = 0
         self.faults = 0
 
@@ -121,6 +125,8 @@ class VisionLoop:
             if self._parts.learner is not None:
                 self._parts.learner.see(observation)
             self._watch(observation, frame.pixels)
+        if self._parts.view is not None:
+            self._parts.view.show(frame.pixels, frame.taken_s, observation, self._conduct, self._clock.mono_s())
         if self._parts.watchman is not None:
             self._parts.watchman.see(frame, observation)
 
@@ -129,6 +135,7 @@ class VisionLoop:
         if watcher is not None:
             conduct = watcher.see(observation, pixels, watchman.signs if watchman is not None else ())
             if conduct is not None:
+                self._conduct = conduct
                 self._parts.to_door.send(encode(conduct))
 
     def _observed(self, frame: Frame) -> Observation | None:
@@ -189,9 +196,12 @@ class VisionLoop:
         kept = parts.evidence.fault if parts.evidence is not None else ""
         learned = parts.learner.fault if parts.learner is not None else ""
         measured = parts.watcher.fault if parts.watcher is not None else ""
+        shown = parts.view.fault if parts.view is not None else ""
         watched, tamper = (parts.watchman.fault, parts.watchman.signs) if parts.watchman is not None else ("", ())
         faults = tuple(
-            fault for fault in (parts.eyes.fault, self._fault, kept, learned, watched, measured, *parts.chain.faults()) if fault
+            fault
+            for fault in (parts.eyes.fault, self._fault, kept, learned, watched, measured, shown, *parts.chain.faults())
+            if fault
         )
         rate = self._frames_since / max(now_s - self._health_s, 1e-3)
         health = VisionHealth(at_s=now_s, ok=not faults and not tamper, camera=parts.eyes.fault or f"{parts.eyes.name} ok",

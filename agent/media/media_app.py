@@ -1,0 +1,118 @@
+"""`doorward media`: the program that browsers see and speak with. One asyncio loop; the broker's connection has a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+
+from agent.clock import SystemClock
+from agent.config import Config
+from agent.errors import ConfigError
+from agent.link.session import Address
+from agent.media.door_line import DoorLine
+from agent.media.reception import Limits, Reception
+from agent.media.screening import Screening
+from agent.media.signalling import Signalling
+from agent.notify import notify
+from agent.shared_view import ViewReader
+
+log = logging.getLogger(__name__)
+
+TURN_S = 0.1
+BEAT_EVERY_TURNS = 10
+
+
+class Stop(Protocol):
+    """Something like threading.Event."""
+
+    def is_set(self) -> bool: ...
+
+
+def run_media(config: Config, stop: Stop) -> int:
+    """Run until told to stop. Raises ConfigError for a configuration or a run folder that cannot be used."""
+    if not config.live.enabled:
+        raise ConfigError(
+            "`$.live.enabled` is False: there is nothing for this program to do; set it to true, or disable the service"
+        )
+    cv2.setNumThreads(1)
+    try:
+        return asyncio.run(_Media(config).run(stop))
+    except OSError as error:
+        raise ConfigError(f"run_folder {config.run_folder}: cannot be used: {error}") from error
+
+
+def address_of(config: Config) -> Address:
+    """The door's own broker; media's own certificate or account where the broker tells clients apart by them."""
+    link, live = config.link, config.live
+    own = bool(live.cert_file)
+    return Address(
+        host=link.host, port=link.port, user=live.user or link.user, password_file=live.password_file or link.password_file,
+        ca_file=link.ca_file, cert_file=live.cert_file if own else link.cert_file, key_file=live.key_file if own else link.key_file,
+        keepalive_s=link.keepalive_s,
+    )  # fmt: skip
+
+
+class _Media:
+    """The parts, put together."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    async def run(self, stop: Stop) -> int:
+        config, live, clock, loop = self._config, self._config.live, SystemClock(), asyncio.get_running_loop()
+        run = Path(config.run_folder)
+        self._line = DoorLine(run)
+        emotional = config.deployment.profile == "standard"
+        self._screening = Screening(ViewReader(run), clock.mono_s, live.frames_per_s, live.width_px, emotional)
+        limits = Limits(viewers=live.viewers, longest_s=live.longest_min * 60.0, codec=live.codec)
+        signalling = Signalling(
+            address_of(config), config.site, config.door,
+            lambda levels, payload, retained: _in(loop, reception.offered, levels, payload, retained),
+            lambda session, payload, retained: _in(loop, reception.left, session, payload, retained),
+        )  # fmt: skip
+        reception = self._reception = Reception(limits, self._screening, clock, signalling.say, self._line)
+        tasks = [self._task(self._screening.run()), self._task(reception.run())]
+        signalling.start()
+        log.info("media started viewers=%d codec=%s", live.viewers, live.codec)
+        notify("READY=1")
+        try:
+            return await self._turn_until(stop, tasks)
+        finally:
+            notify("STOPPING=1")
+            await reception.close()
+            signalling.stop()
+            for task in tasks:
+                task.cancel()
+            self._line.close()
+            log.info("media stopped")
+
+    @staticmethod
+    def _task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(work)
+
+    async def _turn_until(self, stop: Stop, tasks: list[asyncio.Task[None]]) -> int:
+        turns = 0
+        while not stop.is_set():
+            if any(task.done() for task in tasks):
+                log.error("media task ended %r", [task.exception() for task in tasks if task.done()])
+                return 1
+            for alerted in self._line.turn():
+                self._screening.alert(alerted)
+            turns += 1
+            if turns % BEAT_EVERY_TURNS == 0:
+                notify("WATCHDOG=1")
+            await asyncio.sleep(TURN_S)
+        return 0
+
+
+def _in(loop: asyncio.AbstractEventLoop, work: Any, *args: Any) -> None:
+    """Run it in the loop's thread, unless the loop has ended."""
+    try:
+        loop.call_soon_threadsafe(work, *args)
+    except RuntimeError:
+        log.warning("media a message came after the end")

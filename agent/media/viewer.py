@@ -1,0 +1,157 @@
+"""One browser that watches: its peer connection, its data channel, and when it has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timezone
+from typing import Any
+
+import msgspec
+from aiortc import (
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.stats import RTCRemoteInboundRtpStreamStats
+from msgspec import Struct
+
+from agent.clock import Clock
+from agent.media.offers import Invited
+from agent.media.overlay import encode
+from agent.media.screening import Look, Screening
+from agent.media.tracks import LiveTrack
+
+log = logging.getLogger(__name__)
+
+OVERLAY_EVERY_S = 0.2
+MOST_BUFFERED = 64 * 1024
+"""Bytes: a browser that does not read the overlay gets no more of it."""
+MOST_WISH = 512
+CONNECT_S = 20.0
+SILENT_S = 10.0
+"""A browser reports about every second what it received; without a report for so long it has gone."""
+
+CODECS = {"vp8": "video/VP8", "h264": "video/H264"}
+
+
+class Wish(Struct, frozen=True, kw_only=True):
+    """What a viewer's browser asks for over the data channel."""
+
+    follow: bool | None = None
+    """Show the person concerned, or the whole frame."""
+    talk: bool | None = None
+    """Take the word, or give it back."""
+
+
+def preferred(codec: str) -> list[Any]:
+    """Codecs of a transceiver, the wanted one first. The others stay: a browser that lacks it must still see."""
+    known = RTCRtpSender.getCapabilities("video").codecs
+    return sorted(known, key=lambda each: each.mimeType != CODECS[codec])
+
+
+class Viewer:
+    """`answer`, then `turn` now and then, and `close`."""
+
+    def __init__(
+        self, invited: Invited, screening: Screening, clock: Clock, codec: str, on_wish: Callable[[Viewer, Wish], None]
+    ) -> None:
+        self.session, self.offer = invited.session, invited.offer
+        self._screening, self._clock, self._codec, self._on_wish = screening, clock, codec, on_wish
+        self.follow = True
+        self.since_s = clock.mono_s()
+        self._overlay_due_s = 0.0
+        self._channel: RTCDataChannel | None = None
+        self._connected_s: float | None = None
+        # An empty list, not None: that would be aiortc's default, a public STUN server
+        servers = [RTCIceServer(list(ice.urls), ice.username or None, ice.credential or None) for ice in self.offer.ice]
+        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self._track = LiveTrack(screening, self._look)
+        screening.watch()
+        self._open = True
+
+    def _look(self) -> Look:
+        return Look(self.offer.unmask, self.follow)
+
+    async def answer(self) -> str:
+        """The description for the browser. Raises whatever aiortc makes of what the browser sent."""
+        peer = self._peer
+        peer.on("datachannel", self._take_channel)
+        # Before the offer is looked at: afterwards preferences come too late, and H.264 silently becomes VP8
+        video = peer.addTransceiver(self._track, direction="sendonly")
+        video.setCodecPreferences(preferred(self._codec))
+        await peer.setRemoteDescription(RTCSessionDescription(self.offer.sdp, "offer"))
+        self._refuse_sound()
+        await peer.setLocalDescription(await peer.createAnswer())
+        return peer.localDescription.sdp
+
+    def _refuse_sound(self) -> None:
+        for transceiver in self._peer.getTransceivers():
+            if transceiver.kind == "audio":
+                transceiver.direction = "inactive"
+
+    # -- while it lasts --------------------------------------------------------------------------------------------------------
+
+    def turn(self, now_s: float) -> None:
+        """Send what is to be drawn over the picture."""
+        channel = self._channel
+        if now_s >= self._overlay_due_s and channel is not None and channel.readyState == "open":
+            self._overlay_due_s = now_s + OVERLAY_EVERY_S
+            if channel.bufferedAmount < MOST_BUFFERED:
+                channel.send(encode({"overlay": self._screening.overlay(self._look())}))
+
+    def tell(self, told: dict[str, Any]) -> None:
+        """Something for the browser, if it listens."""
+        if self._channel is not None and self._channel.readyState == "open":
+            self._channel.send(encode(told))
+
+    async def why_gone(self, now_s: float) -> str:
+        """Why this viewer is to be closed; empty while it watches."""
+        state = self._peer.connectionState
+        if state in ("failed", "closed"):
+            return "the connection was lost"
+        if state != "connected":
+            return "never connected" if now_s - self.since_s > CONNECT_S else ""
+        if self._connected_s is None:
+            self._connected_s = now_s
+        return "the browser went silent" if now_s - self._connected_s > SILENT_S and await self._silence_s() > SILENT_S else ""
+
+    async def _silence_s(self) -> float:
+        """For how long the browser has not reported what it received."""
+        report = await self._peer.getStats()
+        heard = [stats.timestamp for stats in report.values() if isinstance(stats, RTCRemoteInboundRtpStreamStats)]
+        if not heard:
+            return float("inf")
+        newest = max(at if at.tzinfo else at.replace(tzinfo=timezone.utc) for at in heard)
+        return (self._clock.wall() - newest).total_seconds()
+
+    async def close(self) -> None:
+        """End it. May be called twice."""
+        if self._open:
+            self._open = False
+            self._screening.leave()
+            self._track.stop()
+            await asyncio.wait_for(self._peer.close(), 5.0)
+
+    # -- from the browser ------------------------------------------------------------------------------------------------------
+
+    def _take_channel(self, channel: RTCDataChannel) -> None:
+        if self._channel is None:
+            self._channel = channel
+            channel.on("message", self._take_message)
+            self.tell({"hello": {"who": self.offer.who, "unmasked": self.offer.unmask}})
+
+    def _take_message(self, message: str | bytes) -> None:
+        if len(message) > MOST_WISH:
+            return
+        try:
+            wish = msgspec.json.decode(message, type=Wish)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return
+        if wish.follow is not None:
+            self.follow = wish.follow
+        self._on_wish(self, wish)
