@@ -40,6 +40,8 @@ def run_media(config: Config, stop: Stop) -> int:
             "`$.live.enabled` is False: there is nothing for this program to do; set it to true, or disable the service"
         )
     cv2.setNumThreads(1)
+    for noisy in ("aioice", "aiortc", "libav"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         return asyncio.run(_Media(config).run(stop))
     except OSError as error:

@@ -99,7 +99,7 @@ class Reception:
             log.warning("live offer session=%s failed error=%r", viewer.session, str(error)[:200])
             self._viewers.pop(viewer.session, None)
             await self._closed(viewer)
-            self._decline(Declined(viewer.session, "failed" if isinstance(error, TimeoutError) else "unreadable_sdp"))
+            self._decline(Declined(viewer.session, "failed" if isinstance(error, asyncio.TimeoutError) else "unreadable_sdp"))
             return
         offer = viewer.offer
         self._tell("live.started", session=viewer.session, who=offer.who, why=offer.why, unmasked=offer.unmask)
