@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta, Struct
@@ -12,6 +14,8 @@ from agent.errors import ConfigError
 from agent.link.session import Address
 
 Level = Annotated[str, Meta(pattern="^[a-z0-9_-]{1,40}$", description="1 to 40 of a-z, 0-9, _ and -")]
+KindPattern = Annotated[str, Meta(pattern=r"^[a-z0-9_.]{0,80}\*?$", description="a kind of event, or how kinds begin and '*'")]
+Days = Annotated[int, Meta(ge=1, le=36500)]
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +65,32 @@ class Keys(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     folder: str = "/etc/doorward-central/keys"
 
 
+KEEP_DAYS = {"*": 90, "command.*": 365, "mode.*": 365, "bundle.*": 365, "journal.*": 365}
+
+
+class History(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long events are kept, and by which clock hours are counted; docs/HISTORIAN.md."""
+
+    keep_days: dict[KindPattern, Days] = msgspec.field(default_factory=lambda: dict(KEEP_DAYS))
+    """Days for each kind; a name may end in '*', and the longest that fits counts. '*' must be there."""
+    keep_alerts_days: Days = 365
+    """Events that somebody was told of at once, whatever their kind: at least so long."""
+    time_zone: str = "UTC"
+    """Of the sites' own clocks, as Europe/Berlin: what is usual is counted by its hours."""
+
+    def __post_init__(self) -> None:
+        if "*" not in self.keep_days:
+            raise ValueError("keep_days has no '*': say how many days whatever else is kept")
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"time_zone {self.time_zone!r} is not known; allowed: UTC, Europe/Berlin …") from error
+
+    @property
+    def zone(self) -> tzinfo:
+        return ZoneInfo(self.time_zone)
+
+
 class Alerts(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who is told of what; owned by central/alerts."""
 
@@ -75,6 +105,7 @@ class CentralConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     database: Database = Database()
     gateway: Gateway = Gateway()
     keys: Keys = Keys()
+    history: History = History()
     alerts: Alerts = Alerts()
     live: Live = Live()
 

@@ -37,7 +37,7 @@ from agent.core.messages import Event
 from agent.link.cloudevents import Told
 from central.database.engine import reading, writing
 from central.database.tables_events import CONFLICTS, EVENTS, GAPS, JOURNALS, UNREADABLE
-from central.history.counting import fill_gaps, highest_of, ids_of, insert_or, missing_of, note_highest, open_gaps
+from central.history.counting import fill_gaps, highest_of, ids_of, missing_of, note_highest, open_gaps
 from central.history.kept import Gap, JournalKey, Kept, Outcome, Unreadable, alert_of, key_of, person_of
 from central.history.patterns import fits, says
 from central.history.usual import count_in
@@ -228,7 +228,11 @@ def _one_writer(db: Connection) -> None:
 
 def _add_conflict(db: Connection, row: Row_) -> bool:
     """False when it was on record already."""
-    return db.execute(insert_or(db, CONFLICTS).values(row).on_conflict_do_nothing()).rowcount > 0
+    same = [CONFLICTS.c[name] == row[name] for name in ("site", "door", "journal", "sequence", "id")]
+    if db.scalar(select(CONFLICTS.c.n).where(*same)) is not None:
+        return False
+    db.execute(insert(CONFLICTS), [row])
+    return True
 
 
 def _keep_unreadable(db: Connection, unreadable: Sequence[Unreadable], now: datetime) -> None:

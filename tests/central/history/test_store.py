@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from uuid import uuid4
@@ -28,9 +29,13 @@ def told(sequence: int, *, journal: str = "aa", door: str = "front", identity: s
     return Told("hq", door, Event(sequence=sequence, journal=journal, id=identity, kind=kind, at=NOW, mono_s=1.5, data=data))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> EventStore:
-    return EventStore(open_to_write(tmp_path / "central.db"))
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventStore]:
+    """The same tests over both databases."""
+    where = request.getfixturevalue("postgres_url") if request.param == "postgresql" else str(tmp_path / "central.db")
+    engine = open_to_write(where)
+    yield EventStore(engine)
+    engine.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +141,8 @@ def test_a_database_of_another_kind_is_named(tmp_path: Path) -> None:
         open_to_write(path)
 
 
-def test_a_batch_that_cannot_be_committed_leaves_nothing_behind(store: EventStore, tmp_path: Path) -> None:
+def test_a_batch_that_cannot_be_committed_leaves_nothing_behind(tmp_path: Path) -> None:
+    store = EventStore(open_to_write(tmp_path / "central.db"))
     thief = sqlite3.connect(tmp_path / "central.db", isolation_level=None)
     thief.execute("BEGIN EXCLUSIVE")
     be_impatient(store.engine)
