@@ -96,7 +96,19 @@ class Alerts(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Live(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Live view and intercom; owned by central/live."""
+    """Live view and intercom: docs/LIVE.md."""
+
+    stun: Annotated[tuple[Annotated[str, Meta(pattern=r"^stun:[!-~]{1,200}\Z")], ...], Meta(max_length=2)] = ()
+    turn: Annotated[tuple[Annotated[str, Meta(pattern=r"^turns?:[!-~]{1,200}\Z")], ...], Meta(max_length=2)] = ()
+    """As turn:turn.example.org:3478?transport=udp. None are needed where browsers and doors reach each other; nobody else's are ever used."""
+    turn_secret_file: str = ""
+    """The secret that coturn knows as static-auth-secret; the file holds it alone and is its owner's."""
+    turn_valid_min: Annotated[int, Meta(ge=5, le=1440)] = 60
+    """So long a browser's or a door's name and password at the TURN server hold."""
+    answer_s: Annotated[float, Meta(ge=1, le=30)] = 8.0
+    """So long a door is waited for."""
+    guards_may_unmask: bool = False
+    """Whether guards may see the faces of bystanders; managers and privacy officers may. It is on record either way."""
 
 
 class CentralConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

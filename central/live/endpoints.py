@@ -1,0 +1,51 @@
+"""What browsers may ask of live view."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from central.gateway.asking import Ask, Endpoint, Role, Unfit
+from central.live.desk import LiveDesk, Opened
+from central.settings import Level
+
+WATCH: frozenset[Role] = frozenset({"guard", "manager", "privacy"})
+KNOW: frozenset[Role] = WATCH | {"auditor"}
+
+
+class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the page sends; `sdp` once it has gathered its candidates."""
+
+    site: Level
+    door: Level
+    why: Annotated[str, Meta(min_length=1, max_length=200, description="1 to 200 characters: why you watch is on record")]
+    sdp: Annotated[str, Meta(min_length=10, max_length=64 * 1024)]
+    unmask: bool = False
+
+
+def endpoints(desk: LiveDesk) -> list[Endpoint]:
+    """`POST /live`, `DELETE /live/{session}`, `GET /live/{site}/{door}/state`. Looking is put on record by the desk itself."""
+
+    def watch(ask: Ask) -> Opened:
+        wanted = ask.json(Wanted)
+        if not ask.caller.sees(wanted.site):
+            raise Unfit(404, "unknown_site", "there is no such site among those that this account may see")
+        return desk.open(ask.caller, wanted.site, wanted.door, wanted.why, wanted.sdp, wanted.unmask)
+
+    def leave(ask: Ask) -> None:
+        desk.close(ask.caller, ask.path["session"])
+
+    def state(ask: Ask) -> dict[str, Any]:
+        may_watch = ask.caller.role in WATCH
+        return {
+            "watching": desk.watching(ask.path["site"], ask.path["door"]),
+            "ice": desk.ice.given_to(ask.caller.account, ask.now) if may_watch else (),
+            "may_watch": may_watch, "may_unmask": may_watch and desk.may_unmask(ask.caller),
+        }  # fmt: skip
+
+    return [
+        Endpoint(method="POST", path="/live", allowed=WATCH, work=watch, max_bytes=96 * 1024, recorded=False, waits=True),
+        Endpoint(method="DELETE", path="/live/{session}", allowed=WATCH, work=leave, recorded=False),
+        Endpoint(method="GET", path="/live/{site}/{door}/state", allowed=KNOW, work=state),
+    ]
