@@ -42,6 +42,7 @@ from agent.door_hardware import (
 from agent.door_items import Fault, Item, NewRules
 from agent.door_loop import DoorLoop, Parts, WiegandPort, run_turns
 from agent.inbox import Inbox
+from agent.link.access import AccessPost
 from agent.link.mqtt import Link
 from agent.live_desk import LiveDesk
 from agent.local_socket import DOOR_SOCKET, VISION_SOCKET, Receiver, Sender
@@ -141,8 +142,11 @@ def _open(
         on_fault("signal.fault"),
     )
     opened.callback(signals.close)
-    rules = bundles.load()
-    watch = BundleWatch(bundles, rules, lambda rules: inbox.put(NewRules(rules)))
+    access = AccessPost(bundles, link, lambda change: inbox.put(NewRules(change.rules, change.withdrawn, change.taken)))
+    opened.callback(access.stop)
+    link.listen_for_access(access)
+    rules = access.begin(bundles.load())
+    watch = BundleWatch(bundles, rules, access.newer, on_refused=access.refused)
     opened.callback(watch.stop)
     norms = _norms_post(config, link, on_fault("norms.refused"))
     opened.callback(norms.stop)
@@ -161,7 +165,8 @@ def _open(
         desk=Desk(_wiring(config), rules, PinRules(tries=config.policy.pin_tries, lockout_s=config.policy.pin_lockout_s), kept),
         keep=keeper.save, signals=signals, feedback=feedback, journal=journal, link=link, from_vision=from_vision, to_vision=to_vision,
         save_mode=ModeKeeper(folder / "mode", on_fault("door.fault")).save, beat=_Beat(clock, dead_man, inbox, inputs.look),
-        norms_key=_norms_key(config), risk=risk_policy(config.risk), emotional_allowed=config.deployment.profile == "standard", live=live,
+        norms_key=_norms_key(config), access_health=access.health, risk=risk_policy(config.risk),
+        emotional_allowed=config.deployment.profile == "standard", live=live,
     )  # fmt: skip
 
     def start() -> None:
@@ -173,6 +178,7 @@ def _open(
         listen_to_inputs(config, inputs, inbox.put)
         link.start()
         watch.start()
+        access.start(watch.look_now)
         norms.start()
 
     return parts, rules, start

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from agent.core.access import AccessRules
@@ -40,10 +42,18 @@ class InputFault(Struct, frozen=True, gc=False):
     at_s: float
 
 
+def nobody_waits() -> None:
+    """For rules that nobody waits for."""
+
+
 class NewRules(Struct, frozen=True):
-    """A bundle was accepted."""
+    """A bundle was accepted, or credentials were withdrawn beside the one in force."""
 
     rules: AccessRules
+    withdrawn: int | None = None
+    """How many are withdrawn beside the bundle; None: it is the bundle that is new."""
+    taken: Callable[[], None] = nobody_waits
+    """To be called when the rules count."""
 
 
 class Fault(Struct, frozen=True):

@@ -115,6 +115,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     """The deployment's profile lets expressions be known."""
     norms_key: bytes = b""
     """Under which cardholders' own norms are named; empty where none are kept."""
+    access_health: Callable[[], dict[str, Any]] = dict
+    """How the rules in force stand to what the centre offers."""
     live: LiveDesk | None = None
     """None where nobody may watch live."""
 
@@ -430,7 +432,11 @@ class DoorLoop:
     def _take_rules(self, new: NewRules) -> None:
         self._parts.desk.take_rules(new.rules)
         self._cases.take_rules(new.rules)
-        self.announce("bundle.applied", {"version": new.rules.version, "credentials": len(new.rules.people)})
+        new.taken()
+        if new.withdrawn is None:
+            self.announce("bundle.applied", {"version": new.rules.version, "credentials": len(new.rules.people)})
+        else:
+            self.announce("bundle.withdrawn", {"version": new.rules.version, "withdrawn": new.withdrawn})
         self._tell_rule_faults()
         self._hours.ask()
 
@@ -467,7 +473,7 @@ class DoorLoop:
             "forbidden_evidence": self._eyes.forbidden, "read_faults": self._read_faults, "rules_version": self._cases.access.version,
             "readers": {name: {"online": s.online, "tamper": s.tamper, "secure": s.secure} for name, s in self._readers.items()},
             "input_faults": dict(self._input_faults), "awaits_first_card": self._hours.awaits_first_card,
-            "link": self._parts.link.health(),
+            "access": self._parts.access_health(), "link": self._parts.link.health(),
         })  # fmt: skip
 
     def _note_vision(self, view: View) -> None:

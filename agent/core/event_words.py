@@ -23,6 +23,7 @@ SENTENCES: dict[str, str] = {
     "bundle.loaded": "the door started with access rules {version} for {credentials} credentials",
     "bundle.refused": "new access rules were refused, those in force stay: {error}",
     "bundle.applied": "access rules {version} for {credentials} credentials are in force",
+    "bundle.withdrawn": "{withdrawn} credentials are withdrawn beside access rules {version}",
     "rules.not_applied": "a rule cannot be applied with this door's wiring: {error}",
     "norms.refused": "what came as the centre's word about norms was not taken: {error}",
     "passback.forgotten": "who is inside could not be read, everybody may come in once more: {error}",

@@ -36,6 +36,7 @@ OnNorms = Callable[[bytes], None]
 """Called in the link's thread with the centre's word about norms; may take as long as writing a small file."""
 
 MAX_RESULTS = 200
+MAX_QUESTIONS = 16
 MAX_PATIENCE = 8
 """While nobody acknowledges, the time until the next repetition doubles up to so many times `ack_timeout_s`."""
 
@@ -48,6 +49,16 @@ class Source(Protocol):
     def acknowledge(self, ranges: Sequence[tuple[int, int]], journal: str | None = None) -> None: ...
 
     def listen(self, listener: Callable[[], None]) -> None: ...
+
+
+class AccessNews(Protocol):
+    """What takes the centre's word about who may pass. Called in the link's thread."""
+
+    def connected(self) -> None:
+        """A connection stands: what was asked on the one before is answered by nobody."""
+
+    def received(self, name: str, payload: bytes) -> None:
+        """`name` is what follows `access/` in the topic."""
 
 
 class _Sent(Struct):
@@ -69,12 +80,14 @@ class Link:
         self._site, self._door, self._config = config.site, config.door, config.link
         self._journal, self._on_command, self._clock = journal, on_command, clock or SystemClock()
         self._on_norms: OnNorms | None = None
+        self._access: AccessNews | None = None
         self._seen = SeenCommands()
         self._limits = CommandLimits(max_valid_s=config.link.max_command_s, started=self._clock.wall())
         self._lock = threading.Lock()
         self._states: dict[str, tuple[Any, bytes]] = {}
         self._unsaid: dict[str, bytes] = {}
         self._results: deque[tuple[str, bytes]] = deque(maxlen=MAX_RESULTS)
+        self._questions: deque[tuple[str, bytes]] = deque(maxlen=MAX_QUESTIONS)
         self._flight: dict[int, _Sent] = {}
         self._cursor = 0
         self._look = True
@@ -94,6 +107,16 @@ class Link:
     def listen_for_norms(self, on_norms: OnNorms) -> None:
         """Also take the centre's word about norms; to be called before `start`."""
         self._on_norms = on_norms
+
+    def listen_for_access(self, access: AccessNews) -> None:
+        """Also take the centre's word about who may pass; to be called before `start`."""
+        self._access = access
+
+    def ask(self, name: str, payload: bytes) -> None:
+        """Say something once, to whoever listens now; whoever asks must ask again when no answer comes."""
+        with self._lock:
+            self._questions.append((f"{self._base}/{name}", payload))
+        self._session.wake()
 
     def close(self, timeout_s: float = 5.0) -> None:
         self._session.stop(timeout_s)
@@ -133,6 +156,9 @@ class Link:
         say.subscribe(f"{self._base}/ack", f"{self._base}/cmd/+/+")
         if self._on_norms is not None:
             say.subscribe(f"{self._base}/norms/prior")
+        if self._access is not None:
+            say.subscribe(f"{self._base}/access/version", f"{self._base}/access/part/+/+")
+            self._access.connected()
         say.publish(f"{self._base}/online", b"true", retain=True)
         with self._lock:
             self._unsaid = {name: raw for name, (_, raw) in self._states.items()}
@@ -161,12 +187,15 @@ class Link:
     def _say_states(self, say: Say) -> None:
         with self._lock:
             states, self._unsaid = self._unsaid, {}
-            results = list(self._results)
+            results, questions = list(self._results), list(self._questions)
             self._results.clear()
+            self._questions.clear()
         for name, raw in states.items():
             say.publish(f"{self._base}/state/{name}", raw, retain=True)
         for topic, raw in results:
             say.publish(topic, raw)
+        for topic, raw in questions:
+            say.publish(topic, raw, qos=0)
 
     def _repeat(self, say: Say, now_s: float) -> None:
         overdue = [sent for sent in self._flight.values() if now_s - sent.sent_s >= self._timeout_s()]
@@ -211,6 +240,8 @@ class Link:
             self._take_ack(payload)
         elif levels[3:] == ("norms", "prior") and self._on_norms is not None:
             self._on_norms(payload)
+        elif levels[3:4] == ("access",) and self._access is not None:
+            self._access.received("/".join(levels[4:]), payload)
 
     def _take_ack(self, payload: bytes) -> None:
         try:

@@ -102,6 +102,8 @@ class BundleStore:
         self._looked_at: Written | None = None
         self._growing: Written | None = None
         """How the file was when it was found unfinished."""
+        self.refused = ""
+        """Why the file was not taken when it was looked at last."""
 
     def load(self) -> AccessRules:
         """The rules to start with; those that admit nobody when there has never been a good bundle. What was refused is put on record."""
@@ -114,10 +116,10 @@ class BundleStore:
 
     def newer(self, in_force: AccessRules) -> AccessRules | None:
         """Rules that have come since, if they may replace those in force."""
+        self.refused = ""
         written = self._written()  # before reading: what is written meanwhile is news
-        held = self._in_force.held if self._in_force is not None else {}
         try:
-            taken = Taken(read_bundle(self._path, self._keys, in_force.version, held))
+            taken = Taken(read_bundle(self._path, self._keys, in_force.version, self.held))
         except BundleError as error:
             if isinstance(error, Unfinished) and self._growing != written:
                 self._growing = written  # somebody may still be copying it: look again before it is judged
@@ -137,6 +139,25 @@ class BundleStore:
             self._tell("bundle.refused", {"error": str(error), "set_aside": ""})
 
     @property
+    def path(self) -> Path:
+        """Of the file."""
+        return self._path
+
+    @property
+    def keys(self) -> Keys:
+        """With what this door judges what comes from the centre."""
+        return self._keys
+
+    @property
+    def held(self) -> dict[bytes, bytes]:
+        """The parts in force by their hashes: they need not be fetched."""
+        return self._in_force.held if self._in_force is not None else {}
+
+    def tell_refused(self, error: str) -> None:
+        """Put on record that something of the centre's was not taken, before it came to a file."""
+        self._tell("bundle.refused", {"error": error, "set_aside": ""})
+
+    @property
     def has_news(self) -> bool:
         """Whether there is a file, and another than the one that was looked at last."""
         return self._written() not in (None, self._looked_at)
@@ -153,6 +174,7 @@ class BundleStore:
             self._looked_at = None
         if taken.bundle is not None:
             self._in_force = taken.bundle
+        self.refused = taken.refused
         if taken.refused:
             self._tell("bundle.refused", {"error": taken.refused, "set_aside": taken.set_aside})
 
@@ -164,31 +186,43 @@ class BundleWatch:
     """Looks for a newer bundle in a thread of its own: reading one takes longer than a fob may wait. Keeps the last good copy, too."""
 
     def __init__(
-        self, store: BundleStore, in_force: AccessRules, on_newer: Callable[[AccessRules], None], every_s: float = WATCH_EVERY_S
-    ) -> None:
-        self._store, self._in_force, self._on_newer, self._every_s = store, in_force, on_newer, every_s
-        self._stop = threading.Event()
+        self, store: BundleStore, in_force: AccessRules, on_newer: Callable[[AccessRules], None], every_s: float = WATCH_EVERY_S,
+        on_refused: Callable[[str], None] = lambda why: None,
+    ) -> None:  # fmt: skip
+        self._store, self._in_force, self._every_s = store, in_force, every_s
+        self._on_newer, self._on_refused = on_newer, on_refused
+        self._stopping = False
+        self._bell = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bundle-watch", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
+    def look_now(self) -> None:
+        """A file was just put there. From any thread."""
+        self._bell.set()
+
     def stop(self) -> None:
-        self._stop.set()
+        self._stopping = True
+        self._bell.set()
         if self._thread.is_alive():
             self._thread.join(WATCH_EVERY_S + 1)
 
     def _run(self) -> None:
         self._store.keep()
-        while not self._stop.wait(self._every_s):
+        while not self._stopping:
+            self._bell.wait(self._every_s)
+            self._bell.clear()
             try:
-                if self._store.has_news:
+                if self._store.has_news and not self._stopping:
                     self._look()
             except DoorwardError as error:
                 log.error("bundle watch error=%s", error)
 
     def _look(self) -> None:
         newer = self._store.newer(self._in_force)
+        if newer is None and self._store.refused:
+            self._on_refused(self._store.refused)
         if newer is not None:
             self._in_force = newer
             self._on_newer(newer)

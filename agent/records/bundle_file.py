@@ -17,6 +17,7 @@ import os
 import struct
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -125,6 +126,20 @@ def version_of(path: Path, keys: Keys) -> int | None:
         return _rules_for(head, keys, None).version
     except (BundleError, OSError):
         return None
+
+
+def head_of(start: bytes, keys: Keys, newer_than: int | None = None) -> tuple[Head, int]:
+    """The head in everything that lies before the parts, and the version of its rules: what can be told before the parts are here.
+
+    Raises BundleError as `read_bundle` does.
+    """
+    read, head = _head(BytesIO(start), keys.centre)
+    version = _rules_for(head, keys, newer_than).version
+    if len(read) != len(start):
+        raise BundleError(f"is damaged: {len(start) - len(read)} bytes follow its head")
+    _key_of(head, keys.door)
+    _check_sizes(head, sum(part.length for part in head.parts))
+    return head, version
 
 
 def _read(file: BinaryIO, keys: Keys, newer_than: int | None, held: Mapping[bytes, bytes]) -> Bundle:

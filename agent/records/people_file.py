@@ -147,6 +147,10 @@ class SealedRoll:
         self._seal, self._codec = seal, codec
         self._shift = HASH_BITS - (len(parts).bit_length() - 1)
 
+    def hash_of(self, key: str) -> int:
+        """Under which hash a credential is looked for, whether it is here or not."""
+        return self._seal.hash_of(key)
+
     def find(self, key: str) -> Known | None:
         hashed = self._seal.hash_of(key)
         known = self._known(hashed)

@@ -1,0 +1,121 @@
+"""What the centre offers a door: which bundle there is to fetch, and which credentials are withdrawn already before it is fetched.
+
+On the wire it is JSON with `word` and `signature` in base64, as the centre's word about norms is; the signature is Ed25519 of `MAGIC` and
+the word's bytes, which are JSON of `Offer`. Withdrawals in it are sealed for the door's key. A door leaves an offer
+whose `revision` is lower than that of the offer it has, so an old one that is said again does nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+from nacl.exceptions import CryptoError
+from nacl.public import PrivateKey, PublicKey, SealedBox
+from nacl.signing import SigningKey, VerifyKey
+
+from agent.core.withdrawn import Withdrawal
+from agent.errors import BundleError
+from agent.records.bundle_file import DIGEST_BYTES, FRAME, MAX_BYTES, MAX_HEAD_BYTES
+from agent.records.bundle_file import MAGIC as BUNDLE_MAGIC
+from agent.records.people_file import MAX_PARTS
+
+MAGIC = b"doorward access offer 1\n"
+MOST_BYTES = 128 << 10
+"""Of an offer on the wire: what brokers take."""
+MOST_WITHDRAWN = 2000
+LONGEST_START = len(BUNDLE_MAGIC) + FRAME.size + MAX_HEAD_BYTES
+
+_Count = Annotated[int, Meta(ge=0, le=1 << 62)]
+_Level = Annotated[str, Meta(min_length=1, max_length=40)]
+
+
+class Bulk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The bundle that a door may fetch."""
+
+    version: Annotated[int, Meta(ge=1, le=1 << 62)]
+    start_digest: Annotated[bytes, Meta(min_length=DIGEST_BYTES, max_length=DIGEST_BYTES)]
+    """BLAKE2b-256 of everything before the parts."""
+    start_length: Annotated[int, Meta(ge=1, le=LONGEST_START)]
+    parts: Annotated[int, Meta(ge=1, le=MAX_PARTS)]
+    size: Annotated[int, Meta(ge=1, le=MAX_BYTES + LONGEST_START)]
+    """Of the whole file in bytes."""
+
+
+class Offer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The word."""
+
+    site: _Level
+    door: _Level
+    made: Annotated[datetime, Meta(tz=True)]
+    """When this bundle was offered first."""
+    revision: _Count
+    """Of the centre's people when this was said; withdrawals are complete up to it."""
+    bundle: Bulk | None = None
+    """None: none was made yet."""
+    withdrawn: bytes = b""
+    """A sealed box of libsodium (X25519) for the door's key, with msgpack of a list of Withdrawal."""
+
+    @property
+    def version(self) -> int:
+        return self.bundle.version if self.bundle is not None else 0
+
+    def is_older_than(self, other: Offer) -> bool:
+        return (self.revision, self.version) < (other.revision, other.version)
+
+
+class Signed(Struct, frozen=True, forbid_unknown_fields=True):
+    """On the wire."""
+
+    word: bytes
+    signature: bytes
+
+
+def signed_offer(offer: Offer, centre: SigningKey) -> bytes:
+    word = msgspec.json.encode(offer)
+    return msgspec.json.encode(Signed(word, centre.sign(MAGIC + word).signature))
+
+
+def checked_offer(payload: bytes, centre: VerifyKey, site: str, door: str) -> Offer:
+    """What the centre offers this door. Raises BundleError for what is not the centre's to the last byte, for another door, or malformed."""
+    if len(payload) > MOST_BYTES:
+        raise BundleError(f"offer of {len(payload)} bytes; at most {MOST_BYTES}")
+    try:
+        signed = msgspec.json.decode(payload, type=Signed)
+        centre.verify(MAGIC + signed.word, signed.signature)
+        offer = msgspec.json.decode(signed.word, type=Offer)
+    except (msgspec.MsgspecError, CryptoError, ValueError, TypeError, RecursionError) as error:
+        raise BundleError(f"offer is damaged, or not signed by this site's centre: {error}") from error
+    if (offer.site, offer.door) != (site, door):
+        raise BundleError(f"offer was made for {offer.site}/{offer.door}, this is {site}/{door}")
+    return offer
+
+
+def offer_in(payload: bytes) -> Offer:
+    """What an offer says, whoever signed it: for people who look. Raises BundleError."""
+    try:
+        return msgspec.json.decode(msgspec.json.decode(payload, type=Signed).word, type=Offer)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BundleError(f"is no offer: {error}") from error
+
+
+def sealed(withdrawn: tuple[Withdrawal, ...], door: PublicKey) -> bytes:
+    """Raises BundleError for more than an offer holds."""
+    if len(withdrawn) > MOST_WITHDRAWN:
+        raise BundleError(f"{len(withdrawn)} withdrawals; at most {MOST_WITHDRAWN}")
+    return SealedBox(door).encrypt(msgspec.msgpack.encode(withdrawn)) if withdrawn else b""
+
+
+def opened(box: bytes, door: PrivateKey) -> tuple[Withdrawal, ...]:
+    """Raises BundleError for what was not sealed for this door."""
+    if not box:
+        return ()
+    try:
+        withdrawn = msgspec.msgpack.decode(SealedBox(door).decrypt(box), type=tuple[Withdrawal, ...])
+    except (msgspec.MsgspecError, CryptoError, ValueError, TypeError) as error:
+        raise BundleError(f"withdrawals are not sealed for this door's key, or for a newer program: {error}") from error
+    if len(withdrawn) > MOST_WITHDRAWN:
+        raise BundleError(f"{len(withdrawn)} withdrawals; at most {MOST_WITHDRAWN}")
+    return withdrawn
