@@ -86,7 +86,9 @@ class MediaHouse:
         self.run.mkdir()
         self.broker = Broker("mosquitto", folder)
         config = folder / "door.toml"
-        config.write_text(f'site = "hq"\ndoor = "front"\nrun_folder = "{self.run}"\n[link]\nport = {self.broker.port}\n[live]\n{live}\n')
+        config.write_text(
+            f'site = "hq"\ndoor = "front"\nrun_folder = "{self.run}"\n[link]\nport = {self.broker.port}\n[live]\n{live}\n'
+        )
         self.media = Process([sys.executable, "-m", "agent.cli", "media", "--config", str(config)], folder / "media.log")
         self.scene = Scene(self.run)
         self.door = Receiver(live_folder(self.run) / NEWS_SOCKET)
@@ -143,7 +145,14 @@ class MediaHouse:
     def offer(self, sdp: str, session: str = "", age_s: float = 0.0, retain: bool = False, **more: Any) -> str:
         session = session or str(uuid.uuid4())
         issued = datetime.now(timezone.utc) - timedelta(seconds=age_s)
-        told = {"sdp": sdp, "who": "guard-1", "why": "alert 17", "issued": issued, "expires": issued + timedelta(seconds=10), **more}
+        told = {
+            "sdp": sdp,
+            "who": "guard-1",
+            "why": "alert 17",
+            "issued": issued,
+            "expires": issued + timedelta(seconds=10),
+            **more,
+        }
         self.publish(f"{session}/offer", msgspec.json.encode(told), retain)
         return session
 

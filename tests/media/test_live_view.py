@@ -40,7 +40,9 @@ async def _a_guard_watches(house: MediaHouse) -> None:
     assert house.scene.writer._mapping is None, "frames lie in memory though nobody watches"
     browser = Browser(house)
     await browser.watch()
-    await browser.sees(lambda p: is_hidden(OWNER_BOX)(p) and is_hidden(STRANGER_BOX)(p) and p.mean() > 40, "a face is shown unasked")
+    await browser.sees(
+        lambda p: is_hidden(OWNER_BOX)(p) and is_hidden(STRANGER_BOX)(p) and p.mean() > 40, "a face is shown unasked"
+    )
     overlay = await browser.hears("overlay", lambda told: len(told["faces"]) == 2)
     assert {each["subject"] for each in overlay["faces"]} == {False}
     assert b"embedding" not in repr(overlay).encode()
@@ -51,7 +53,12 @@ async def _a_guard_watches(house: MediaHouse) -> None:
     await browser.sees(lambda p: is_hidden(OWNER_BOX)(p) or not is_clear(STRANGER_BOX)(p), "the picture follows nobody")
     house.publish(f"{browser.session}/bye", b'{"by": "guard-1"}')
     wait_until(lambda: bool(house.told("live.ended")), 10, "the end of a session is not on record")
-    assert house.told("live.started")[0] | {"session": ""} == {"session": "", "who": "guard-1", "why": "alert 17", "unmasked": False}
+    assert house.told("live.started")[0] | {"session": ""} == {
+        "session": "",
+        "who": "guard-1",
+        "why": "alert 17",
+        "unmasked": False,
+    }
     assert house.told("live.ended")[0]["reason"] == "left"
     await browser.close()
     wait_until(lambda: not (house.run / "view" / "frames").exists(), 15, "the frames stay in memory when nobody watches any more")
