@@ -76,12 +76,17 @@ class Places:
             rows = connection.execute(select(*_TOLD).order_by(MAPS.c.site, MAPS.c.name, MAPS.c.id))
             return [_map(row) for row in rows]
 
+    def site_of(self, number: int) -> str:
+        """Raises Unfit 404."""
+        with reading(self._engine) as connection:
+            return _one(connection, number).site
+
     def picture(self, number: int) -> tuple[bytes, str]:
         """Bytes and content type. Raises Unfit 404."""
         with reading(self._engine) as connection:
             row = connection.execute(select(MAPS.c.picture, MAPS.c.picture_type).where(MAPS.c.id == number)).first()
         if row is None:
-            raise _no_map(number)
+            raise no_map(number)
         return bytes(row.picture), row.picture_type
 
     def add(self, site: str, name: str, picture: Picture, by: str) -> Map:
@@ -112,7 +117,7 @@ class Places:
         """Raises Unfit 404."""
         with writing(self._engine) as connection:
             if connection.execute(delete(MAPS).where(MAPS.c.id == number)).rowcount == 0:
-                raise _no_map(number)
+                raise no_map(number)
 
 
 _TOLD = [column for column in MAPS.c if column.name not in ("picture", "picture_type")]
@@ -121,7 +126,7 @@ _TOLD = [column for column in MAPS.c if column.name not in ("picture", "picture_
 def _one(connection: Connection, number: int) -> Map:
     row = connection.execute(select(*_TOLD).where(MAPS.c.id == number)).first()
     if row is None:
-        raise _no_map(number)
+        raise no_map(number)
     return _map(row)
 
 
@@ -129,7 +134,7 @@ def _map(row: Row[tuple[object, ...]]) -> Map:
     return msgspec.convert({str(key): value for key, value in row._mapping.items()}, Map)
 
 
-def _no_map(number: int) -> Unfit:
+def no_map(number: int) -> Unfit:
     return Unfit(404, "no_such_map", f"there is no map {number}")
 
 

@@ -191,6 +191,17 @@ def test_a_map_that_was_deleted_is_gone_and_its_number_is_nobody_elses(desk: Des
     assert desk.upload().id != made.id
 
 
+def test_a_map_of_another_site_is_not_there(desk: Desk) -> None:
+    made = desk.upload()
+    elsewhere = Caller(account="grace", role="manager", sites=("annex",))
+    assert desk.ask("GET", "/maps", caller=elsewhere) == []
+    for method, path in (("GET", "/maps/{id}/picture"), ("DELETE", "/maps/{id}")):
+        with pytest.raises(Unfit, match="no map"):
+            desk.ask(method, path, made.id, caller=elsewhere)
+    with pytest.raises(Unfit, match="hq"):
+        desk.ask("POST", "/maps", body=drawn(), caller=elsewhere, name="Ground floor")
+
+
 def test_guards_look_at_maps_and_managers_and_installers_draw_them() -> None:
     told = endpoints(Places(create_engine("sqlite://"), SystemClock()), "hq")
     draws = {each.allowed for each in told if each.method != "GET"}
