@@ -45,7 +45,8 @@ EVENTS = Table(
     Index("ix_events_person", "person", "n"),
     Index("ix_events_kind", "kind", "n"),
     Index("ix_events_id", "id"),
-    Index("ix_events_alert", "n", sqlite_where=text("alert"), postgresql_where=text("alert")),
+    Index("ix_events_site", "site", "n"),
+    Index("ix_events_alert", "n", sqlite_where=text("alert = 1"), postgresql_where=text("alert")),
     sqlite_autoincrement=True,  # a number is never given twice, even after the newest rows were removed: others have read up to it
 )
 """Every event once. `person` is the cardholder's id or '', `alert` whether somebody was to be told at once: both are in `data` as well."""

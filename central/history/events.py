@@ -26,12 +26,9 @@ from sqlalchemy import (
     Select,
     func,
     insert,
-    literal_column,
     select,
-    text,
     union_all,
 )
-from sqlalchemy.sql.selectable import CompoundSelect
 
 from agent.core.messages import Event
 from agent.link.cloudevents import Told
@@ -48,7 +45,6 @@ SEARCHED = 200_000
 """A question for text looks at so many rows and no more: a second or so. The answer says how far it came."""
 PAGE = 5_000
 MOST = 1_000_000
-_MOST_BRANCHES = 200
 _LOCK = 0x446F6F72
 """PostgreSQL's name for 'somebody commits events'."""
 
@@ -120,7 +116,7 @@ class EventStore:
         """At most `limit` events."""
         with reading(self.engine) as db:
             bounded, stop = _within_reach(db, wanted)
-            found = [_kept(row) for row in db.execute(_question(db, bounded))]
+            found = _find(db, bounded)
         return Page(found, stop if len(found) < wanted.limit else 0)
 
     def stream(self, wanted: Wanted) -> Iterator[Kept]:
@@ -256,42 +252,51 @@ def _row(told: Told, received: datetime) -> Row_:
 # -- asking --------------------------------------------------------------------------------------------------------------------
 
 
-def _question(db: Connection, wanted: Wanted) -> Select[Any] | CompoundSelect[Any]:
-    """Each part of it walks along one index in the order of n and stops when it has enough, however many rows there are."""
-    common = _conditions(wanted)
-    parts = [_ordered(select(EVENTS).where(*common, *part), wanted) for part in _parts(db, wanted)]
-    if len(parts) == 1:
-        return parts[0]
-    together = union_all(*(select(part.subquery()) for part in parts)).subquery()
-    order = together.c.n.desc() if wanted.newest_first else together.c.n
-    return select(together).order_by(order).limit(wanted.limit)
+def _find(db: Connection, wanted: Wanted) -> list[Kept]:
+    """Numbers first, which indexes hold; rows only of those that are told."""
+    parts = [_numbers(wanted, part) for part in _parts(db, wanted)]
+    if not parts:
+        return []
+    numbers = parts[0] if len(parts) == 1 else _merged(wanted, parts)
+    rows = db.execute(select(EVENTS).where(EVENTS.c.n.in_(select(numbers.subquery().c.n))).order_by(_order(wanted, EVENTS.c.n)))
+    return [_kept(row) for row in rows]
 
 
-def _ordered(ask: Select[Any], wanted: Wanted) -> Select[Any]:
-    return ask.order_by(EVENTS.c.n.desc() if wanted.newest_first else EVENTS.c.n).limit(wanted.limit)
+def _numbers(wanted: Wanted, part: list[ColumnElement[bool]]) -> Select[Any]:
+    """Walks along one index in the order of n and stops when it has enough, however many rows there are."""
+    return select(EVENTS.c.n).where(*_conditions(wanted), *part).order_by(_order(wanted, EVENTS.c.n)).limit(wanted.limit)
+
+
+def _merged(wanted: Wanted, parts: list[Select[Any]]) -> Select[Any]:
+    together = union_all(*(select(part.subquery().c.n) for part in parts)).subquery()
+    return select(together.c.n).order_by(_order(wanted, together.c.n)).limit(wanted.limit)
+
+
+def _order(wanted: Wanted, number: ColumnElement[int]) -> ColumnElement[int]:
+    return number.desc() if wanted.newest_first else number
 
 
 def _parts(db: Connection, wanted: Wanted) -> list[list[ColumnElement[bool]]]:
-    """A pattern of kinds is asked kind by kind, and a site door by door."""
-    kind = [] if wanted.kind in ("", "*") else _kinds(db, wanted.kind)
-    if wanted.person or (wanted.site and wanted.door) or wanted.text:
-        return [[EVENTS.c.kind.in_(kind)] if wanted.kind not in ("", "*") else []]
-    if wanted.kind not in ("", "*"):
-        return [[EVENTS.c.kind == each] for each in kind] or [[literal_column("1") == 0]]
-    if wanted.site:
-        doors = _doors(db, wanted.site)
-        return [[EVENTS.c.door == door] for door in doors] if 0 < len(doors) <= _MOST_BRANCHES else [[]]
-    return [[]]
+    """A pattern of kinds is asked kind by kind: each part can be read in order from an index. []: nothing fits."""
+    if wanted.kind in ("", "*"):
+        return [[]]
+    kinds = _kinds(db, wanted.kind)
+    if wanted.person or wanted.door or wanted.text or wanted.alerts:
+        return [[EVENTS.c.kind.in_(kinds)]] if kinds else []
+    return [[EVENTS.c.kind == kind] for kind in kinds] if _is_known(db, wanted.site) else []
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    columns = {"site": wanted.site, "door": wanted.door, "person": wanted.person}
-    conditions = [EVENTS.c[name] == word for name, word in columns.items() if word]
+    by_site = (
+        EVENTS.c.site if wanted.door or not (wanted.kind or wanted.alerts) else EVENTS.c.site.concat("")
+    )  # not by the site's index
+    columns = ((by_site, wanted.site), (EVENTS.c.door, wanted.door), (EVENTS.c.person, wanted.person))
+    conditions: list[ColumnElement[bool]] = [column == word for column, word in columns if word]
     conditions += [EVENTS.c.n > wanted.after] if wanted.after else []
     conditions += [EVENTS.c.n < wanted.before] if wanted.before else []
     conditions += [EVENTS.c.at >= wanted.begin] if wanted.begin else []
     conditions += [EVENTS.c.at < wanted.end] if wanted.end else []
-    conditions += [text("alert")] if wanted.alerts else []  # type: ignore[list-item]  # spelt as in the partial index
+    conditions += [EVENTS.c.alert] if wanted.alerts else []
     return conditions + ([says(wanted.text)] if wanted.text else [])
 
 
@@ -307,8 +312,8 @@ def _kinds(db: Connection, pattern: str) -> list[str]:
     return [kind for kind in found if fits(kind, pattern)]
 
 
-def _doors(db: Connection, site: str) -> list[str]:
-    return list(db.scalars(select(JOURNALS.c.door).where(JOURNALS.c.site == site).distinct()))
+def _is_known(db: Connection, site: str) -> bool:
+    return not site or db.scalar(select(JOURNALS.c.site).where(JOURNALS.c.site == site).limit(1)) is not None
 
 
 def _begins(db: Connection, column: Column[str], begins: str) -> list[ColumnElement[bool]]:

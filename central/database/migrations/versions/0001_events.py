@@ -53,10 +53,11 @@ def _make_tables() -> None:
     )
     op.create_index("ix_events_at", "events", ["at"])
     op.create_index("ix_events_door", "events", ["site", "door", "n"])
+    op.create_index("ix_events_site", "events", ["site", "n"])
     op.create_index("ix_events_person", "events", ["person", "n"])
     op.create_index("ix_events_kind", "events", ["kind", "n"])
     op.create_index("ix_events_id", "events", ["id"])
-    op.create_index("ix_events_alert", "events", ["n"], sqlite_where=sa.text("alert"), postgresql_where=sa.text("alert"))
+    op.create_index("ix_events_alert", "events", ["n"], sqlite_where=sa.text("alert = 1"), postgresql_where=sa.text("alert"))
     op.create_table(
         "conflicts",
         *_event_columns(),
