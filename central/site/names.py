@@ -22,3 +22,13 @@ def level(what: str, name: str) -> str:
     if name in RESERVED:
         raise ConfigError(f"{what} {name!r}: the site keeps the names {', '.join(RESERVED)} for itself; choose another")
     return name
+
+
+def door_name(site: str, door: str) -> str:
+    """The common name in a door's certificate, which is its user name and client id at the broker. No person's name holds a '/'."""
+    return f"{site}/{door}"
+
+
+def media_name(site: str, door: str) -> str:
+    """The same for the door's media program."""
+    return f"{site}/{door}/media"

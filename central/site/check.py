@@ -1,0 +1,198 @@
+"""`doorward central broker-check`: comes to the broker as a door, as a person and as a stranger, and finds out what each may do.
+
+A broker that denies a publish acknowledges it all the same (MQTT 3.1.1), so what counts is what arrives: the centre listens. Everything
+happens under doorward/broker-check, where no door is, and nothing of it is retained.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agent.link.session import Address, Say, Session
+from central.site.files import OWNER_ONLY, alone, put
+from central.site.folder import EVERYWHERE, Site
+from central.site.names import PROBE, door_name
+from central.site.running import LOCAL, centre_address
+
+CONNECT_S = 5.0
+ARRIVE_S = 5.0
+DOOR = door_name(PROBE, PROBE)
+PROBE_LIFE = timedelta(minutes=10)
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing that was tried."""
+
+    what: str
+    ok: bool
+    detail: str = ""
+
+
+class Visitor:
+    """A connection that says things and remembers what it heard."""
+
+    def __init__(self, address: Address, client_id: str, *topics: str) -> None:
+        self._topics = topics
+        self._lock = threading.Condition()
+        self._to_say: list[tuple[str, bytes]] = []
+        self._heard: list[tuple[str, bytes]] = []
+        self._is_here = threading.Event()
+        self._session = Session(address, client_id, self)
+        self._session.start()
+
+    def is_let_in(self) -> bool:
+        """Waits for the broker's yes or no, or its silence."""
+        until_s = time.monotonic() + CONNECT_S
+        while not self._session.errors and time.monotonic() < until_s:
+            if self._is_here.wait(0.02):
+                return True
+        return False
+
+    def why_not(self) -> str:
+        return self._session.last_error or "the broker does not answer"
+
+    def say(self, topic: str, payload: bytes) -> None:
+        with self._lock:
+            self._to_say.append((topic, payload))
+        self._session.wake()
+
+    def hears(self, topic: str, payload: bytes) -> bool:
+        with self._lock:
+            return self._lock.wait_for(lambda: (topic, payload) in self._heard, ARRIVE_S)
+
+    def has_heard(self, payload: bytes) -> bool:
+        """Whether it has arrived by now, under whatever topic."""
+        with self._lock:
+            return any(payload == heard for _, heard in self._heard)
+
+    def leave(self) -> None:
+        self._session.stop()
+
+    def connected(self, say: Say) -> None:
+        if self._topics:
+            say.subscribe(*self._topics)
+        self._is_here.set()
+
+    def turn(self, say: Say, now_s: float) -> float:
+        with self._lock:
+            told, self._to_say = self._to_say, []
+        for topic, payload in told:
+            say.publish(topic, payload)
+        return 60.0
+
+    def message(self, topic: str, payload: bytes, retained: bool) -> None:
+        with self._lock:
+            self._heard.append((topic, payload))
+            self._lock.notify_all()
+
+    def leaving(self, say: Say) -> None:
+        """Nothing is left to say."""
+
+
+def check(site: Site, now: datetime) -> list[Finding]:
+    """Raises ConfigError when the folder cannot be read; what the broker does wrong is a finding."""
+    with tempfile.TemporaryDirectory() as folder:
+        centre = Visitor(centre_address(site), f"doorward-{PROBE}", f"doorward/{PROBE}/#")
+        try:
+            if not centre.is_let_in():
+                return [Finding(what="the centre is let in", ok=False, detail=centre.why_not())]
+            found = [Finding(what="the centre is let in", ok=True)]
+            return (
+                found + _strangers(site) + _as_a_door(site, centre, Path(folder), now) + _as_a_person(site, centre, Path(folder))
+            )
+        finally:
+            centre.leave()
+
+
+def _strangers(site: Site) -> list[Finding]:
+    anybody = Address(host=reach(site), port=site.settings.listeners.doors_port, ca_file=str(site.root / "ca.crt"))
+    return [Finding(what="who has no certificate is refused at the doors' listener", ok=not _is_answered(anybody))]
+
+
+def _is_answered(address: Address) -> bool:
+    """Whether the broker says a word of MQTT to this certificate, or to none. Under TLS 1.3 a refusal comes only after the handshake."""
+    context = ssl.create_default_context(cafile=address.ca_file)
+    if address.cert_file:
+        context.load_cert_chain(address.cert_file, address.key_file)
+    with (
+        suppress(OSError),
+        socket.create_connection((address.host, address.port), CONNECT_S) as plain,
+        context.wrap_socket(plain, server_hostname=address.host) as wire,
+    ):
+        wire.sendall(bytes.fromhex("100c00044d5154540402003c0000"))  # CONNECT of MQTT 3.1.1, no name, 60 s
+        return bool(wire.recv(4))
+    return False
+
+
+def reach(site: Site) -> str:
+    """The address by which this machine reaches its broker: it may not know itself by the name that others use."""
+    bind = site.settings.listeners.bind
+    return LOCAL if bind in EVERYWHERE else bind
+
+
+def _as_a_door(site: Site, centre: Visitor, folder: Path, now: datetime) -> list[Finding]:
+    with alone(site.root):
+        pair = site.authority.issue("door", DOOR, now, life=PROBE_LIFE)
+    put(folder / "door.crt", pair.certificate, OWNER_ONLY)
+    put(folder / "door.key", pair.key, OWNER_ONLY)
+    address = Address(host=reach(site), port=site.settings.listeners.doors_port, ca_file=str(site.root / "ca.crt"),
+                      cert_file=str(folder / "door.crt"), key_file=str(folder / "door.key"))  # fmt: skip
+    with _visiting(Visitor(address, "doorward-centre", f"doorward/{DOOR}/cmd/+/+", f"doorward/{PROBE}/other/cmd/+/+")) as door:
+        if not door.is_let_in():
+            return [Finding(what="a door of this site is let in", ok=False, detail=door.why_not())]
+        found = [Finding(what="a door of this site is let in", ok=True)]
+        found += _may(centre, door, "a door speaks for itself", f"doorward/{DOOR}/result/x",
+                      "a door cannot speak for another", f"doorward/{PROBE}/other/result/x")  # fmt: skip
+        found += _may(door, centre, "a door hears commands to it", f"doorward/{DOOR}/cmd/{PROBE}/assist",
+                      "a door does not hear commands to another", f"doorward/{PROBE}/other/cmd/{PROBE}/assist")  # fmt: skip
+        at_centre = replace(address, host=centre_address(site).host, port=site.settings.listeners.centre_port)
+        return [*found, Finding(what="a door is refused at the centre's listener", ok=not _is_answered(at_centre))]
+
+
+def _as_a_person(site: Site, centre: Visitor, folder: Path) -> list[Finding]:
+    for name, password in (("right", site.probe_password()), ("wrong", "not the password")):
+        put(folder / name, password.encode("utf-8"), OWNER_ONLY)
+    address = Address(host=reach(site), port=site.settings.listeners.people_port, user=PROBE, password_file=str(folder / "right"),
+                      ca_file=str(site.root / "ca.crt"))  # fmt: skip
+    base = f"doorward/{DOOR}/cmd"
+    with _visiting(Visitor(address, "x", f"doorward/{DOOR}/result/+")) as guard:
+        if not guard.is_let_in():
+            return [Finding(what="a person with a password is let in", ok=False, detail=guard.why_not())]
+        found = [Finding(what="a person with a password is let in", ok=True)]
+        found += _may(centre, guard, "a guard gives a command of guards", f"{base}/{PROBE}/unlock",
+                      "a guard gives none of managers", f"{base}/{PROBE}/hold_unlocked")  # fmt: skip
+        found += _may(centre, guard, "a guard gives a command again", f"{base}/{PROBE}/unlock",
+                      "a guard gives none under another's name", f"{base}/somebody/unlock")[1:]  # fmt: skip
+    wrong = replace(address, password_file=str(folder / "wrong"))
+    with _visiting(Visitor(wrong, "x")) as stranger:
+        return [*found, Finding(what="a person with a wrong password is refused", ok=not stranger.is_let_in())]
+
+
+def _may(listener: Visitor, speaker: Visitor, may: str, topic: str, may_not: str, denied: str) -> list[Finding]:
+    """Say what is denied, then what is allowed: when the second has arrived, the first would have, too."""
+    bad, good = (f'{{"id":"{uuid.uuid4()}"}}'.encode("ascii") for _ in range(2))
+    speaker.say(denied, bad)
+    speaker.say(topic, good)
+    arrived = listener.hears(topic, good)
+    return [Finding(what=may, ok=arrived, detail="" if arrived else f"{topic}: nothing arrives"),
+            Finding(what=may_not, ok=arrived and not listener.has_heard(bad), detail=denied)]  # fmt: skip
+
+
+@contextmanager
+def _visiting(visitor: Visitor) -> Iterator[Visitor]:
+    try:
+        yield visitor
+    finally:
+        visitor.leave()
