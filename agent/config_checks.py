@@ -136,6 +136,13 @@ def _check_feedback(config: Config) -> None:
         _refuse("feedback.display", feedback.display, "a simulated display goes with board.pins = 'sim' alone")
 
 
+def _check_live(config: Config) -> None:
+    for key in ("microphone", "speaker"):
+        name = getattr(config.live, key)
+        if name.startswith("sim:") and config.board.pins != "sim":
+            _refuse(f"live.{key}", name, "a simulated one goes with board.pins = 'sim' alone")
+
+
 def _check_pins(config: Config) -> None:
     taken: dict[Pin, str] = {}
     for key, spelt in _named_pins(config):
@@ -223,5 +230,5 @@ def _check_risk(config: Config) -> None:
 
 CHECKS: tuple[Callable[[Config], None], ...] = (
     _check_readers, _check_timing, _check_liveness, _check_lock, _check_second_relay, _check_supervision, _check_feedback, _check_sockets,
-    _check_pins, _check_deployment, _check_behaviour, _check_policy, _check_risk,
+    _check_live, _check_pins, _check_deployment, _check_behaviour, _check_policy, _check_risk,
 )  # fmt: skip

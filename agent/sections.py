@@ -342,6 +342,11 @@ class Risk(Section, frozen=True):
     )
 
 
+SoundDevice = Annotated[
+    str, Meta(pattern=r"^(none|alsa:[!-~]{1,100}|sim:.+)\Z", description='"none" or "alsa:DEVICE", as "alsa:plughw:CARD=Device"')
+]
+
+
 class Live(Section, frozen=True):
     """Live view, for whoever the centre lets watch: docs/LIVE.md. Nothing is sent unasked."""
 
@@ -353,6 +358,9 @@ class Live(Section, frozen=True):
     """A session that nobody ends is ended after so long."""
     codec: Literal["vp8", "h264"] = "vp8"
     """The one that is preferred; a browser that lacks it gets the other."""
+    microphone: SoundDevice = "none"
+    speaker: SoundDevice = "none"
+    """For talking with whoever is at the door. The microphone is open only while somebody talks, and a tone says so."""
     user: str = ""
     password_file: str = ""
     cert_file: str = ""

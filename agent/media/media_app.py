@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,11 +15,13 @@ from agent.config import Config
 from agent.errors import ConfigError
 from agent.link.session import Address
 from agent.media.door_line import DoorLine
+from agent.media.intercom import Intercom
 from agent.media.reception import Limits, Reception
 from agent.media.screening import Screening
 from agent.media.signalling import Signalling
 from agent.notify import notify
 from agent.shared_view import ViewReader
+from hw.audio import Microphone, Speaker, open_microphone, open_speaker
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +51,12 @@ def run_media(config: Config, stop: Stop) -> int:
 
 
 def address_of(config: Config) -> Address:
-    """The door's own broker; media's own certificate or account where the broker tells clients apart by them."""
+    """The door's own broker, with media's own certificate or account. Raises ConfigError when that would be the door's certificate."""
     link, live = config.link, config.live
     own = bool(live.cert_file)
+    if link.cert_file and not own:
+        raise ConfigError("`$.live.cert_file` is empty: with the door's certificate a broker that takes client ids from certificates would"
+                          " throw the door out; give media one of its own (docs/LIVE.md)")  # fmt: skip
     return Address(
         host=link.host, port=link.port, user=live.user or link.user, password_file=live.password_file or link.password_file,
         ca_file=link.ca_file, cert_file=live.cert_file if own else link.cert_file, key_file=live.key_file if own else link.key_file,
@@ -77,7 +82,8 @@ class _Media:
             lambda levels, payload, retained: _in(loop, reception.offered, levels, payload, retained),
             lambda session, payload, retained: _in(loop, reception.left, session, payload, retained),
         )  # fmt: skip
-        reception = self._reception = Reception(limits, self._screening, clock, signalling.say, self._line)
+        intercom = Intercom(_microphone(live.microphone), _speaker(live.speaker), clock.mono_s, self._line)
+        reception = Reception(limits, self._screening, intercom, clock, signalling.say, self._line)
         tasks = [self._task(self._screening.run()), self._task(reception.run())]
         signalling.start()
         log.info("media started viewers=%d codec=%s", live.viewers, live.codec)
@@ -110,6 +116,14 @@ class _Media:
                 notify("WATCHDOG=1")
             await asyncio.sleep(TURN_S)
         return 0
+
+
+def _microphone(name: str) -> Callable[[], Microphone] | None:
+    return None if name == "none" else lambda: open_microphone(name)
+
+
+def _speaker(name: str) -> Callable[[], Speaker] | None:
+    return None if name == "none" else lambda: open_speaker(name)
 
 
 def _in(loop: asyncio.AbstractEventLoop, work: Any, *args: Any) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from agent.clock import Clock
 from agent.core.commands import SeenCommands
-from agent.core.live import LiveKind
+from agent.media.intercom import Intercom
 from agent.media.offers import REFUSALS, Declined, Invited, admit_offer, read_bye
 from agent.media.screening import Screening
+from agent.media.talk import Tells
 from agent.media.viewer import Viewer, Wish
 
 log = logging.getLogger(__name__)
@@ -27,12 +28,6 @@ UNANSWERED = ("retained", "repeated")
 """Somebody else's session may bear this name: it is not spoken to."""
 
 
-class Tells(Protocol):
-    """Puts something into the door's journal (agent.media.door_line.DoorLine)."""
-
-    def __call__(self, kind: LiveKind, **data: str | int | float | bool) -> None: ...
-
-
 class Limits(Struct, frozen=True, kw_only=True):
     viewers: int
     longest_s: float
@@ -43,10 +38,17 @@ class Reception:
     """`offered` and `left` for what comes from the broker, `run` as a task, `close` at the end. Of one asyncio loop."""
 
     def __init__(
-        self, limits: Limits, screening: Screening, clock: Clock, say: Callable[[str, bytes], None], tell: Tells
+        self,
+        limits: Limits,
+        screening: Screening,
+        intercom: Intercom,
+        clock: Clock,
+        say: Callable[[str, bytes], None],
+        tell: Tells,
     ) -> None:
         """`say(session/answer, payload)` publishes below this door's `rtc`."""
-        self._limits, self._screening, self._clock, self._say, self._tell = limits, screening, clock, say, tell
+        self._limits, self._screening, self._intercom = limits, screening, intercom
+        self._clock, self._say, self._tell = clock, say, tell
         self._seen, self._started = SeenCommands(), clock.wall()
         self._viewers: dict[str, Viewer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,7 +64,7 @@ class Reception:
         if isinstance(got, Invited) and len(self._viewers) >= self._limits.viewers:
             got = Declined(got.session, "too_many_viewers")
         if isinstance(got, Invited):
-            viewer = Viewer(got, self._screening, self._clock, self._limits.codec, self._wished)
+            viewer = Viewer(got, self._screening, self._intercom, self._clock, self._limits.codec, self._wished)
             self._viewers[got.session] = viewer
             self._start(self._answer(viewer))
         else:
@@ -119,6 +121,8 @@ class Reception:
     async def _end(self, viewer: Viewer, reason: str) -> None:
         if self._viewers.pop(viewer.session, None) is None:
             return
+        if self._intercom.give_back(viewer.session):
+            self._tell_talker()
         seconds = round(self._clock.mono_s() - viewer.since_s, 1)
         offer = viewer.offer
         self._tell("live.ended", session=viewer.session, who=offer.who, why=offer.why, unmasked=offer.unmask, seconds=seconds,
@@ -135,6 +139,8 @@ class Reception:
             log.warning("live close session=%s error=%r", viewer.session, str(error)[:200])
 
     async def _check(self, now_s: float) -> None:
+        if (session := self._intercom.overdue()) and self._intercom.give_back(session):
+            self._tell_talker()
         for viewer in list(self._viewers.values()):
             over = now_s - viewer.since_s > self._limits.longest_s
             if reason := "its time is over" if over else await viewer.why_gone(now_s):
@@ -142,6 +148,18 @@ class Reception:
 
     def _wished(self, viewer: Viewer, wish: Wish) -> None:
         """What a browser asked for beyond its own picture."""
+        if wish.talk is None or viewer.session not in self._viewers:
+            return
+        if wish.talk:
+            self._intercom.take(viewer.session, viewer.offer.who)
+        else:
+            self._intercom.give_back(viewer.session)
+        self._tell_talker()
+
+    def _tell_talker(self) -> None:
+        """Everybody who watches knows who talks."""
+        for viewer in self._viewers.values():
+            viewer.tell_talker()
 
     def _publish(self, session: str, what: str, told: dict[str, Any]) -> None:
         self._say(f"{session}/{what}", msgspec.json.encode(told))

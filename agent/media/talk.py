@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from msgspec import Struct
+
+from agent.core.live import LiveKind
+
+
+class Tells(Protocol):
+    """Puts something into the door's journal (agent.media.door_line.DoorLine)."""
+
+    def __call__(self, kind: LiveKind, **data: str | int | float | bool) -> None: ...
 
 
 class Talker(Struct, frozen=True):

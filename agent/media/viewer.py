@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from aiortc import (
+    MediaStreamTrack,
     RTCConfiguration,
     RTCDataChannel,
     RTCIceServer,
@@ -21,6 +22,7 @@ from aiortc.stats import RTCRemoteInboundRtpStreamStats
 from msgspec import Struct
 
 from agent.clock import Clock
+from agent.media.intercom import DoorSound, Intercom, play_track
 from agent.media.offers import Invited
 from agent.media.overlay import encode
 from agent.media.screening import Look, Screening
@@ -58,10 +60,16 @@ class Viewer:
     """`answer`, then `turn` now and then, and `close`."""
 
     def __init__(
-        self, invited: Invited, screening: Screening, clock: Clock, codec: str, on_wish: Callable[[Viewer, Wish], None]
+        self,
+        invited: Invited,
+        screening: Screening,
+        intercom: Intercom,
+        clock: Clock,
+        codec: str,
+        on_wish: Callable[[Viewer, Wish], None],
     ) -> None:
         self.session, self.offer = invited.session, invited.offer
-        self._screening, self._clock, self._codec, self._on_wish = screening, clock, codec, on_wish
+        self._screening, self._intercom, self._clock, self._codec, self._on_wish = screening, intercom, clock, codec, on_wish
         self.follow = True
         self.since_s = clock.mono_s()
         self._overlay_due_s = 0.0
@@ -71,6 +79,8 @@ class Viewer:
         servers = [RTCIceServer(list(ice.urls), ice.username or None, ice.credential or None) for ice in self.offer.ice]
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._track = LiveTrack(screening, self._look)
+        self._sound = DoorSound(intercom, self.session)
+        self._voice: asyncio.Task[None] | None = None
         screening.watch()
         self._open = True
 
@@ -84,8 +94,12 @@ class Viewer:
         # Before the offer is looked at: afterwards preferences come too late, and H.264 silently becomes VP8
         video = peer.addTransceiver(self._track, direction="sendonly")
         video.setCodecPreferences(preferred(self._codec))
+        if self._intercom.is_there and "\nm=audio " in self.offer.sdp:
+            peer.addTransceiver(self._sound, direction="sendrecv")
+            peer.on("track", self._take_track)
         await peer.setRemoteDescription(RTCSessionDescription(self.offer.sdp, "offer"))
-        self._refuse_sound()
+        if not self._intercom.is_there:
+            self._refuse_sound()
         await peer.setLocalDescription(await peer.createAnswer())
         return peer.localDescription.sdp
 
@@ -108,6 +122,12 @@ class Viewer:
         """Something for the browser, if it listens."""
         if self._channel is not None and self._channel.readyState == "open":
             self._channel.send(encode(told))
+
+    def tell_talker(self) -> None:
+        """Who talks with the door now."""
+        talker = self._intercom.talker
+        mine = talker is not None and talker.session == self.session
+        self.tell({"talk": {"possible": self._intercom.is_there, "who": talker.who if talker is not None else "", "mine": mine}})
 
     async def why_gone(self, now_s: float) -> str:
         """Why this viewer is to be closed; empty while it watches."""
@@ -135,6 +155,9 @@ class Viewer:
             self._open = False
             self._screening.leave()
             self._track.stop()
+            self._sound.stop()
+            if self._voice is not None:
+                self._voice.cancel()
             await asyncio.wait_for(self._peer.close(), 5.0)
 
     # -- from the browser ------------------------------------------------------------------------------------------------------
@@ -144,6 +167,11 @@ class Viewer:
             self._channel = channel
             channel.on("message", self._take_message)
             self.tell({"hello": {"who": self.offer.who, "unmasked": self.offer.unmask}})
+            self.tell_talker()
+
+    def _take_track(self, track: MediaStreamTrack) -> None:
+        if track.kind == "audio" and self._voice is None:
+            self._voice = asyncio.ensure_future(play_track(track, self._intercom, self.session))
 
     def _take_message(self, message: str | bytes) -> None:
         if len(message) > MOST_WISH:

@@ -1,5 +1,5 @@
-"""The media program as a real process at a real broker: vision's side of the frames, the door's side of the line, and the centre's side of the
-topics are held by the test."""
+"""The media program as a real process at a real broker: vision's side of the frames, the door's side of the line, and the centre's side of
+the topics are held by the test."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from datetime import datetime, timedelta, timezone
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ import cv2
 import msgspec
 import numpy as np
 import paho.mqtt.client as mqtt
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
+from av import AudioFrame
 
 from agent.core.live import Alerted, LiveNews
 from agent.core.messages import FaceSeen, Observation
 from agent.live_wire import MEDIA_SOCKET, NEWS_SOCKET, decode_news, encode, live_folder
 from agent.local_socket import Receiver, Sender
 from agent.shared_view import ViewWriter
+from hw.audio import PIECE_SAMPLES, RATE_HZ
 from tests.system.brokers import Broker, Process, wait_until
 
 FRAME_PX = (640, 480)
@@ -86,8 +89,9 @@ class MediaHouse:
         self.run.mkdir()
         self.broker = Broker("mosquitto", folder)
         config = folder / "door.toml"
+        board = '[board]\npins = "sim"\nrig = "none"'
         config.write_text(
-            f'site = "hq"\ndoor = "front"\nrun_folder = "{self.run}"\n[link]\nport = {self.broker.port}\n[live]\n{live}\n'
+            f'site = "hq"\ndoor = "front"\nrun_folder = "{self.run}"\n{board}\n[link]\nport = {self.broker.port}\n[live]\n{live}\n'
         )
         self.media = Process([sys.executable, "-m", "agent.cli", "media", "--config", str(config)], folder / "media.log")
         self.scene = Scene(self.run)
@@ -164,10 +168,39 @@ class MediaHouse:
         return dict(found)
 
 
+class Voice(MediaStreamTrack):
+    """What somebody at a browser says: a tone."""
+
+    kind = "audio"
+
+    def __init__(self, hz: float) -> None:
+        super().__init__()
+        self._hz, self._said, self._began_s = hz, 0, time.monotonic()
+
+    async def recv(self) -> AudioFrame:
+        await asyncio.sleep(max(0.0, self._began_s + self._said / RATE_HZ - time.monotonic()))
+        frame = AudioFrame.from_ndarray(tone(self._hz, PIECE_SAMPLES, self._said).reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, self._said, Fraction(1, RATE_HZ)
+        self._said += PIECE_SAMPLES
+        return frame
+
+
+def tone(hz: float, count: int, start: int = 0) -> np.ndarray:
+    return np.round(12000 * np.sin(2 * np.pi * hz * (np.arange(count) + start) / RATE_HZ)).astype(np.int16)
+
+
+def strength(samples: np.ndarray, hz: float) -> float:
+    """How much of a second of sound is this tone: near 1 for it alone, near 0 for another or none."""
+    newest = samples[-RATE_HZ:].astype(float)
+    power = float(np.sum(newest**2)) or 1.0
+    wave = np.exp(-2j * np.pi * hz * np.arange(len(newest)) / RATE_HZ)
+    return float(2 * abs(np.sum(newest * wave)) ** 2 / len(newest) / power) if len(newest) else 0.0
+
+
 class Browser:
     """A real WebRTC peer that watches."""
 
-    def __init__(self, house: MediaHouse) -> None:
+    def __init__(self, house: MediaHouse, voice_hz: float = 0.0) -> None:
         self.house = house
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.pictures = 0
@@ -176,9 +209,12 @@ class Browser:
         self.channel = self.peer.createDataChannel("doorward")
         self.channel.on("message", lambda raw: self.said.append(msgspec.json.decode(raw)))
         self.peer.addTransceiver("video", direction="recvonly")
+        if voice_hz:
+            self.peer.addTransceiver(Voice(voice_hz), direction="sendrecv")
+        self.heard = np.zeros(0, np.int16)
         self.peer.on("track", self._take)
         self.session = ""
-        self._reader: asyncio.Task[None] | None = None
+        self._readers: list[asyncio.Task[None]] = []
 
     async def watch(self, **more: Any) -> dict[str, Any]:
         await self.peer.setLocalDescription(await self.peer.createOffer())
@@ -189,8 +225,7 @@ class Browser:
         return answer
 
     def _take(self, track: Any) -> None:
-        if track.kind == "video":
-            self._reader = asyncio.ensure_future(self._read(track))
+        self._readers.append(asyncio.ensure_future(self._read(track) if track.kind == "video" else self._listen(track)))
 
     async def _read(self, track: Any) -> None:
         try:
@@ -198,6 +233,15 @@ class Browser:
                 frame = await track.recv()
                 self.picture = frame.to_ndarray(format="bgr24")
                 self.pictures += 1
+        except MediaStreamError:
+            return
+
+    async def _listen(self, track: Any) -> None:
+        try:
+            while True:
+                frame = await track.recv()
+                left = frame.to_ndarray().reshape(-1, len(frame.layout.channels))[:, 0]
+                self.heard = np.concatenate([self.heard, left])[-4 * RATE_HZ :]
         except MediaStreamError:
             return
 
@@ -218,10 +262,10 @@ class Browser:
 
     async def vanish(self) -> None:
         """As a telephone that has lost its network: not a word any more."""
-        (video,) = self.peer.getTransceivers()
+        video = self.peer.getTransceivers()[0]
         await video.receiver.transport.transport._connection.close()
 
     async def close(self) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
+        for reader in self._readers:
+            reader.cancel()
         await self.peer.close()

@@ -59,7 +59,7 @@ def _handler(answer: Callable[[str, str, bytes], tuple[int, Any]]) -> type[BaseH
             status, told = answer(self.command, self.path, body)
             self._send(status, "application/json", msgspec.json.encode(told))
 
-        do_GET = do_POST = do_DELETE = _serve
+        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the names of http.server
 
         def _send(self, status: int, kind: str, raw: bytes) -> None:
             self.send_response(status)

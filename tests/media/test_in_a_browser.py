@@ -46,12 +46,17 @@ def test_a_browser_sees_the_door_and_closing_the_tab_ends_it(house):
                 live.channel.send('{"follow": false}');
                 return live.firstMs; }""")
             assert first_ms < GENEROUS_MS
-            both = f"[contrast(v, {OWNER_BOX[0] + 10}, {OWNER_BOX[1] + 10}, 70), contrast(v, {STRANGER_BOX[0] + 10}, {STRANGER_BOX[1] + 10}, 70)]"
+            places = [f"contrast(v, {box[0] + 10}, {box[1] + 10}, 70)" for box in (OWNER_BOX, STRANGER_BOX)]
+            both = f"[{', '.join(places)}]"
             look = f"() => {{ const v = document.querySelector('video'); return {both}; }}"
             wait_until(lambda: v_is_hidden(tab.evaluate(look)), 10, "a face is shown unasked")
             house.alert(1)
-            tab.wait_for_function(f"() => {{ const v = document.querySelector('video'); const [a, b] = {both}; return a > 60 && b < 30; }}")
-            tab.wait_for_function("() => live.said.some((each) => each.overlay && each.overlay.faces.some((face) => face.subject))")
+            tab.wait_for_function(
+                f"() => {{ const v = document.querySelector('video'); const [a, b] = {both}; return a > 60 && b < 30; }}"
+            )
+            tab.wait_for_function(
+                "() => live.said.some((each) => each.overlay && each.overlay.faces.some((face) => face.subject))"
+            )
             tab.close()
             chromium.close()
         wait_until(lambda: bool(house.told("live.ended")), 30, "a closed tab still watches")

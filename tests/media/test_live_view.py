@@ -77,8 +77,15 @@ def test_whoever_may_sees_all_faces_and_that_is_on_record(house):
     asyncio.run(play())
 
 
-@pytest.mark.parametrize(("changes", "reason"), [({"age_s": 60.0}, "stale"), ({"age_s": -60.0}, "not_yet_valid"),
-                                                 ({"expires": "2099-01-01T00:00:00Z"}, "too_long_lived"), ({"why": ""}, "malformed")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"age_s": 60.0}, "stale"),
+        ({"age_s": -60.0}, "not_yet_valid"),
+        ({"expires": "2099-01-01T00:00:00Z"}, "too_long_lived"),
+        ({"why": ""}, "malformed"),
+    ],
+)
 def test_an_offer_that_is_not_of_now_is_refused_with_a_sentence(house, changes, reason):
     session = house.offer("v=0 m=video whatever", **changes)
     answer = asyncio.run(house.answer(session))

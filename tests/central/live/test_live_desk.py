@@ -18,7 +18,7 @@ from agent.errors import ConfigError
 from agent.link.session import Address
 from central.database.engine import open_database, sqlite_url
 from central.database.migrate import upgrade
-from central.gateway.asking import Ask, Caller, Reply, Unfit
+from central.gateway.asking import Ask, Caller, Unfit
 from central.gateway.audit import AuditLog
 from central.live.desk import LiveDesk, Opened
 from central.live.endpoints import endpoints
@@ -54,7 +54,7 @@ class Centre:
     def watch(self, caller: Caller = GUARD, **changes: object) -> Opened:
         body = {"site": "hq", "door": "front", "why": "alert 17", "sdp": SDP} | changes
         answer = self.ask("POST", "/live", caller, body)
-        assert isinstance(answer, Opened) and not isinstance(answer, Reply)
+        assert isinstance(answer, Opened)
         return answer
 
     def record(self) -> list[tuple[str, str, str]]:
