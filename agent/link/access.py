@@ -59,12 +59,14 @@ class Change(Struct, frozen=True):
     taken: Callable[[], None]
 
 
-class _Said(Struct, frozen=True):
+class AccessState(Struct, frozen=True):
     """What `state/access` says. It is said when the rules count and will count after a restart."""
 
     version: int
+    as_of: int
+    """The revision of the centre's people that the rules in force follow; at least `version`."""
     revision: int
-    """Withdrawals up to this revision of the centre's people count."""
+    """Withdrawals up to this revision count."""
     credentials: int
     withdrawn: int
     offered: int
@@ -72,6 +74,17 @@ class _Said(Struct, frozen=True):
     behind: bool
     """The rules in force are older than what is offered."""
     refused: str
+
+
+class _InForce(Struct, frozen=True):
+    """What the loop has taken."""
+
+    version: int = 0
+    revision: int = 0
+    credentials: int = 0
+    withdrawn: int = 0
+    number: int = 0
+    """Which set of rules it is."""
 
 
 class AccessPost:
@@ -87,10 +100,13 @@ class AccessPost:
         """Those of the bundle in force."""
         self._offer: Offer | None = None
         self._withdrawn: tuple[Withdrawal, ...] = ()
-        self._in_force = (0, 0, 0, 0)
-        """Version, revision, credentials and withdrawals that the loop has taken."""
+        self._handed = 0
+        """How many sets of rules were put together for the loop."""
+        self._in_force = _InForce()
         self._kept = 0
-        """The revision of the offer on the disk."""
+        """Withdrawals up to this revision will count after a restart."""
+        self._on_disk: tuple[int, bytes] | None = None
+        """Version and withdrawals of the offer on the disk."""
         self._refused = ""
         self._queue: deque[tuple[str, bytes]] = deque(maxlen=MOST_QUEUED)
         self._fresh: tuple[Offer, bytes] | None = None
@@ -113,7 +129,9 @@ class AccessPost:
             pass
         except (OSError, BundleError) as error:
             log.error("access offer path=%s error=%s", self._file, error)
-        self._kept = self._offer.revision if self._offer is not None else 0
+        if self._offer is not None:
+            self._kept, self._on_disk = self._offer.revision, (self._offer.version, self._offer.withdrawn)
+            self._fresh = (self._offer, b"")  # what was being fetched goes on
         change = self._change(None)
         change.taken()
         return change.rules  # nothing else runs yet: no lock
@@ -186,26 +204,31 @@ class AccessPost:
     def _change(self, withdrawn: int | None) -> Change:
         rules, states = self._rules, self._states()
         revision = self._offer.revision if self._offer is not None else 0
-        told = (rules.version, max(revision, rules.version), len(rules.people), len(states))
+        self._handed += 1
+        told = _InForce(rules.version, revision, len(rules.people), len(states), self._handed)
         if states and isinstance(rules.people, SealedRoll):
             rules = replace(rules, people=WithdrawnRoll(rules.people, rules.people.hash_of, states))
         return Change(rules, withdrawn, lambda: self._taken(told))
 
-    def _taken(self, told: tuple[int, int, int, int]) -> None:
+    def _taken(self, told: _InForce) -> None:
         """In the loop's thread: rules count from here on."""
         self._in_force = told
         self._say()
 
     def _say(self) -> None:
-        version, revision, credentials, withdrawn = self._in_force
-        offered = self._offer.version if self._offer is not None else 0
-        self._link.publish_state("access", _Said(
-            version, max(version, min(revision, self._kept)), credentials, withdrawn, offered, offered > version, self._refused,
+        now, offer = self._in_force, self._offer
+        offered, as_of, revision = (offer.version, offer.as_of, offer.revision) if offer is not None else (0, 0, 0)
+        if now.number != self._handed:
+            revision = now.revision  # newer ones are on their way to the loop
+        self._link.publish_state("access", AccessState(
+            version=now.version, as_of=max(now.version, as_of if offered == now.version else 0),
+            revision=max(now.version, min(revision, self._kept)), credentials=now.credentials, withdrawn=now.withdrawn, offered=offered,
+            behind=offered > now.version, refused=self._refused,
         ))  # fmt: skip
 
     def health(self) -> dict[str, Any]:
         """For the door's health state. From any thread."""
-        version, offered = self._in_force[0], self._offer.version if self._offer is not None else 0
+        version, offered = self._in_force.version, self._offer.version if self._offer is not None else 0
         left, of = self._fetch.left
         return {"version": version, "offered": offered, "behind": offered > version, "parts_missing": left, "parts": of,
                 "refused": self._refused}  # fmt: skip
@@ -221,8 +244,6 @@ class AccessPost:
     def _run(self) -> None:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-        with self._lock:
-            self._fresh = (self._offer, b"") if self._offer is not None else None  # what was being fetched before a restart
         while not self._stopping:
             wait_s = self._turn(time.monotonic())
             self._bell.wait(wait_s)
@@ -257,8 +278,9 @@ class AccessPost:
         if fresh is None:
             return
         offer, raw = fresh
-        if raw:
+        if raw and self._on_disk != (offer.version, offer.withdrawn):
             write_whole(self._file, raw)
+            self._on_disk = (offer.version, offer.withdrawn)
         self._kept = offer.revision
         self._aim()
         self._say()

@@ -78,6 +78,11 @@ class Say:
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
         self._client.publish(topic, payload, qos=qos, retain=retain)
 
+    @property
+    def is_behind(self) -> bool:
+        """Bytes wait for the wire: whoever has much to say waits with more, so that it need not lie in memory."""
+        return self._client.want_write()
+
     def subscribe(self, *topics: str) -> None:
         self._client.subscribe([(topic, 1) for topic in topics])
 

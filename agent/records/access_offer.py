@@ -53,6 +53,8 @@ class Offer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When this bundle was offered first."""
     revision: _Count
     """Of the centre's people when this was said; withdrawals are complete up to it."""
+    as_of: _Count = 0
+    """The bundle says what the centre's people of this revision are to the door: since its version nothing changed for this door."""
     bundle: Bulk | None = None
     """None: none was made yet."""
     withdrawn: bytes = b""

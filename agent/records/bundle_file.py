@@ -128,6 +128,11 @@ def version_of(path: Path, keys: Keys) -> int | None:
         return None
 
 
+def start_in(file: BinaryIO, centre: VerifyKey) -> tuple[bytes, Head]:
+    """Everything before the parts, and the head in it, for whoever is no door. Raises BundleError."""
+    return _head(file, centre)
+
+
 def head_of(start: bytes, keys: Keys, newer_than: int | None = None) -> tuple[Head, int]:
     """The head in everything that lies before the parts, and the version of its rules: what can be told before the parts are here.
 

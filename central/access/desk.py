@@ -1,0 +1,322 @@
+"""What the centre tells doors about who may pass: withdrawals at once, bundles as they are made, pieces of them as they are asked for.
+
+Three threads. `offers` looks, after each change of people, which credentials were withdrawn since each door's bundle was made, and says so to
+every door whose offer changes. `bundles` makes bundles, one door after the other. The session's sends offers (retained) and pieces, no faster
+than the broker takes them. What a door has taken it says itself, in `state/access`; nothing else counts as confirmed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from msgspec import Struct
+from nacl.public import PublicKey
+from nacl.signing import SigningKey
+
+from agent.clock import Clock
+from agent.core.people import Issued
+from agent.core.withdrawn import Withdrawal
+from agent.errors import DoorwardError
+from agent.link.session import Address, Say, Session
+from agent.records.access_offer import MOST_WITHDRAWN, Offer, sealed, signed_offer
+from agent.records.keys import centre_private
+from agent.records.people_file import Seal
+from central.access.bundles import key_for
+from central.access.confirmed import Confirmed, Heard
+from central.access.serving import Wanted
+from central.access.shelf import Place, Shelf, Shelved
+from central.access.withdrawals import Ledger, Since, withdrawn_now
+from central.people.people import People
+from central.people.records import DoorEntry
+
+log = logging.getLogger(__name__)
+
+SETTLE_S = 0.05
+"""A change is seldom alone."""
+LOOK_EVERY_S = 30.0
+"""So often everything is looked at even if nothing rings; an offer that only says that nothing changed is said so often at most."""
+REST_SHARE = 3.0
+"""After a bundle was made its door rests for so many times as long as that took: a large door with many changes takes a quarter of a core."""
+NICE = 10
+PIECES_A_TURN = 8
+
+
+class Told(Struct, frozen=True):
+    """An offer as it was said last."""
+
+    offer: Offer
+    withdrawn: tuple[Withdrawal, ...]
+    raw: bytes
+    public_key: bytes
+
+
+class BundleDesk:
+    """`start`, `stop`; the rest may be called from any thread."""
+
+    def __init__(self, people: People, address: Address, keys: Path, folder: Path, clock: Clock, *,
+                 client_id: str = "doorward-access") -> None:  # fmt: skip
+        """`keys` holds centre.key; `folder` is where bundles for doors lie. Raises ConfigError."""
+        self._people, self._clock = people, clock
+        self._centre: SigningKey = centre_private(keys / "centre.key")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._shelf, self._ledger = Shelf(folder, self._centre), Ledger(folder)
+        self._lock = threading.Lock()
+        self._shelved: dict[Place, Shelved | None] = {}
+        self._told: dict[Place, Told] = {}
+        self._said_s: dict[Place, float] = {}
+        self._unsaid: deque[tuple[Place, bytes]] = deque()
+        self._replaced: deque[Place] = deque()
+        """Doors whose index of pieces is of a bundle that is offered no more."""
+        self._wanted = Wanted()
+        self._rest_until_s: dict[Place, float] = {}
+        self.confirmed = Confirmed()
+        """What doors say they have."""
+        self._look, self._make = threading.Event(), threading.Event()
+        self._stopping = False
+        self._session = Session(address, client_id, self, clean=True, in_flight=1000)
+        self._threads = [threading.Thread(target=self._run_offers, name="access offers", daemon=True),
+                         threading.Thread(target=self._run_bundles, name="access bundles", daemon=True)]  # fmt: skip
+        people.on_change(self._changed)
+
+    def start(self) -> None:
+        self._changed()
+        for thread in self._threads:
+            thread.start()
+        self._session.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        self._stopping = True
+        self._changed()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout_s)
+        self._session.stop(timeout_s)
+
+    @property
+    def is_connected(self) -> bool:
+        return self._session.is_connected
+
+    def offered(self) -> dict[Place, Offer]:
+        """What is offered to each door."""
+        with self._lock:
+            return {place: told.offer for place, told in self._told.items()}
+
+    def behind(self, site: str, door: str) -> int | None:
+        """How many versions a door's rules are older than what it is offered; None when either is not known."""
+        heard, told = self.confirmed.of((site, door)), self._told.get((site, door))
+        if heard is None or told is None:
+            return None
+        return max(0, told.offer.version - heard.version)
+
+    def _changed(self) -> None:
+        self._look.set()
+        self._make.set()
+
+    # -- offers ----------------------------------------------------------------------------------------------------------------
+
+    def _run_offers(self) -> None:
+        while not self._stopping:
+            if self._look.wait(LOOK_EVERY_S):
+                time.sleep(SETTLE_S)
+            self._look.clear()
+            self._guarded("offers", self._offer_all)
+
+    def _guarded(self, what: str, work: Callable[[], None]) -> None:
+        """Neither a database that is away for a moment nor anything that nobody foresaw may end the thread."""
+        try:
+            work()
+        except (DoorwardError, OSError) as error:
+            log.error("access %s not done error=%s", what, error)
+        except Exception:
+            log.exception("access %s not done", what)
+
+    def _offer_all(self) -> None:
+        before = self._people.revision
+        withdrawn = withdrawn_now(self._people)
+        since = self._ledger.take(withdrawn, self._people.revision)
+        doors = {(door.site, door.door): door for door in self._people.doors()}
+        for place in [place for place in self._told if place not in doors]:
+            self._drop(place)
+        oldest = min((self._version(place) for place in doors), default=0)
+        recent = {key: each for key, each in since.items() if each.revision > oldest}
+        for place, door in doors.items():
+            self._offer(place, door, recent, before)
+        self._session.wake()
+
+    def _version(self, place: Place) -> int:
+        shelved = self._on_shelf(place)
+        return shelved.bulk.version if shelved is not None else 0
+
+    def _on_shelf(self, place: Place) -> Shelved | None:
+        with self._lock:
+            if place in self._shelved:
+                return self._shelved[place]
+        found = self._shelf.get(place)
+        with self._lock:
+            return self._shelved.setdefault(place, found)
+
+    def _offer(self, place: Place, door: DoorEntry, recent: dict[str, Since], revision: int) -> None:
+        """Say what a door is offered, if it is not what was said before."""
+        shelved = self._on_shelf(place)
+        if shelved is not None and shelved.card.public_key != door.public_key:
+            shelved = None  # sealed for a key that the door no longer has
+        version = shelved.bulk.version if shelved is not None else 0
+        withdrawn = self._withdrawals(place, door, recent, version)
+        told = self._told.get(place)
+        same = told is not None and (told.offer.version, told.withdrawn, told.public_key) == (version, withdrawn, door.public_key)
+        if told is not None and same and not self._is_due(place, told, shelved):
+            return
+        box = told.offer.withdrawn if told is not None and same else sealed(withdrawn, PublicKey(door.public_key))
+        offer = Offer(
+            site=door.site, door=door.door, made=shelved.card.made if shelved is not None else self._clock.wall(), revision=revision,
+            as_of=shelved.card.as_of if shelved is not None else 0, bundle=shelved.bulk if shelved is not None else None, withdrawn=box,
+        )  # fmt: skip
+        raw = signed_offer(offer, self._centre)
+        with self._lock:
+            self._told[place] = Told(offer, withdrawn, raw, door.public_key)
+            self._said_s[place] = self._clock.mono_s()
+            self._unsaid.append((place, raw))
+
+    def _is_due(self, place: Place, told: Told, shelved: Shelved | None) -> bool:
+        """Nothing changed for the door; that this is so up to a newer revision is worth a word now and then."""
+        is_news = shelved is not None and shelved.card.as_of > told.offer.as_of
+        return is_news and self._clock.mono_s() - self._said_s[place] >= LOOK_EVERY_S
+
+    def _withdrawals(self, place: Place, door: DoorEntry, recent: dict[str, Since], version: int) -> tuple[Withdrawal, ...]:
+        """What its bundle cannot know, newest first where there are too many."""
+        mine = sorted(
+            ((each, key) for key, each in recent.items() if each.revision > version), key=lambda found: -found[0].revision
+        )
+        if len(mine) > MOST_WITHDRAWN:
+            log.warning("access door=%s/%s withdrawn=%d: only %d are told at once, the others with the next bundle", *place, len(mine),
+                        MOST_WITHDRAWN)  # fmt: skip
+        seal = Seal(key_for(*place, self._centre, PublicKey(door.public_key))) if mine else None
+        return (
+            tuple(Withdrawal(seal.hash_of(key), each.state, each.revision) for each, key in mine[:MOST_WITHDRAWN]) if seal else ()
+        )
+
+    def _drop(self, place: Place) -> None:
+        log.info("access door=%s/%s gets no bundles any more", *place)
+        self._shelf.drop(place)
+        with self._lock:
+            self._told.pop(place, None)
+            self._shelved.pop(place, None)
+            self._replaced.append(place)
+            self._unsaid.append((place, b""))  # an empty retained message takes the one before away
+
+    # -- bundles ---------------------------------------------------------------------------------------------------------------
+
+    def _run_bundles(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        while not self._stopping:
+            self._make.clear()
+            self._guarded("bundles", self._make_stale)
+            self._make.wait(self._pause_s())
+            if not self._stopping:
+                time.sleep(SETTLE_S)
+
+    def _pause_s(self) -> float:
+        """Until the first door that rests may be served again."""
+        now_s = time.monotonic()
+        return min([max(0.1, until_s - now_s) for until_s in self._rest_until_s.values()], default=LOOK_EVERY_S)
+
+    def _make_stale(self) -> None:
+        now_s = time.monotonic()
+        self._rest_until_s = {place: until_s for place, until_s in self._rest_until_s.items() if until_s > now_s}
+        for door in self._stale(self._people.revision):
+            if self._stopping:
+                return
+            place = (door.site, door.door)
+            if place not in self._rest_until_s:
+                self._guarded(f"bundle of {door.site}/{door.door}", lambda door=door: self._make_for(door))  # type: ignore[misc]
+
+    def _stale(self, revision: int) -> Iterable[DoorEntry]:
+        """Doors whose bundle may no longer say what the people of this revision are, the one that waits longest first."""
+        found = []
+        for door in self._people.doors():
+            shelved = self._on_shelf((door.site, door.door))
+            fits = shelved is not None and shelved.card.public_key == door.public_key
+            as_of = shelved.card.as_of if shelved is not None and fits else -1
+            if as_of < revision:
+                found.append((as_of, door))
+        return [door for _, door in sorted(found, key=lambda each: each[0])]
+
+    def _make_for(self, door: DoorEntry) -> None:
+        place, began_s = (door.site, door.door), time.monotonic()
+        version = max(1, self._people.revision)  # before anybody is read: who comes in between is in it, and in the next one
+        in_use: set[str] = set()
+        people = self._noting(self._people.issued_for(*place), in_use)
+        shelved, is_new = self._shelf.put(
+            place, self._people.rules_for(*place, version), people, door.public_key, self._clock.wall()
+        )
+        self._ledger.seen_in_use(in_use, version)
+        took_s = time.monotonic() - began_s
+        self._rest_until_s[place] = time.monotonic() + REST_SHARE * took_s
+        with self._lock:
+            self._shelved[place] = shelved
+            if is_new:
+                self._replaced.append(place)
+        if is_new:
+            log.info("access bundle door=%s/%s version=%d bytes=%d took_s=%.2f", *place, version, shelved.bulk.size, took_s)
+        self._look.set()
+
+    def _noting(self, people: Iterable[Issued], in_use: set[str]) -> Iterator[Issued]:
+        """Notes who was withdrawn and goes into the bundle as one who is not."""
+        for issued in people:
+            keys = self._ledger.keys
+            if not issued.cardholder.suspended:
+                in_use.update(each.key for each in issued.credentials if each.state == "active" and each.key in keys)
+            yield issued
+
+    # -- the session's thread --------------------------------------------------------------------------------------------------
+
+    def connected(self, say: Say) -> None:
+        say.subscribe("doorward/+/+/access/want", "doorward/+/+/state/access")
+        with self._lock:
+            self._unsaid = deque((place, told.raw) for place, told in self._told.items())
+
+    def turn(self, say: Say, now_s: float) -> float:
+        with self._lock:
+            unsaid, self._unsaid = self._unsaid, deque()
+            replaced, self._replaced = self._replaced, deque()
+        for place in replaced:
+            self._shelf.forget(place)
+        for (site, door), raw in unsaid:
+            say.publish(f"doorward/{site}/{door}/access/version", raw, retain=True)
+        for _ in range(PIECES_A_TURN):
+            if say.is_behind or not self._send_piece(say):
+                break
+        return 0.0 if self._wanted and not say.is_behind else 60.0
+
+    def _send_piece(self, say: Say) -> bool:
+        """The next piece that somebody wants; doors take turns. False when nobody does."""
+        found = self._wanted.next()
+        if found is None:
+            return False
+        place, digest, number = found
+        piece = self._shelf.piece(place, digest, number)
+        if piece is not None:
+            say.publish(f"doorward/{place[0]}/{place[1]}/access/part/{digest.hex()}/{number}", piece, qos=0)
+        return True
+
+    def message(self, topic: str, payload: bytes, retained: bool) -> None:
+        _, site, door, *rest = topic.split("/")
+        if rest == ["access", "want"] and not retained:
+            self._wanted.add((site, door), payload)
+        elif rest == ["state", "access"]:
+            self.confirmed.hear((site, door), payload, self._clock.wall())
+
+    def leaving(self, say: Say) -> None:
+        """Offers are retained; nothing is left to say."""
+
+
+def heard_since(heard: Heard | None, offer: Offer) -> datetime | None:
+    """Since when a door's rules are older than what it is offered; None when they are not, or it never said what it has."""
+    return offer.made if heard is not None and heard.version < offer.version else None

@@ -1,0 +1,87 @@
+"""Which credentials let nobody in any more, and since which revision: asked of the database in milliseconds, however many people there are.
+
+`since` is never too low: a credential that is found withdrawn for the first time is withdrawn since the newest revision there is. So a
+bundle that could have been made before it is never taken for one that knows of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import select
+
+from agent.core.withdrawn import State
+from agent.files import write_whole
+from central.database.engine import reading
+from central.database.tables_people import CARDHOLDERS, CREDENTIALS
+from central.people.people import People
+
+log = logging.getLogger(__name__)
+
+FILE = "withdrawn.json"
+
+
+class Since(Struct, frozen=True, array_like=True):
+    """How, and since which revision."""
+
+    state: State
+    revision: int
+
+
+def withdrawn_now(people: People) -> dict[str, State]:
+    """Every credential that is lost, stolen or revoked, or whose holder is suspended. Raises StoreError."""
+    with reading(people.engine) as connection:
+        held, holders = CREDENTIALS, CARDHOLDERS
+        suspended = select(held.c.key).join(holders, holders.c.id == held.c.cardholder).where(holders.c.suspended)
+        found: dict[str, State] = {row.key: "suspended" for row in connection.execute(suspended)}
+        marked = select(held.c.key, held.c.state).where(held.c.state != "active")
+        found.update((row.key, row.state) for row in connection.execute(marked))
+    return found
+
+
+class Ledger:
+    """Since when; kept in a file (0600), so that a restart of the centre sends nothing anew. One that is lost costs bytes, not safety."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._lock = threading.Lock()
+        self._since = self._read()
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Who was withdrawn when it was looked at last."""
+        return frozenset(self._since)
+
+    def _read(self) -> dict[str, Since]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Since])
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.MsgspecError) as error:
+            log.error("access ledger path=%s error=%s mend='everything counts as withdrawn just now'", self._path, error)
+            return {}
+
+    def take(self, now: Mapping[str, State], revision: int) -> Mapping[str, Since]:
+        """What is withdrawn now; `revision` was read after it. Raises OSError."""
+        with self._lock:
+            return self._take(now, revision)
+
+    def seen_in_use(self, keys: Iterable[str], version: int) -> None:
+        """A bundle of that version was made while these were in use again: whoever of them is withdrawn now was withdrawn after it."""
+        with self._lock:
+            fresh = {key: Since(self._since[key].state, version + 1) for key in keys if key in self._since}
+            self._since = {**self._since, **fresh}
+
+    def _take(self, now: Mapping[str, State], revision: int) -> Mapping[str, Since]:
+        before = self._since
+        after = {key: Since(state, before[key].revision if key in before and before[key].state == state else revision)
+                 for key, state in now.items()}  # fmt: skip
+        if after != before:
+            write_whole(self._path, msgspec.json.encode(after))
+            self._since = after
+        return after
