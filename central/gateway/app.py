@@ -63,14 +63,14 @@ class Session(Struct, frozen=True, kw_only=True):
 
 
 def app(endpoints: Iterable[Endpoint], *, accounts: Accounts, audit: AuditLog, clock: Clock, origins: Origins,
-        routes: Sequence[BaseRoute] = (), dist: Path = DIST) -> ASGIApp:  # fmt: skip
+        routes: Callable[[Desk], Sequence[BaseRoute]] = lambda desk: (), dist: Path = DIST) -> ASGIApp:  # fmt: skip
     """The whole application. `routes`: what is no endpoint, as the stream. The endpoints' paths lie below /api."""
     desk = Desk(accounts, audit, clock, origins)
     listed: list[BaseRoute] = [
         Route("/api/session", desk.sign_in, methods=["POST"]),
         Route("/api/session", desk.session, methods=["GET"]),
         Route("/api/session", desk.sign_out, methods=["DELETE"]),
-        *routes,
+        *routes(desk),
         *(Route(f"/api{each.path}", desk.serving(each), methods=[each.method]) for each in endpoints),
         Route("/api/{path:path}", _nothing_there, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         page_route(dist),
@@ -96,7 +96,7 @@ class Desk:
             address = request.client.host if request.client else ""
             begun = await self._in_thread(lambda: self._accounts.sign_in(wanted.account, wanted.password, wanted.code, address))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the browser gets an answer in JSON
-            return _refusal(error)
+            return refusal(error)
         response = _json(_session(begun.caller, begun.token))
         self._give_cookie(response, begun)
         return response
@@ -106,7 +106,7 @@ class Desk:
             token = _token(request)
             caller = await self._in_thread(lambda: self._caller(token))
         except Exception as error:  # noqa: BLE001
-            return _refusal(error)
+            return refusal(error)
         return _json(_session(caller, token))
 
     async def sign_out(self, request: Request) -> Response:
@@ -116,7 +116,7 @@ class Desk:
             self._demand_csrf(request, token)
             await self._in_thread(lambda: self._accounts.sign_out(token))
         except Exception as error:  # noqa: BLE001
-            return _refusal(error)
+            return refusal(error)
         response = _json(None)
         response.delete_cookie(COOKIE, path="/", secure=self._origins.secure, httponly=True, samesite="strict")
         return response
@@ -139,7 +139,7 @@ class Desk:
             try:
                 return await self._serve(endpoint, request)
             except Exception as error:  # noqa: BLE001 - whatever a room raises, the server and the others go on
-                return _refusal(error)
+                return refusal(error)
 
         return serve
 
@@ -280,7 +280,8 @@ def _reply(reply: Reply) -> Response:
     return Response(reply.body, reply.status, headers, reply.content_type)
 
 
-def _refusal(error: Exception) -> Response:
+def refusal(error: Exception) -> Response:
+    """The answer to whatever a request ended in."""
     if isinstance(error, Unfit):
         response = error_of(error.status, error.code, error.sentence)
         if isinstance(error, TooMany):
@@ -312,4 +313,4 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _fault(request: Request, error: Exception) -> Response:
-    return _refusal(error)
+    return refusal(error)

@@ -1,0 +1,62 @@
+"""An event as a dashboard shows it, and who may see which. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from agent.core.explain import explain, lines_of
+from central.gateway.asking import Caller, Role
+from central.gateway.door_rows import sentence_of
+from central.history.kept import Kept
+
+ABOUT_PEOPLE = ("access.", "risk.")
+SEES_PEOPLE: frozenset[Role] = frozenset(("guard", "manager", "privacy", "auditor"))
+"""Installers see how doors and devices are, and not who comes and goes."""
+
+
+class EventRow(Struct, frozen=True, kw_only=True):
+    """What GET /events tells of an event."""
+
+    n: int
+    id: str
+    site: str
+    door: str
+    kind: str
+    at: datetime
+    sentence: str
+    person: str
+    alert: bool
+    data: dict[str, Any]
+
+
+class Explained(EventRow, frozen=True, kw_only=True):
+    """… and why the door did so, line by line."""
+
+    explain: list[str]
+
+
+def may_see(caller: Caller, site: str, kind: str) -> bool:
+    return caller.sees(site) and (caller.role in SEES_PEOPLE or not kind.startswith(ABOUT_PEOPLE))
+
+
+def rows_of(found: Iterable[Kept], caller: Caller) -> list[EventRow]:
+    """Those that the caller may see."""
+    return [event_row(kept) for kept in found if may_see(caller, kept.told.site, kept.told.event.kind)]
+
+
+def event_row(kept: Kept) -> EventRow:
+    event = kept.told.event
+    return EventRow(n=kept.n, id=event.id, site=kept.told.site, door=kept.told.door, kind=event.kind, at=event.at,
+                    sentence=sentence_of(event.kind, event.data), person=kept.person, alert=kept.alert, data=event.data)  # fmt: skip
+
+
+def explained(kept: Kept) -> Explained:
+    """The same words as `doorward explain`, without its first line, which says what stands in the row."""
+    event, row = kept.told.event, event_row(kept)
+    told = explain(event.id, event.kind, f"{event.at:%Y-%m-%d %H:%M:%S %Z}", f"{row.site}/{row.door}", event.data)
+    fields = {name: getattr(row, name) for name in EventRow.__struct_fields__}
+    return Explained(**fields, explain=list(lines_of(told))[1:])
