@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -16,6 +16,9 @@ from agent.link.session import Address
 Level = Annotated[str, Meta(pattern="^[a-z0-9_-]{1,40}$", description="1 to 40 of a-z, 0-9, _ and -")]
 KindPattern = Annotated[str, Meta(pattern=r"^[a-z0-9_.]{0,80}\*?$", description="a kind of event, or how kinds begin and '*'")]
 Days = Annotated[int, Meta(ge=1, le=36500)]
+
+
+ClockTime = Annotated[str, Meta(pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", description="HH:MM")]
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,8 +94,65 @@ class History(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return ZoneInfo(self.time_zone)
 
 
+class AlertRoute(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a site wants otherwise than docs/ALERTS.md says. Of several that fit the first one counts; what is empty fits everything."""
+
+    kinds: tuple[str, ...] = ()
+    """As docs/ALERTS.md names them; `camera.*` is all that begin so."""
+    sites: tuple[str, ...] = ()
+    doors: tuple[Annotated[str, Meta(pattern="^[a-z0-9_-]{1,40}/[a-z0-9_-]{1,40}$", description="SITE/DOOR")], ...] = ()
+    zones: tuple[str, ...] = ()
+    days: tuple[Annotated[int, Meta(ge=0, le=6)], ...] = (0, 1, 2, 3, 4, 5, 6)
+    """0 is Monday."""
+    begin: ClockTime = "00:00"
+    end: ClockTime = "24:00"
+    """An end that is not behind the beginning is on the next day."""
+    to: tuple[str, ...] = ()
+    """`guards`, `managers`, or accounts."""
+    severity: Literal["", "notice", "warning", "high", "critical"] = ""
+    off: bool = False
+    """No alert at all; the event stays on record. Not for duress, and not for somebody who waits for a decision."""
+    apprise: tuple[str, ...] = ()
+
+
 class Alerts(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who is told of what; owned by central/alerts."""
+    """Who is told of what; docs/ALERTS.md."""
+
+    contact: Annotated[str, Meta(pattern="^(mailto:[^@ ]+@[^@ ]+|https://[^ ]+)$", description="mailto:… or https://…")] = (
+        "mailto:doorward@localhost.localdomain"
+    )
+    """Whom push services may write to when something is wrong. Apple's takes a real address only."""
+    timezone: str = "UTC"
+    """Of the hours in `routes`, as Europe/Berlin."""
+    show_names: bool = False
+    """Pushes name the person whose fob it was. They are read on lock screens."""
+    quiet_lets_through: Literal["high", "critical"] = "critical"
+    """What rings in somebody's quiet hours all the same."""
+    critical_s: Annotated[float, Meta(ge=5, le=3600)] = 30.0
+    """So long somebody has to answer before more people are told …"""
+    high_s: Annotated[float, Meta(ge=10, le=7200)] = 90.0
+    warning_s: Annotated[float, Meta(ge=30, le=86400)] = 600.0
+    again_s: Annotated[float, Meta(ge=60, le=7200)] = 300.0
+    """… and when all have been, a critical alert rings again so often."""
+    a_person: Annotated[int, Meta(ge=1, le=1000)] = 12
+    a_door: Annotated[int, Meta(ge=1, le=1000)] = 5
+    window_s: Annotated[float, Meta(ge=10, le=86400)] = 600.0
+    """So many alerts ring at one person, of them so many of one door, in so many seconds; the rest is told in one line. Nothing critical."""
+    offline_s: Annotated[float, Meta(ge=5, le=86400)] = 60.0
+    """A door that is away for so long is an alert."""
+    gap_s: Annotated[float, Meta(ge=10, le=604800)] = 900.0
+    """Events that are missing for so long are an alert."""
+    keep_days: Annotated[int, Meta(ge=1, le=3650)] = 90
+    """Closed alerts are deleted after so long."""
+    apprise: tuple[str, ...] = ()
+    """Addresses for mail, messengers and the like: https://github.com/caronc/apprise. They hold passwords: keep this file at mode 0600."""
+    apprise_step: Annotated[int, Meta(ge=0, le=3)] = 3
+    """From which step on they are told: 0 at once, 3 when nobody has answered."""
+    push_hosts: tuple[str, ...] = ()
+    """Push services besides those of Google, Mozilla, Microsoft and Apple; a dot in front: all hosts that end so."""
+    push_loopback: bool = False
+    """Push services on this machine are allowed, without TLS: for tests."""
+    routes: tuple[AlertRoute, ...] = ()
 
 
 class Live(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

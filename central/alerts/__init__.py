@@ -1,0 +1,1 @@
+"""Who is told of what, until somebody has seen it."""
