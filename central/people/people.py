@@ -130,7 +130,7 @@ class People:
 
     def issued_for(self, site: str, door: str) -> Iterator[Issued]:
         """Everybody whom that door must know, in one consistent view that lasts as long as they are gone through."""
-        with self._view() as connection:
+        with self.view() as connection:
             profiles = frozenset(rules_for(rows.book_from(connection), site, door, 0).profiles)
             yield from issued(connection, self.vault, profiles, self.clock.wall())
 
@@ -343,7 +343,7 @@ class People:
                 log.error("people: what others have changed cannot be read: %s", error)
 
     @contextmanager
-    def _view(self) -> Iterator[Connection]:
+    def view(self) -> Iterator[Connection]:
         """Several questions that see the same moment: so SQLite reads anyway, and PostgreSQL when it is told to."""
         one_moment = self.engine.dialect.name == "postgresql"
         engine = self.engine.execution_options(isolation_level="REPEATABLE READ") if one_moment else self.engine
