@@ -84,7 +84,9 @@ class Ringing:
     def _tell(self, alert: Alert, late: bool) -> bool:
         people = self._look()
         route = self.route(alert)
-        awake = [each for each in told_at(alert.step, alert, route, people, self._duties, self._now) if not self._sleeps(each, alert)]
+        awake = [
+            each for each in told_at(alert.step, alert, route, people, self._duties, self._now) if not self._sleeps(each, alert)
+        ]
         accounts = [each for each in awake if self._devices.get(each)]
         if alert.step >= self._options.apprise_step:
             accounts += [name_of(url) for url in route.apprise or self._options.apprise]

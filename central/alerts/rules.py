@@ -1,7 +1,7 @@
 """Which events are alerts, as data: how bad each kind is, who is told, what ends it. Pure.
 
-docs/PROTOCOL.md lists the kinds of events, docs/ALERTS.md tells people what rings. Data of an event is what a door sent, of whatever shape: a field
-that is missing or of another type is as if it were empty.
+docs/PROTOCOL.md lists the kinds of events, docs/ALERTS.md tells people what rings. Data of an event is what a door sent, of whatever shape: a
+field that is missing or of another type is as if it were empty.
 """
 
 from __future__ import annotations
@@ -122,12 +122,14 @@ RULES: tuple[Rule, ...] = (
     Rule(kind="lock.fault", severity="high", title="Lock cannot be driven", tells=BOTH, cooldown_s=600),
     Rule(kind="input.fault", severity="warning", title="Wire broken or shorted", tells=BOTH, part="input"),
     Rule(kind="reader.broken", severity="high", title="Reader broken", tells=BOTH),
-    Rule(kind="reader.status", severity="high", title="Reader tampered with", subject="reader.tamper", part="reader", only=(("tamper", (True,)),)),
+    Rule(kind="reader.status", severity="high", title="Reader tampered with", subject="reader.tamper", part="reader",
+         only=(("tamper", (True,)),)),
     Rule(kind="reader.status", severity="warning", title="Reader does not answer", subject="reader.offline", part="reader",
          only=(("online", (False,)),), tells=BOTH, wait_s=30),
     Rule(kind="rex.held", severity="warning", title="Exit button stays on: the door is free", cooldown_s=3600),
     Rule(kind="vision.lost", severity="warning", title="Camera or vision gone", tells=BOTH, wait_s=60),
-    Rule(kind="mode.changed", severity="warning", title="Door locked down", tells=BOTH, subject="lockdown", only=(("mode", ("LockedDown",)),)),
+    Rule(kind="mode.changed", severity="warning", title="Door locked down", tells=BOTH, subject="lockdown",
+         only=(("mode", ("LockedDown",)),)),
     Rule(kind="bundle.refused", severity="high", title="Forged or damaged access rules refused", tells=MANAGERS),
     Rule(kind="rules.not_applied", severity="warning", title="A rule does not fit this door's wiring", tells=MANAGERS, cooldown_s=3600),
     Rule(kind="norms.refused", severity="warning", title="Forged or damaged norms refused", tells=MANAGERS, cooldown_s=3600),

@@ -254,7 +254,8 @@ def told_since(db: Connection, accounts: Iterable[str], since: datetime) -> dict
         DELIVERIES.c.door,
         DELIVERIES.c.severity,
     )
-    ask = select(*columns).distinct().where(DELIVERIES.c.account.in_(list(accounts)), DELIVERIES.c.made > since, DELIVERIES.c.quiet.is_(False),
+    ask = select(*columns).distinct()
+    ask = ask.where(DELIVERIES.c.account.in_(list(accounts)), DELIVERIES.c.made > since, DELIVERIES.c.quiet.is_(False),
                                             DELIVERIES.c.alert > 0, DELIVERIES.c.state.in_(("waiting", "sent", "failed")))  # fmt: skip
     found: dict[str, list[Told]] = {}
     for row in db.execute(ask):
