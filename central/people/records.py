@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
@@ -24,6 +23,7 @@ MOST_NAME, MOST_NOTES = 200, 2000
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ID_ALLOWED = "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
 LEVEL = re.compile(r"[a-z0-9_-]{1,40}")
+_LINE, _LINES = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]"), re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 PIN = re.compile(r"[0-9]{4,12}")
 
 SERIAL_FORMATS: dict[str, tuple[int, int]] = {"EM4100": (8, 32), "iso14443a": (24, 56), "line": (0, 64), "line-hex": (0, 64)}
@@ -120,8 +120,8 @@ def faults_of_person(person: Person) -> list[str]:
 def _faults_of_words(person: Person) -> Iterator[str]:
     if not ID.fullmatch(person.id):
         yield f"id {person.id[:80]!r}: {ID_ALLOWED}"
-    yield from faults_of_text("name", person.name, 1, MOST_NAME, "")
-    yield from faults_of_text("notes", person.notes, 0, MOST_NOTES, "\n\t")
+    yield from faults_of_text("name", person.name, 1, MOST_NAME)
+    yield from faults_of_text("notes", person.notes, 0, MOST_NOTES, lines=True)
 
 
 def _faults_of_profiles(profiles: Sequence[str]) -> Iterator[str]:
@@ -129,13 +129,13 @@ def _faults_of_profiles(profiles: Sequence[str]) -> Iterator[str]:
         yield f"profiles: each once, at most {MOST_PROFILES}"
 
 
-def faults_of_text(field: str, text: str, least: int, most: int, also: str) -> Iterator[str]:
-    """`also`: control characters that may be in it."""
+def faults_of_text(field: str, text: str, least: int, most: int, *, lines: bool = False) -> Iterator[str]:
+    """`lines`: it may have several, and tabs."""
     if not least <= len(text) <= most:
         yield f"{field} is {len(text)} characters long; allowed: {least} to {most}"
     elif text != text.strip():
         yield f"{field} begins or ends with a blank"
-    elif any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in also for letter in text):
+    elif (_LINES if lines else _LINE).search(text):
         yield f"{field} holds a control character"
 
 

@@ -161,7 +161,7 @@ def _cell(value: object) -> str:
 
 def _plain(cell: str) -> str:
     text = cell.strip()
-    return text[1:] if _NEUTRAL.match(text) else text
+    return text[1:] if text[:1] == "'" and _NEUTRAL.match(text) else text
 
 
 def _heading(raw: BinaryIO) -> tuple[str, tuple[str, ...]]:
@@ -197,9 +197,9 @@ def _check_columns(columns: tuple[str, ...]) -> None:
 
 
 def _read(row: int, cells: Mapping[str, str]) -> Line:
-    for column, cell in cells.items():
-        if len(cell) > MOST_CELL:
-            raise _Bad(column, cell, f"{len(cell)} characters; at most {MOST_CELL}")
+    if max(map(len, cells.values())) > MOST_CELL:
+        column = max(cells, key=lambda name: len(cells[name]))
+        raise _Bad(column, cells[column], f"{len(cells[column])} characters; at most {MOST_CELL}")
     person = {column: _FIELDS[column](column, cells[column]) for column in _FIELDS if column in cells}
     pins = {column: cells[column] for column in PINS if cells.get(column)}
     key = _key(cells)
