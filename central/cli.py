@@ -16,7 +16,7 @@ from agent.clock import SystemClock
 from agent.core.commands import NAMES, SENTENCES
 from agent.link.cloudevents import to_cloudevent
 from agent.link.session import Address
-from central import site_cli
+from central import accounts_cli, history_cli, site_cli
 
 DONE, FINDING = 0, 1
 
@@ -36,6 +36,8 @@ def add_parser(subparsers: Any) -> None:
     _add_command(parts)
     _add_norms(parts)
     site_cli.add_parts(parts)
+    history_cli.add_parts(parts)
+    accounts_cli.add_parts(parts)
 
 
 def _part(parts: Any, name: str, text: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:

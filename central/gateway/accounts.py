@@ -210,11 +210,12 @@ class Accounts:
     def _count(self, account: str, address: str) -> None:
         now_s = self._clock.mono_s()
         with self._lock:
-            wait_s = max(self._by_account.wait_s(account, now_s), self._by_address.wait_s(address, now_s))
+            wait_s = max(self._by_account.wait_s(account, now_s), self._by_address.wait_s(address, now_s) if address else 0.0)
             if wait_s > 0:
                 raise TooMany(wait_s)
             self._by_account.tried(account, now_s)
-            self._by_address.tried(address, now_s)
+            if address:
+                self._by_address.tried(address, now_s)
 
     def _refuse(self, account: str, address: str, why: str) -> NoReturn:
         """One answer for everything, so that nobody learns which accounts there are."""
@@ -263,6 +264,17 @@ class Accounts:
         )
         surplus = list(connection.scalars(ask.limit(MOST_SESSIONS)))
         connection.execute(delete(SESSIONS).where(SESSIONS.c.digest.in_(surplus)))
+
+    def demand_password(self, account: str, password: str) -> None:
+        """For what an open session alone may not do. Counts as a try to sign in. Raises Unfit: 403 wrong, 429; StoreError."""
+        self._count(account, "")
+        with reading(self._engine) as connection:
+            row = _row(connection, account)
+        if not self._passwords.fits(row.password if row else None, password):
+            self._audit.write(account, "session.refused", account, {"why": "old password"})
+            raise Unfit(403, "wrong", "the old password is wrong")
+        with self._lock:
+            self._by_account.forget(account)
 
     def sign_out(self, token: str) -> None:
         with writing(self._engine) as connection:

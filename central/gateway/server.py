@@ -7,13 +7,12 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from agent.errors import ConfigError
-from central.gateway.fence import Origins, origins_of
+from central.gateway.fence import origins_of
 from central.settings import Gateway
 
 log = logging.getLogger(__name__)
@@ -27,14 +26,15 @@ LAST_ANSWERS_S = 2
 class WebServer:
     """`start`, `stop`. It listens from the moment it is made, so that an address that is taken is told before anything runs."""
 
-    def __init__(self, settings: Gateway, build: Callable[[Origins], ASGIApp]) -> None:
-        """`build` makes the application for the addresses that it is reached under. Raises ConfigError."""
+    def __init__(self, settings: Gateway) -> None:
+        """Raises ConfigError."""
         origins_of(settings, settings.port)  # what is unsafe is refused before the port is opened
         _try_certificate(settings)
         self._socket = _listen(settings.host, settings.port)
         self.port: int = self._socket.getsockname()[1]
         self.origins = origins_of(settings, self.port)
-        self._server = uvicorn.Server(_config(settings, build(self.origins)))
+        self._settings = settings
+        self._server: uvicorn.Server | None = None
         self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)
         self._up = threading.Event()
 
@@ -43,8 +43,9 @@ class WebServer:
         """Where a browser on this machine or behind the proxy begins."""
         return self.origins.public_url
 
-    def start(self) -> None:
+    def start(self, app: ASGIApp) -> None:
         """Returns when it answers. Raises ConfigError."""
+        self._server = uvicorn.Server(_config(self._settings, app))
         self._thread.start()
         if not self._up.wait(START_WAIT_S) or not self._thread.is_alive():
             raise ConfigError(f"gateway: the web server on port {self.port} did not start; the log says why")
@@ -52,23 +53,24 @@ class WebServer:
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Requests under way get their answers, up to LAST_ANSWERS_S; streams end."""
-        self._server.should_exit = True
-        if self._thread.is_alive():
+        if self._server is not None:
+            self._server.should_exit = True
             self._thread.join(timeout_s)
             self._server.force_exit = True
         self._socket.close()
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            if self._server is not None:
+                asyncio.run(self._serve(self._server))
         except Exception:
             log.exception("gateway ended")
         finally:
             self._up.set()
 
-    async def _serve(self) -> None:
-        serving = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
-        while not self._server.started and not serving.done():
+    async def _serve(self, server: uvicorn.Server) -> None:
+        serving = asyncio.ensure_future(server.serve(sockets=[self._socket]))
+        while not server.started and not serving.done():
             await asyncio.sleep(0.01)
         self._up.set()
         await serving

@@ -1,0 +1,119 @@
+"""Accounts and the audit log, for whoever may see and change them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from central.gateway.accounts import Account, AccountError, Accounts
+from central.gateway.asking import EVERYBODY, Ask, Endpoint, Reply, Role, Unfit
+from central.gateway.audit import AuditLog, Head, Record
+
+MANAGES: frozenset[Role] = frozenset(("manager",))
+READS: frozenset[Role] = frozenset(("manager", "auditor", "privacy"))
+READS_AUDIT: frozenset[Role] = frozenset(("auditor", "privacy"))
+MOST_RECORDS = 500
+
+T = TypeVar("T")
+Word = Annotated[str, Meta(max_length=200)]
+Sites = Annotated[tuple[Word, ...], Meta(max_length=200)]
+
+
+class NewAccount(Struct, frozen=True, forbid_unknown_fields=True):
+    account: Word
+    role: Word
+    password: Annotated[str, Meta(max_length=500)]
+    name: Word = ""
+    sites: Sites = ()
+
+
+class Change(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is not told stays."""
+
+    role: Word | UnsetType = UNSET
+    name: Word | UnsetType = UNSET
+    sites: Sites | UnsetType = UNSET
+    disabled: bool | UnsetType = UNSET
+    password: Annotated[str, Meta(max_length=500)] | UnsetType = UNSET
+    totp: bool | UnsetType = UNSET
+    """True makes a new second factor, which is told in the answer and never again; False takes it away."""
+
+
+class OwnPassword(Struct, frozen=True, forbid_unknown_fields=True):
+    old: Annotated[str, Meta(max_length=500)]
+    new: Annotated[str, Meta(max_length=500)]
+
+
+class Changed(Struct, frozen=True):
+    account: Account
+    totp_secret: str = ""
+    totp_uri: str = ""
+
+
+class AuditPage(Struct, frozen=True):
+    """Newest first."""
+
+    records: list[Record]
+    more: bool
+    head: Head
+
+
+def endpoints(accounts: Accounts, audit: AuditLog) -> list[Endpoint]:
+    """Accounts write their own records, in the transaction that changes them."""
+
+    def add(ask: Ask) -> Reply:
+        told = ask.json(NewAccount)
+        _fit(lambda: accounts.add(ask.caller.account, told.account, told.role, told.password, shown=told.name, sites=told.sites))
+        return Reply(status=201, body=b"null")
+
+    def change(ask: Ask) -> Changed:
+        account, told = ask.path["account"], ask.json(Change)
+        _must(accounts, account)
+        return _fit(lambda: _change(accounts, ask.caller.account, account, told))
+
+    def own_password(ask: Ask) -> None:
+        told = ask.json(OwnPassword)
+        accounts.demand_password(ask.caller.account, told.old)
+        _fit(lambda: accounts.reset(ask.caller.account, ask.caller.account, told.new))
+
+    def records(ask: Ask) -> AuditPage:
+        limit = ask.whole("limit", 100, 1, MOST_RECORDS)
+        found = audit.rows(ask.whole("before", 0, 0, 2**62), limit + 1)
+        return AuditPage(found[:limit], len(found) > limit, audit.head())
+
+    return [
+        Endpoint(method="GET", path="/accounts", allowed=READS, work=lambda ask: accounts.all()),
+        Endpoint(method="POST", path="/accounts", allowed=MANAGES, work=add, max_bytes=16 * 1024, recorded=False),
+        Endpoint(method="PATCH", path="/accounts/{account}", allowed=MANAGES, work=change, max_bytes=16 * 1024, recorded=False),
+        Endpoint(method="POST", path="/session/password", allowed=EVERYBODY, work=own_password, max_bytes=4096, recorded=False),
+        Endpoint(method="GET", path="/audit", allowed=READS_AUDIT, work=records, recorded=True),
+    ]
+
+
+def _change(accounts: Accounts, by: str, account: str, told: Change) -> Changed:
+    fields: dict[str, Any] = {"role": told.role, "shown": told.name, "sites": told.sites, "disabled": told.disabled}
+    given = {key: value for key, value in fields.items() if value is not UNSET}
+    if told.password is not UNSET:
+        accounts.reset(by, account, told.password)
+    if given:
+        accounts.change(by, account, **given)
+    secret, uri = accounts.new_totp(by, account) if told.totp is True else ("", "")
+    if told.totp is False:
+        accounts.no_totp(by, account)
+    return Changed(_must(accounts, account), secret, uri)
+
+
+def _must(accounts: Accounts, account: str) -> Account:
+    found = next((each for each in accounts.all() if each.account == account), None)
+    if found is None:
+        raise Unfit(404, "unknown_account", f"there is no account {account[:60]!r}")
+    return found
+
+
+def _fit(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except AccountError as error:
+        raise Unfit(422, "unfit", str(error)) from error

@@ -1,0 +1,193 @@
+"""The web server as a browser meets it: real sockets, real requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.errors import ConfigError
+from central.gateway.server import WebServer
+from central.settings import Gateway as Settings
+from tests.central.gateway.house import PASSWORD, House, told
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    dist = tmp_path / "dist"
+    (dist / "assets").mkdir(parents=True)
+    (dist / "index.html").write_text("<!doctype html><title>Doorward</title>" + "<!-- -->" * 100)
+    (dist / "sw.js").write_text("self.x = 1")
+    (dist / "assets" / "index-abc123.js").write_text("let doors = 1;" * 100)
+    (dist / "manifest.webmanifest").write_text("{}")
+    (tmp_path / "secret.txt").write_text("not for browsers")
+    with House(tmp_path).open() as house:
+        yield house
+
+
+def test_nobody_sees_a_door_without_signing_in(house: House) -> None:
+    with house.browser() as browser:
+        answer = browser.get("/api/doors")
+    assert answer.status_code == 401
+    assert answer.json()["error"] == "signed_out"
+
+
+def test_whoever_signs_in_sees_doors_and_what_happened_there(house: House) -> None:
+    house.hear("doorward/hq/front/online", b"true")
+    house.hear("doorward/hq/front/state/mode", b'{"value": "Locked"}')
+    house.happen(told(1, "door.opened"))
+    with house.signed_in(role="guard") as browser:
+        doors = browser.get("/api/doors").json()
+        events = browser.get("/api/events").json()
+        assert [(door["door"], door["mode"]) for door in doors] == [("front", "Locked")]
+        assert [(each["n"], each["sentence"]) for each in events["events"]] == [(1, "The door opened")]
+        assert browser.get("/api/session").json() == {"account": "ada", "name": "Ada", "role": "guard", "sites": [],
+                                                      "csrf": browser.headers["x-doorward-csrf"]}  # fmt: skip
+
+
+def test_the_cookie_is_not_for_scripts_nor_for_other_pages(house: House) -> None:
+    house.accounts.add("test", "ada", "guard", PASSWORD)
+    with house.browser() as browser:
+        cookie = browser.post("/api/session", json={"account": "ada", "password": PASSWORD}).headers["set-cookie"]
+    assert "httponly" in cookie.lower()
+    assert "samesite=strict" in cookie.lower()
+
+
+def test_a_change_needs_the_csrf_word_and_our_own_page(house: House) -> None:
+    with house.signed_in() as browser:
+        new = {"account": "grace", "role": "guard", "password": PASSWORD}
+        assert browser.post("/api/accounts", json=new, headers={"x-doorward-csrf": "guessed"}).json()["error"] == "no_csrf"
+        assert (
+            browser.post("/api/accounts", json=new, headers={"origin": "https://elsewhere.example"}).json()["error"]
+            == "other_origin"
+        )
+        assert browser.post("/api/accounts", json=new, headers={"sec-fetch-site": "cross-site"}).json()["error"] == "other_origin"
+        assert browser.post("/api/accounts", json=new, headers={"origin": house.gateway.url}).status_code == 201
+
+
+def test_a_page_of_somebody_elses_cannot_sign_a_browser_in(house: House) -> None:
+    house.accounts.add("test", "ada", "guard", PASSWORD)
+    with house.browser() as browser:
+        answer = browser.post(
+            "/api/session", json={"account": "ada", "password": PASSWORD}, headers={"origin": "https://elsewhere.example"}
+        )
+    assert answer.json()["error"] == "other_origin"
+
+
+def test_a_name_that_somebody_points_at_this_machine_is_not_answered(house: House) -> None:
+    with house.browser() as browser:
+        assert browser.get("/", headers={"host": "rebound.example"}).status_code == 421
+        assert browser.get("/", headers={"host": f"localhost:{house.gateway.url.rpartition(':')[2]}"}).status_code == 200
+
+
+def test_every_answer_tells_browsers_what_to_refuse(house: House) -> None:
+    with house.browser() as browser:
+        for path in ("/", "/api/doors", "/api/nothing", "/assets/index-abc123.js", "/nothing.js"):
+            headers = browser.get(path).headers
+            assert "default-src 'none'" in headers["content-security-policy"], path
+            assert headers["x-content-type-options"] == "nosniff"
+            assert "server" not in headers
+            assert "strict-transport-security" not in headers, "this is plain http on loopback"
+
+
+def test_the_dashboards_files_come_with_their_types_and_only_they(house: House) -> None:
+    with house.browser() as browser:
+        script = browser.get("/assets/index-abc123.js")
+        assert script.headers["content-type"].startswith("text/javascript")
+        assert "immutable" in script.headers["cache-control"]
+        assert script.headers["content-encoding"] == "gzip"
+        worker = browser.get("/sw.js")
+        assert (worker.headers["cache-control"], worker.headers["service-worker-allowed"]) == ("no-cache", "/")
+        assert browser.get("/manifest.webmanifest").headers["content-type"] == "application/manifest+json"
+        assert browser.get("/doors/hq/front").text == browser.get("/").text
+        assert browser.get("/", headers={"if-none-match": browser.get("/").headers["etag"]}).status_code == 304
+        for path in (
+            "/../secret.txt",
+            "/%2e%2e/secret.txt",
+            "/assets/..%2f..%2fsecret.txt",
+            "/.hidden.txt",
+            "/nothing.js",
+            "/a%00.js",
+        ):
+            assert browser.get(path).status_code == 404, path
+
+
+def test_a_dashboard_that_was_not_built_says_so(tmp_path: Path) -> None:
+    with House(tmp_path).open() as house, house.browser() as browser:
+        answer = browser.get("/")
+    assert answer.status_code == 503
+    assert "make web" in answer.text
+
+
+def test_a_body_that_is_too_long_is_not_read(house: House) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 10_000
+
+    with house.signed_in() as browser:
+        assert browser.post("/api/accounts", content=b"x" * 20_000).status_code == 413
+        assert browser.post("/api/accounts", content=endless()).status_code == 413
+
+
+def test_an_unknown_address_and_a_wrong_method_are_told_in_json(house: House) -> None:
+    with house.signed_in() as browser:
+        assert browser.get("/api/nothing/here").json()["error"] == "not_found"
+        assert browser.patch("/api/doors").json()["error"] in ("not_found", "wrong_method")
+
+
+def test_signing_out_ends_the_session_and_its_cookie(house: House) -> None:
+    with house.signed_in() as browser:
+        token = browser.cookies["doorward_session"]
+        assert browser.delete("/api/session").status_code == 200
+        assert browser.get("/api/doors", cookies={"doorward_session": token}).status_code == 401
+
+
+def test_who_may_not_is_refused_and_that_is_on_record(house: House) -> None:
+    with house.signed_in("charles", "guard") as browser:
+        assert browser.get("/api/audit").json()["error"] == "not_allowed"
+    assert (house.audit.rows(limit=1)[0].who, house.audit.rows(limit=1)[0].what) == ("charles", "GET /audit")
+
+
+def test_a_wrong_password_five_times_makes_the_sixth_wait(house: House) -> None:
+    house.accounts.add("test", "ada", "guard", PASSWORD)
+    with house.browser() as browser:
+        answers = [browser.post("/api/session", json={"account": "ada", "password": "wrong"}) for _ in range(6)]
+    assert [each.status_code for each in answers] == [401] * 5 + [429]
+    assert int(answers[5].headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "mend"),
+    [
+        (Settings(host="0.0.0.0"), "gateway.cert_file"),
+        (Settings(host="192.0.2.1"), "gateway.cert_file"),
+        (Settings(cert_file="a.pem"), "key_file"),
+        (Settings(behind_proxy=True), "gateway.public_url"),
+        (Settings(public_url="https://doors.example.org/path"), "scheme, name and port"),
+        (Settings(public_url="javascript:alert(1)"), "scheme, name and port"),
+        (Settings(cert_file="missing.pem", key_file="missing.key"), "missing.pem"),
+    ],
+)
+def test_what_would_be_unsafe_does_not_start_and_says_the_mend(settings: Settings, mend: str) -> None:
+    with pytest.raises(ConfigError, match=mend):
+        WebServer(settings)
+
+
+def test_a_port_that_is_taken_is_told(house: House) -> None:
+    with pytest.raises(ConfigError, match="cannot listen"):
+        WebServer(Settings(port=int(house.gateway.url.rpartition(":")[2])))
+
+
+def test_behind_a_proxy_cookies_are_for_https_and_browsers_remember_it(tmp_path: Path) -> None:
+    house = House(tmp_path, behind_proxy=True, public_url="https://doors.example.org")
+    house.accounts.add("test", "ada", "guard", PASSWORD)
+    with house.open():
+        import httpx
+
+        with httpx.Client(base_url=f"http://127.0.0.1:{house.gateway.port}") as proxy:
+            answer = proxy.post("/api/session", json={"account": "ada", "password": PASSWORD},
+                                headers={"host": "doors.example.org", "origin": "https://doors.example.org"})  # fmt: skip
+    assert answer.status_code == 200
+    assert "secure" in answer.headers["set-cookie"].lower()
+    assert answer.headers["strict-transport-security"].startswith("max-age=")
