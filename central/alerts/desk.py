@@ -1,7 +1,7 @@
 """The alert desk: reads what the historian has committed, keeps the list of alerts, escalates, and puts into the outbox whom to tell.
 
-It reads the table of events behind a cursor of its own, and moves that in the transaction that writes alerts and outbox: a kill at any moment loses no
-alert and makes none twice. What people do about an alert comes in by `acknowledge`, `escalate`, `close` and `note`, from any thread.
+It reads the table of events behind a cursor of its own, and moves that in the transaction that writes alerts and outbox: a kill at any moment
+loses no alert and makes none twice. What people do about an alert comes in by `acknowledge`, `escalate`, `close` and `note`, from any thread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from central.alerts.ringing import Names, Ringing
 from central.alerts.rules import DURESS, GAP, OFFLINE, Found, Happening, Over, found_in, gap, offline, over_by
 from central.alerts.sender import Sender
 from central.alerts.vapid import Vapid
-from central.database.engine import StoreError, reading, writing
+from central.database.engine import reading, writing
 from central.gateway.asking import Unfit
 from central.settings import Alerts
 
@@ -218,9 +218,7 @@ class AlertDesk:
 
     def escalate(self, number: int, by: str, text: str = "") -> Alert:
         """More people are told at once."""
-        return self._act(
-            number, by, "escalate", text or "escalated", lambda alert, now, ringing: self._pushed_on(alert, now, ringing)
-        )
+        return self._act(number, by, "escalate", text or "escalated", self._pushed_on)
 
     def _pushed_on(self, alert: Alert, now: datetime, ringing: Ringing) -> Alert:
         return ringing.ring(pushed_on(alert, now, self.options.patience))

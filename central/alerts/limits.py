@@ -1,6 +1,6 @@
 """How often somebody's telephone may ring, so that they still look at it. Pure.
 
-What is held back is counted and told in one line later. Nothing that is worse than what was told meanwhile is ever held back, and nothing critical.
+What is held back is counted and told in one line later. Nothing worse than what was told meanwhile is held back, and nothing critical.
 """
 
 from __future__ import annotations

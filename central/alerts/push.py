@@ -99,8 +99,9 @@ class PushClient:
             return answer_of(reply.status_code, reply.headers.get("Retry-After", ""))
 
     def _headers(self, endpoint: str, severity: Severity, topic: str) -> dict[str, Any]:
-        headers = {"Authorization": self._vapid.authorization(endpoint), "TTL": str(TTL_S.get(severity, 600)), "Content-Encoding": "aes128gcm",
-                   "Content-Type": "application/octet-stream", "Urgency": URGENCY.get(severity, "low")}  # fmt: skip
+        headers = {"Authorization": self._vapid.authorization(endpoint), "TTL": str(TTL_S.get(severity, 600)),
+                   "Content-Encoding": "aes128gcm", "Content-Type": "application/octet-stream",
+                   "Urgency": URGENCY.get(severity, "low")}  # fmt: skip
         return headers | ({"Topic": topic} if topic else {})
 
     def close(self) -> None:

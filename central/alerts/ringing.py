@@ -1,4 +1,4 @@
-"""Whom an alert rings now: writes what is to be sent, inside the transaction that changes the alert. A kill between the two is not possible."""
+"""Whom an alert rings now: writes what is to be sent, inside the transaction that changes the alert. No kill comes between the two."""
 
 from __future__ import annotations
 

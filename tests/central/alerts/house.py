@@ -1,0 +1,149 @@
+"""A centre with a database, accounts and doors, and what happens at them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine, insert
+
+from central.alerts import store
+from central.alerts.desk import AlertDesk
+from central.alerts.rules import Happening
+from central.alerts.store import Device
+from central.alerts.vapid import ensure_vapid, load_vapid
+from central.database.engine import open_database, reading, sqlite_url, writing
+from central.database.migrate import upgrade
+from central.database.tables_accounts import ACCOUNTS
+from central.database.tables_alerts import DELIVERIES
+from central.database.tables_events import EVENTS
+from central.gateway.asking import Ask, Caller
+from central.gateway.audit import AuditLog
+from central.settings import Alerts
+from tests.central.alerts.push_service import PushService
+
+NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
+"""A Monday."""
+
+
+class Hands:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def mono_s(self) -> float:
+        return (self.now - NOW).total_seconds()
+
+    def wall(self) -> datetime:
+        return self.now
+
+    def after(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class DoorNow(msgspec.Struct):
+    site: str
+    door: str
+    online: bool = True
+    since: datetime | None = None
+
+
+class Doors:
+    def __init__(self, *doors: DoorNow) -> None:
+        self.doors, self.is_connected = list(doors), True
+
+    def snapshot(self) -> list[DoorNow]:
+        return self.doors
+
+
+def event(kind: str, n: int = 1, *, at: datetime = NOW, site: str = "hq", door: str = "front", received: datetime | None = None,
+          **data: Any) -> Happening:  # fmt: skip
+    return Happening(n=n, site=site, door=door, kind=kind, at=at, received=received or at, data=data, person=str(data.get("cardholder") or ""))
+
+
+def risk(band: str = "high", **more: Any) -> dict[str, Any]:
+    items = [{"kind": "glances", "sentence": "looked away 5 times in 8 s, usual here at this hour 0 to 1"}]
+    return {"band": band, "score": 0.7, "alert": True, "tells": ["guards"], "items": items, **more}
+
+
+def database(folder: Path) -> Engine:
+    engine = open_database(sqlite_url(folder / "central.db"))
+    upgrade(engine)
+    return engine
+
+
+def add_account(engine: Engine, name: str, role: str, sites: tuple[str, ...] = ()) -> None:
+    with writing(engine) as db:
+        db.execute(insert(ACCOUNTS).values(name=name, shown=name, role=role, sites=list(sites), password="", totp="", totp_step=0,
+                                           disabled=False, made=NOW, changed=NOW))  # fmt: skip
+
+
+_NUMBERS = itertools.count(1)
+
+
+def commit(engine: Engine, told: Happening) -> None:
+    """As the historian would."""
+    number = next(_NUMBERS)
+    with writing(engine) as db:
+        db.execute(insert(EVENTS).values(
+            site=told.site, door=told.door, journal="aa", sequence=number, id=f"id-{number}", kind=told.kind, at=told.at, received=told.received,
+            mono_s=0.0, data=dict(told.data), person=told.person, alert=False,
+        ))  # fmt: skip
+
+
+class Centre:
+    """A desk that is turned by hand; nothing is sent by itself."""
+
+    def __init__(self, folder: Path, settings: Alerts | None = None, people: dict[str, str] | None = None) -> None:
+        self.engine, self.clock, self.doors = database(folder), Hands(), Doors()
+        self.audit = AuditLog(self.engine, self.clock)
+        for name, role in ({"guard-1": "guard", "guard-2": "guard", "boss": "manager"} if people is None else people).items():
+            add_account(self.engine, name, role)
+        vapid = load_vapid(ensure_vapid(folder), "mailto:doors@example.org")
+        self.desk = AlertDesk(self.engine, settings or Alerts(push_loopback=True), self.clock, self.audit, self.doors, vapid)
+        with writing(self.engine) as db:
+            store.move_cursor(db, 0)
+
+    def device(self, account: str, name: str, service: PushService | None = None) -> None:
+        told = (service or _NOWHERE).subscription(name)
+        device = Device(id=0, account=account, endpoint=told["endpoint"], device=name, **told["keys"])
+        with writing(self.engine) as db:
+            store.add_device(db, device, self.clock.now)
+
+    def happens(self, *told: Happening) -> None:
+        for each in told:
+            commit(self.engine, each)
+        self.desk.turn()
+
+    def later(self, seconds: float) -> None:
+        self.clock.after(seconds)
+        self.desk.turn()
+
+    @property
+    def alerts(self) -> list[Any]:
+        with reading(self.engine) as db:
+            return store.listed(db, live=False, before=0, limit=500)
+
+    def rang(self, *states: str) -> list[str]:
+        """Whom, in order; of each alert and step once for each device."""
+        return [row.account for row in self.outbox() if not row.quiet and row.state in (states or ("waiting", "sent"))]
+
+    def outbox(self) -> list[Any]:
+        with reading(self.engine) as db:
+            return list(db.execute(DELIVERIES.select().order_by(DELIVERIES.c.id)))
+
+    def ask(self, account: str = "guard-1", role: Any = "guard", sites: tuple[str, ...] = (), **told: Any) -> Ask:
+        return Ask(caller=Caller(account=account, role=role, sites=sites), now=self.clock.now, **told)
+
+
+_NOWHERE = PushService()
+
+
+def words(centre: Centre) -> Iterator[str]:
+    for alert in centre.alerts:
+        yield alert.title
