@@ -104,10 +104,13 @@ def offer_in(payload: bytes) -> Offer:
 
 
 def sealed(withdrawn: tuple[Withdrawal, ...], door: PublicKey) -> bytes:
-    """Raises BundleError for more than an offer holds."""
+    """Raises BundleError for more than an offer holds, and for a key that is none."""
     if len(withdrawn) > MOST_WITHDRAWN:
         raise BundleError(f"{len(withdrawn)} withdrawals; at most {MOST_WITHDRAWN}")
-    return SealedBox(door).encrypt(msgspec.msgpack.encode(withdrawn)) if withdrawn else b""
+    try:
+        return SealedBox(door).encrypt(msgspec.msgpack.encode(withdrawn)) if withdrawn else b""
+    except CryptoError as error:
+        raise BundleError(f"nothing can be sealed for the key {bytes(door).hex()}: {error}") from error
 
 
 def opened(box: bytes, door: PrivateKey) -> tuple[Withdrawal, ...]:

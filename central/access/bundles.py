@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
+from nacl.exceptions import CryptoError
 from nacl.public import PublicKey, SealedBox
 from nacl.signing import SigningKey
 
@@ -76,12 +77,19 @@ def write_bundle(
             for issued in people:
                 spool.add(issued, step)
             parts = spool.parts()
-            start = _start(rules, spool, parts, centre_key, SealedBox(door_key).encrypt(secret), made)
+            start = _start(rules, spool, parts, centre_key, _sealed(secret, door_key), made)
             with replacing(path) as whole:
                 whole.write(start)
                 whole.writelines(parts)
     except OSError as error:
         raise BundleError(f"{path}: cannot be written: {error}") from error
+
+
+def _sealed(secret: bytes, door_key: PublicKey) -> bytes:
+    try:
+        return SealedBox(door_key).encrypt(secret)
+    except CryptoError as error:
+        raise BundleError(f"nothing can be sealed for the door's key {bytes(door_key).hex()}: {error}") from error
 
 
 def _start(rules: AccessRules, spool: _Spool, parts: _Parts, centre_key: SigningKey, sealed_key: bytes, made: datetime) -> bytes:

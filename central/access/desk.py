@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -44,6 +45,7 @@ LOOK_EVERY_S = 30.0
 """So often everything is looked at even if nothing rings; an offer that only says that nothing changed is said so often at most."""
 REST_SHARE = 3.0
 """After a bundle was made its door rests for so many times as long as that took: a large door with many changes takes a quarter of a core."""
+AFTER_FAULT_S = 10.0
 NICE = 10
 PIECES_A_TURN = 8
 
@@ -147,7 +149,7 @@ class BundleDesk:
         oldest = min((self._version(place) for place in doors), default=0)
         recent = {key: each for key, each in since.items() if each.revision > oldest}
         for place, door in doors.items():
-            self._offer(place, door, recent, before)
+            self._guarded(f"offer to {door.site}/{door.door}", partial(self._offer, place, door, recent, before))
         self._session.wake()
 
     def _version(self, place: Place) -> int:
@@ -235,7 +237,8 @@ class BundleDesk:
                 return
             place = (door.site, door.door)
             if place not in self._rest_until_s:
-                self._guarded(f"bundle of {door.site}/{door.door}", lambda door=door: self._make_for(door))  # type: ignore[misc]
+                self._rest_until_s[place] = time.monotonic() + AFTER_FAULT_S
+                self._guarded(f"bundle of {door.site}/{door.door}", partial(self._make_for, door))
 
     def _stale(self, revision: int) -> Iterable[DoorEntry]:
         """Doors whose bundle may no longer say what the people of this revision are, the one that waits longest first."""

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 
 from agent.core.access import AccessRules
 from agent.core.people import Roll
+from agent.core.withdrawn import WithdrawnRoll
 from agent.door_items import NewRules
+from agent.records.people_file import SealedRoll
 from tests.core.people import MODEL, OWNER, STRANGER, face, view_of
 from tests.door_under_test import OWNER_FOB, UNKNOWN_FOB, DoorUnderTest
 from tests.door_under_test import rules as plain
@@ -68,3 +70,19 @@ def test_a_file_cut_short_under_a_running_door_keeps_nobody_out(door: DoorUnderT
     see(door, OWNER)
     door.read(OWNER_FOB)
     assert door.lock.released
+
+
+def test_a_fob_withdrawn_beside_the_bundle_is_refused_at_the_next_read_and_that_is_on_record(
+    door: DoorUnderTest, tmp_path: Path
+) -> None:
+    see(door, OWNER)
+    in_force = sealed(tmp_path / "b", 1)
+    assert isinstance(in_force.people, SealedRoll)
+    hashed = in_force.people.hash_of("H10301:1:5283")
+    taken: list[bool] = []
+    people = WithdrawnRoll(in_force.people, in_force.people.hash_of, {hashed: "stolen"})
+    door.send(NewRules(replace(in_force, people=people), 1, lambda: taken.append(True)))
+    door.read(OWNER_FOB)
+    assert door.decisions() == [(False, ["credential_stolen"])]
+    assert ("bundle.withdrawn", {"version": 1, "withdrawn": 1}) in door.events
+    assert taken == [True]

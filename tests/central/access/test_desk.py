@@ -1,0 +1,223 @@
+"""What the desk offers to whom, without a broker: withdrawals since each door's bundle, bundles only where something changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nacl.public import PrivateKey
+
+from agent.clock import SystemClock
+from agent.core.withdrawn import Withdrawal
+from agent.errors import WireError
+from agent.link.session import Address
+from agent.records.access_offer import checked_offer, opened
+from agent.records.keys import centre_public, make_centre_keys
+from agent.records.people_file import Seal
+from central.access.bundles import key_for
+from central.access.confirmed import parse_state
+from central.access.desk import BundleDesk
+from central.access.serving import MOST_A_DOOR, Wanted, parse_want
+from central.access.withdrawals import FILE, Ledger, Since, withdrawn_now
+from tests.central.people.a_centre import FOB, NOW, Centre
+
+OTHER = "H10301:1:5284"
+PLACE = ("hq", "front")
+
+
+class Desk:
+    """A desk whose threads do not run: the test takes its steps."""
+
+    def __init__(self, folder: Path) -> None:
+        self.centre = Centre(folder)
+        self.private = PrivateKey.generate()
+        self.people = self.centre.people
+        self.people.put_door("ada", *PLACE, "Front", bytes(self.private.public_key))
+        self.people.put_door("ada", "hq", "vault", "Vault", bytes(PrivateKey.generate().public_key))
+        make_centre_keys(folder / "keys")
+        self.public = centre_public(folder / "keys" / "centre.pub")
+        self.folder = folder
+        self.desk = self.opened()
+
+    def opened(self) -> BundleDesk:
+        return BundleDesk(self.people, Address(), self.folder / "keys", self.folder / "bundles", SystemClock())
+
+    def make(self) -> None:
+        self.desk._rest_until_s.clear()
+        self.desk._make_stale()
+        self.desk._offer_all()
+
+    def version(self) -> int:
+        return self.desk.offered()[PLACE].version
+
+    def withdrawn(self) -> tuple[Withdrawal, ...]:
+        raw = self.desk._told[PLACE].raw
+        return opened(checked_offer(raw, self.public, *PLACE).withdrawn, self.private)
+
+    def hashed(self, fob: str) -> int:
+        return Seal(key_for(*PLACE, self.desk._centre, self.private.public_key)).hash_of(fob)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Desk:
+    site = Desk(tmp_path)
+    site.centre.holder("holder-1", FOB, OTHER)
+    site.make()
+    return site
+
+
+def test_a_withdrawal_is_offered_before_the_bundle_that_knows_of_it_and_not_after(site: Desk) -> None:
+    before = site.version()
+    site.people.mark("ada", FOB, "stolen")
+    site.desk._offer_all()
+    assert site.version() == before
+    assert site.withdrawn() == (Withdrawal(site.hashed(FOB), "stolen", site.people.revision),)
+    site.make()
+    assert site.version() == site.people.revision
+    assert site.withdrawn() == ()
+
+
+def test_whoever_is_suspended_is_withdrawn_with_every_fob_and_comes_back_at_once(site: Desk) -> None:
+    site.people.change("ada", "holder-1", {"suspended": True})
+    site.desk._offer_all()
+    assert {each.hashed for each in site.withdrawn()} == {site.hashed(FOB), site.hashed(OTHER)}
+    assert {each.state for each in site.withdrawn()} == {"suspended"}
+    site.people.change("ada", "holder-1", {"suspended": False})
+    site.desk._offer_all()
+    assert site.withdrawn() == ()
+
+
+def test_a_door_that_a_change_does_not_concern_keeps_its_bundle_and_hears_nothing(site: Desk) -> None:
+    before = dict(site.desk._told)
+    site.centre.holder("holder-2", "H10301:7:7", profiles=("keepers",))
+    site.make()
+    assert site.desk._told[PLACE] == before[PLACE]
+    assert site.desk.offered()["hq", "vault"].version == site.people.revision
+    assert site.desk._on_shelf(PLACE).card.as_of == site.people.revision  # type: ignore[union-attr]
+
+
+def test_a_restarted_desk_offers_the_same_and_makes_nothing_anew(site: Desk) -> None:
+    site.people.mark("ada", OTHER, "lost")
+    site.desk._offer_all()
+    before = site.desk.offered()[PLACE]
+    site.desk = site.opened()
+    site.desk._offer_all()
+    assert site.desk.offered()[PLACE].bundle == before.bundle
+    assert site.withdrawn() == (Withdrawal(site.hashed(OTHER), "lost", site.people.revision),)
+
+
+def test_a_ledger_that_was_lost_withdraws_nobody_too_early(site: Desk) -> None:
+    site.people.mark("ada", OTHER, "lost")
+    site.make()
+    (site.folder / "bundles" / FILE).write_bytes(b"rubbish")
+    site.centre.holder("holder-3", "H10301:3:3")
+    site.desk = site.opened()
+    site.desk._offer_all()
+    (withdrawal,) = site.withdrawn()
+    assert withdrawal.since == site.people.revision  # its bundle says so too, which does no harm
+
+
+def test_a_fob_that_was_in_use_again_while_a_bundle_was_made_is_withdrawn_after_it(site: Desk) -> None:
+    """Stolen, found, stolen again, faster than the desk looks: the bundle from the middle must not end the withdrawal."""
+    site.people.mark("ada", FOB, "stolen")
+    site.desk._offer_all()
+    site.people.mark("ada", FOB, "active")
+    site.desk._rest_until_s.clear()
+    site.desk._make_stale()
+    site.people.mark("ada", FOB, "stolen")
+    site.desk._offer_all()
+    (withdrawal,) = site.withdrawn()
+    assert withdrawal.since > site.version()
+
+
+def test_a_door_with_a_new_key_gets_a_bundle_that_it_can_open(site: Desk) -> None:
+    site.people.mark("ada", FOB, "stolen")
+    site.private = PrivateKey.generate()
+    site.people.put_door("ada", *PLACE, "Front", bytes(site.private.public_key))
+    site.desk._offer_all()
+    assert site.version() == 0
+    assert len(site.withdrawn()) == 1
+    site.make()
+    assert site.version() == site.people.revision
+
+
+def test_a_door_whose_key_is_none_keeps_no_other_door_waiting(site: Desk) -> None:
+    site.people.put_door("ada", "hq", "alley", "Alley", bytes(32))
+    site.people.put_door("ada", "hq", "zoo", "Zoo", bytes(32))
+    site.people.mark("ada", FOB, "stolen")
+    site.make()
+    assert site.version() == site.people.revision
+    assert "alley" not in {door for (_, door), offer in site.desk.offered().items() if offer.version}
+
+
+def test_a_door_that_is_none_any_more_is_offered_nothing(site: Desk) -> None:
+    site.people.drop_door("ada", *PLACE)
+    site.make()
+    assert PLACE not in site.desk.offered()
+    assert (PLACE, b"") in site.desk._unsaid
+    assert not (site.folder / "bundles" / "hq" / "front" / "access.bundle").exists()
+
+
+def test_a_door_is_behind_until_it_says_otherwise(site: Desk) -> None:
+    assert site.desk.behind(*PLACE) is None
+    hear(site, 1)
+    assert site.desk.behind(*PLACE) == site.version() - 1
+    hear(site, site.version())
+    assert site.desk.behind(*PLACE) == 0
+
+
+def hear(site: Desk, version: int) -> None:
+    site.desk.message(
+        "doorward/hq/front/state/access", b'{"value": {"version": %d, "credentials": 2}, "at": "x"}' % version, True
+    )
+
+
+def test_everybody_who_lets_nobody_in_is_found(site: Desk) -> None:
+    site.centre.holder("holder-2", "H10301:2:2", suspended=True)
+    site.people.mark("ada", FOB, "revoked")
+    assert withdrawn_now(site.people) == {FOB: "revoked", "H10301:2:2": "suspended"}
+    site.people.delete("ada", "holder-1")
+    assert withdrawn_now(site.people)[FOB] == "revoked"
+
+
+def test_since_when_somebody_is_withdrawn_is_kept_and_ends_with_the_withdrawal(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.take({FOB: "lost"}, 5)
+    assert ledger.take({FOB: "lost", OTHER: "stolen"}, 7) == {FOB: Since("lost", 5), OTHER: Since("stolen", 7)}
+    assert Ledger(tmp_path).take({OTHER: "stolen"}, 8) == {OTHER: Since("stolen", 7)}
+    assert FOB.encode() not in (tmp_path / FILE).read_bytes()
+    assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+
+
+# -- what doors say -------------------------------------------------------------------------------------------------------------
+
+
+@given(raw=st.binary(max_size=200))
+def test_rubbish_from_a_door_is_refused_as_such(raw: bytes) -> None:
+    for parse in (parse_want, lambda each: parse_state(each, NOW)):
+        with pytest.raises(WireError):
+            parse(raw)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "0", "../x/0", "AA" * 32 + "/0", "aa" * 32 + "/9999", "aa" * 32 + "/-1", "aa" * 32 + "/0\n"]
+)
+def test_only_names_of_pieces_can_be_asked_for(name: str) -> None:
+    with pytest.raises(WireError):
+        parse_want(b'{"pieces": ["%s"]}' % name.encode().replace(b"\n", b"\\n"))
+
+
+def test_doors_take_turns_and_none_asks_for_more_than_its_share() -> None:
+    wanted = Wanted()
+    for letter in "abc":
+        names = ", ".join(f'"{letter * 64}/{number}"' for number in range(80))
+        wanted.add(("hq", letter), f'{{"pieces": [{names}]}}'.encode())
+        wanted.add(("hq", letter), f'{{"pieces": [{names.replace(letter * 64, "d" * 64)}]}}'.encode())
+    assert len(wanted) == 3 * MOST_A_DOOR
+    turns = [wanted.next() for _ in range(4)]
+    assert [turn[0][1] for turn in turns if turn] == ["a", "b", "c", "a"]
+    while wanted:
+        wanted.next()
+    assert wanted.next() is None
