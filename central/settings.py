@@ -171,12 +171,22 @@ class Live(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether guards may see the faces of bystanders; managers and privacy officers may. It is on record either way."""
 
 
+class People(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What people sign before their face is enrolled, and for how long it is kept; docs/ENROLMENT.md."""
+
+    consent_file: str = ""
+    """The site's own text, whose first line names its edition, as `Edition: 2026-03`. Empty: Doorward's."""
+    keep_years: Annotated[float, Meta(gt=0, le=3)] = 3.0
+    """A template whose owner was not read anywhere for so long is to be erased: Illinois' BIPA allows three years at most."""
+
+
 class CentralConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     site: Level = "hq"
     broker: Broker = Broker()
     database: Database = Database()
     gateway: Gateway = Gateway()
     keys: Keys = Keys()
+    people: People = People()
     history: History = History()
     alerts: Alerts = Alerts()
     live: Live = Live()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from agent.core.messages import HeadPose
 from agent.vision.chain import Stages
 from agent.vision.faces import Face
+from agent.vision.head_pose import HeadPoseSettings, head_pose
 from agent.vision.quality import QualitySettings, completed, measure, rated
 from agent.vision.refusal import ADVICE, Reason, Signs, cause, cause_of_nothing, eye_brightness
 from agent.vision.schedule import ScheduleSettings
@@ -20,6 +22,8 @@ class Template(Struct, frozen=True, kw_only=True):
     embedder_id: str
     quality: float
     face_px: float
+    head: HeadPose
+    """How the head was turned."""
 
 
 class TemplateRefused(Struct, frozen=True, kw_only=True):
@@ -59,7 +63,11 @@ class Enroller:
         if faces[0].box_px[2] < self._settings.least_face_px:
             return _refuse("too_small")
         portrait = self._still.portrait(picture, faces[0])
-        return _refuse("covered") if portrait is None else self._template(portrait)
+        if portrait is None:
+            return _refuse("covered")
+        height_px, width_px = picture.shape[:2]
+        frame_px = (round(width_px * portrait.share), round(height_px * portrait.share))
+        return self._template(portrait, head_pose(portrait.mesh, frame_px, HeadPoseSettings()))
 
     def _could_be_meant(self, picture: Pixels, other: Face, widest: Face) -> bool:
         """Whether somebody else is as near; what the mesh sees no face in (half a head, a pattern) is nobody."""
@@ -71,7 +79,7 @@ class Enroller:
         far = any(face.box_px[2] < self._settings.least_face_px for face in self._closely.faces(picture))
         return "too_small" if far else cause_of_nothing(picture) or "no_face"
 
-    def _template(self, portrait: Portrait) -> Template | TemplateRefused:
+    def _template(self, portrait: Portrait, head: HeadPose) -> Template | TemplateRefused:
         settings, face = self._settings, portrait.face
         signs = _signs(portrait)
         embedded = self._still.embed(portrait)
@@ -81,7 +89,8 @@ class Enroller:
         if signs.eyes < settings.least_eyes:
             return _refuse("dark_glasses", quality)
         embedding = embedded.vector.astype("<f4").tobytes()
-        return Template(embedding=embedding, embedder_id=self._embedder_id, quality=quality, face_px=face.box_px[2])
+        return Template(embedding=embedding, embedder_id=self._embedder_id, quality=quality, face_px=face.box_px[2],
+                        head=head)  # fmt: skip
 
 
 def _signs(portrait: Portrait) -> Signs:

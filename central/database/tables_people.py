@@ -64,13 +64,20 @@ TEMPLATES = Table(
     Index(None, "cardholder", "n"),
 )  # fmt: skip
 
+CONSENT_TEXTS = Table(
+    "consent_texts", METADATA,
+    Column("sha256", Text, primary_key=True),
+    Column("edition", Text, nullable=False),
+    Column("text", Text, nullable=False),
+)  # fmt: skip
+
 CONSENTS = Table(
     "consents", METADATA,
     Column("n", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("cardholder", Text, ForeignKey("cardholders.id"), nullable=False),
     Column("what", Text, nullable=False),
     Column("edition", Text, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text_sha256", Text, ForeignKey("consent_texts.sha256"), nullable=False),
     Column("signed_name", Text, nullable=False),
     Column("signature", LargeBinary),
     Column("given", Moment, nullable=False),
@@ -78,7 +85,7 @@ CONSENTS = Table(
     Column("withdrawn", Moment),
     Index(None, "cardholder", "n"),
 )  # fmt: skip
-"""`what` is 'face' or 'norms'. The text stands beside the signature: an edition may be edited, what somebody signed may not."""
+"""`what` is 'face' or 'norms'. `signature` is a drawn one, sealed. What was signed is kept by its digest, whatever becomes of the edition."""
 
 ERASURES = Table(
     "erasures", METADATA,

@@ -21,7 +21,7 @@ from agent.errors import ConfigError, DoorwardError
 
 KEY_FILE = "people.key"
 KEY_BYTES = 32
-What = Literal["template", "pin", "duress_pin", "check"]
+What = Literal["template", "pin", "duress_pin", "signature", "check"]
 
 
 class VaultError(DoorwardError, ValueError):

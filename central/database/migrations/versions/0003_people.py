@@ -54,6 +54,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_cardholders_sorted_as_id"), "cardholders", ["sorted_as", "id"], unique=False)
     op.create_table(
+        "consent_texts",
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("edition", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_consent_texts")),
+    )
+    op.create_table(
         "erasures",
         sa.Column("n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("cardholder", sa.Text(), nullable=False),
@@ -102,13 +109,14 @@ def upgrade() -> None:
         sa.Column("cardholder", sa.Text(), nullable=False),
         sa.Column("what", sa.Text(), nullable=False),
         sa.Column("edition", sa.Text(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("text_sha256", sa.Text(), nullable=False),
         sa.Column("signed_name", sa.Text(), nullable=False),
         sa.Column("signature", sa.LargeBinary(), nullable=True),
         sa.Column("given", Moment(), nullable=False),
         sa.Column("witness", sa.Text(), nullable=False),
         sa.Column("withdrawn", Moment(), nullable=True),
         sa.ForeignKeyConstraint(["cardholder"], ["cardholders.id"], name=op.f("fk_consents_cardholder")),
+        sa.ForeignKeyConstraint(["text_sha256"], ["consent_texts.sha256"], name=op.f("fk_consents_text_sha256")),
         sa.PrimaryKeyConstraint("n", name=op.f("pk_consents")),
     )
     op.create_index(op.f("ix_consents_cardholder_n"), "consents", ["cardholder", "n"], unique=False)
