@@ -39,13 +39,17 @@ def open_to_write(told: str | os.PathLike[str]) -> Engine:
 
 def open_to_read(told: str | os.PathLike[str]) -> Engine:
     """Changes nothing. Raises StoreError when there is no such database, or when it must be upgraded first."""
-    engine = open_database(_existing(told), read_only=True)
-    try:
-        _demand_newest(engine)
-    except StoreError:
-        engine.dispose()
-        raise
-    return engine
+    return _newest_or_none(open_database(_existing(told), read_only=True))
+
+
+def open_as_it_is(told: str | os.PathLike[str]) -> Engine:
+    """To write in a database that is there and up to date. Raises StoreError otherwise."""
+    return _newest_or_none(open_database(_existing(told)))
+
+
+def open_to_look(told: str | os.PathLike[str]) -> Engine:
+    """Only to read, of whatever revision. Raises StoreError when there is no such database."""
+    return open_database(_existing(told), read_only=True)
 
 
 @contextmanager
@@ -83,6 +87,15 @@ def _existing(told: str | os.PathLike[str]) -> str:
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         raise StoreError(f"{url.database}: no such database; --database names the file that `doorward central run` writes")
     return url.render_as_string(hide_password=False)
+
+
+def _newest_or_none(engine: Engine) -> Engine:
+    try:
+        _demand_newest(engine)
+    except StoreError:
+        engine.dispose()
+        raise
+    return engine
 
 
 def _demand_newest(engine: Engine) -> None:

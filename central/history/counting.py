@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Table, and_, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -50,9 +51,11 @@ def ids_of(db: Connection, key: JournalKey, sequences: Collection[int]) -> dict[
     return {row.sequence: row.id for row in rows}
 
 
-def missing_of(db: Connection, key: JournalKey) -> list[tuple[int, int]]:
-    """The open gaps of a journal, both ends included."""
-    ask = select(GAPS.c.first, GAPS.c.last).where(_of(GAPS, key), GAPS.c.closed.is_(None))
+def missing_of(db: Connection, key: JournalKey, low: int, high: int) -> list[tuple[int, int]]:
+    """The open gaps of a journal that have a part from `low` to `high`, both ends included."""
+    ask = select(GAPS.c.first, GAPS.c.last).where(
+        _of(GAPS, key), GAPS.c.closed.is_(None), GAPS.c.first <= high, GAPS.c.last >= low
+    )
     return [(first, last) for first, last in db.execute(ask)]
 
 
@@ -80,16 +83,24 @@ def fill_gaps(db: Connection, key: JournalKey, late: Collection[int], received: 
             _note(db, [Gap(*_words(key), *span, noticed) for span in left if span[0] <= span[1]])
 
 
-def note_highest(db: Connection, highest: Mapping[JournalKey, int], received: datetime) -> None:
-    """These journals have counted so far and were heard now."""
+class Heard(Struct, frozen=True):
+    """How far a journal has counted, and when it was heard in a batch."""
+
+    highest: int
+    first: datetime
+    last: datetime
+
+
+def note_heard(db: Connection, heard: Mapping[JournalKey, Heard]) -> None:
+    """These journals have counted so far."""
     add = insert_or(db, JOURNALS)
     add = add.on_conflict_do_update(
         index_elements=[JOURNALS.c.site, JOURNALS.c.door, JOURNALS.c.journal],
         set_={"highest": add.excluded.highest, "last_heard": add.excluded.last_heard},
     )
     rows = [
-        {"site": key.site, "door": key.door, "journal": key.journal, "highest": number, "first_heard": received,
-         "last_heard": received} for key, number in highest.items()
+        {"site": key.site, "door": key.door, "journal": key.journal, "highest": each.highest, "first_heard": each.first,
+         "last_heard": each.last} for key, each in heard.items()
     ]  # fmt: skip
     if rows:
         db.execute(add, rows)

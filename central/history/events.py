@@ -34,7 +34,7 @@ from agent.core.messages import Event
 from agent.link.cloudevents import Told
 from central.database.engine import reading, writing
 from central.database.tables_events import CONFLICTS, EVENTS, GAPS, JOURNALS, UNREADABLE
-from central.history.counting import fill_gaps, highest_of, ids_of, missing_of, note_highest, open_gaps
+from central.history.counting import Heard, fill_gaps, highest_of, ids_of, missing_of, note_heard, open_gaps
 from central.history.kept import Gap, JournalKey, Kept, Outcome, Unreadable, alert_of, key_of, person_of
 from central.history.patterns import fits, says
 from central.history.usual import count_in
@@ -98,10 +98,10 @@ class EventStore:
             _one_writer(db)
             sorted_out = _SortedOut(db, [told for told, _ in arrived], rows)
             if sorted_out.new:
-                db.execute(insert(EVENTS), sorted_out.new)
+                db.execute(insert(EVENTS), [row for _, row in sorted_out.new])
             conflicts = [told for told, row in sorted_out.conflicts if _add_conflict(db, row)]
             gaps = _count(db, sorted_out, now)
-            count_in(db, sorted_out.new_told, self._zone)
+            count_in(db, (told for told, _ in sorted_out.new), self._zone)
             _keep_unreadable(db, unreadable, now)
         added = len(sorted_out.new)
         return Outcome(added, len(arrived) - added - len(conflicts), tuple(conflicts), tuple(gaps))
@@ -179,8 +179,8 @@ class _SortedOut:
 
     def __init__(self, db: Connection, told: Sequence[Told], rows: Sequence[Row_]) -> None:
         self._db = db
-        self.new: list[Row_] = []
-        self.new_told: list[Told] = []
+        self.new: list[tuple[Told, Row_]] = []
+        """In the order in which they came."""
         self.conflicts: list[tuple[Told, Row_]] = []
         self.ahead: dict[JournalKey, list[int]] = {}
         self.late: dict[JournalKey, list[int]] = {}
@@ -188,14 +188,20 @@ class _SortedOut:
         for each, row in zip(told, rows, strict=True):
             by_key.setdefault(key_of(each), []).append((each, row))
         self.highest = highest_of(db, by_key)
-        for key, batch in by_key.items():
-            self._sort(key, batch)
+        fresh = {id(row) for key, batch in by_key.items() for row in self._sort(key, batch)}
+        self.new = [pair for pair in zip(told, rows, strict=True) if id(pair[1]) in fresh]
+        self.heard = {key: self._heard(key, [row["received"] for _, row in batch]) for key, batch in by_key.items()}
 
-    def _sort(self, key: JournalKey, batch: list[tuple[Told, Row_]]) -> None:
+    def _heard(self, key: JournalKey, received: list[datetime]) -> Heard:
+        return Heard(max([self.highest[key], *self.ahead.get(key, [])]), min(received), max(received))
+
+    def _sort(self, key: JournalKey, batch: list[tuple[Told, Row_]]) -> Iterator[Row_]:
+        """Yields those that are new."""
         highest = self.highest[key]
         late = {told.event.sequence for told, _ in batch if told.event.sequence <= highest}
         ids = ids_of(self._db, key, late) if late else {}
-        missing = missing_of(self._db, key) if late - ids.keys() else []
+        unknown = late - ids.keys()
+        missing = missing_of(self._db, key, min(unknown), max(unknown)) if unknown else []
         for told, row in batch:
             sequence = told.event.sequence
             if sequence in ids:
@@ -204,15 +210,14 @@ class _SortedOut:
             elif sequence > highest or any(first <= sequence <= last for first, last in missing):
                 ids[sequence] = told.event.id
                 (self.ahead if sequence > highest else self.late).setdefault(key, []).append(sequence)
-                self.new.append(row)
-                self.new_told.append(told)
+                yield row
 
 
 def _count(db: Connection, batch: _SortedOut, now: datetime) -> list[Gap]:
     gaps = [gap for key, ahead in batch.ahead.items() for gap in open_gaps(db, key, batch.highest[key], ahead, now)]
     for key, late in batch.late.items():
         fill_gaps(db, key, late, now)
-    note_highest(db, {key: max([batch.highest[key], *batch.ahead.get(key, [])]) for key in batch.highest}, now)
+    note_heard(db, batch.heard)
     return gaps
 
 
