@@ -24,6 +24,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MediaHouse]:
     made.close()
 
 
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[MediaHouse]:
+    """Where nobody has watched before."""
+    made = MediaHouse(tmp_path, "frames_per_s = 15.0")
+    made.open()
+    yield made
+    made.close()
+
+
 def is_clear(box):
     return lambda picture: contrast(picture, box) > CLEAR
 
@@ -32,8 +41,8 @@ def is_hidden(box):
     return lambda picture: contrast(picture, box) < HIDDEN
 
 
-def test_a_guard_sees_the_door_and_no_face_until_somebody_is_concerned(house):
-    asyncio.run(_a_guard_watches(house))
+def test_a_guard_sees_the_door_and_no_face_until_somebody_is_concerned(own):
+    asyncio.run(_a_guard_watches(own))
 
 
 async def _a_guard_watches(house: MediaHouse) -> None:
@@ -152,19 +161,13 @@ def test_a_viewer_who_vanishes_is_noticed_and_closed(house):
     asyncio.run(play())
 
 
-def test_without_vision_the_picture_goes_and_does_not_stand_still(tmp_path: Path):
-    house = MediaHouse(tmp_path)
-
+def test_without_vision_the_picture_goes_and_does_not_stand_still(own):
     async def play() -> None:
-        browser = Browser(house)
+        browser = Browser(own)
         await browser.watch(unmask=True)
         await browser.sees(is_clear(OWNER_BOX), "no picture")
-        house.scene.stop()
+        own.scene.stop()
         await browser.sees(is_hidden(OWNER_BOX), "the last picture stands as if it were now")
         await browser.close()
 
-    house.open()
-    try:
-        asyncio.run(play())
-    finally:
-        house.close()
+    asyncio.run(play())
