@@ -78,6 +78,10 @@ class LiveDesk:
     def stop(self, timeout_s: float = 5.0) -> None:
         self._session.stop(timeout_s)
 
+    @property
+    def is_connected(self) -> bool:
+        return self._session.is_connected
+
     def may_unmask(self, caller: Caller) -> bool:
         return caller.role in UNMASK_ROLES or self._settings.guards_may_unmask
 

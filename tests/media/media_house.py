@@ -200,7 +200,7 @@ def strength(samples: np.ndarray, hz: float) -> float:
 class Browser:
     """A real WebRTC peer that watches."""
 
-    def __init__(self, house: MediaHouse, voice_hz: float = 0.0) -> None:
+    def __init__(self, house: MediaHouse | None = None, voice_hz: float = 0.0) -> None:
         self.house = house
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.pictures = 0
@@ -218,6 +218,7 @@ class Browser:
 
     async def watch(self, **more: Any) -> dict[str, Any]:
         await self.peer.setLocalDescription(await self.peer.createOffer())
+        assert self.house is not None
         self.session = self.house.offer(self.peer.localDescription.sdp, **more)
         answer = await self.house.answer(self.session)
         if answer["ok"]:

@@ -44,7 +44,7 @@ class Centre:
 
     def start(self) -> None:
         self.desk.start()
-        wait_until(lambda: self.desk._session.is_connected, 10, "the desk does not reach the broker")
+        wait_until(lambda: self.desk.is_connected, 10, "the desk does not reach the broker")
 
     def ask(self, method: str, path: str, caller: Caller, body: object = None, **words: str) -> object:
         endpoint = self._work[method, path]
