@@ -102,6 +102,8 @@ def renew(site: Site, place: str, door: str, out: Path, now: datetime) -> Enroll
 
 def _issue(site: Site, entry: DoorEntry, out: Path, now: datetime, own: dict[str, tuple[bytes, int]]) -> Enrolled:
     archive = out / f"{entry.door}.doorward"
+    if archive.exists():  # said before anything is issued; that it is never overwritten is up to O_EXCL
+        raise ConfigError(_is_there(archive))
     pair = site.authority.issue("door", door_name(entry.site, entry.door), now)
     media = site.authority.issue("door", media_name(entry.site, entry.door), now)
     serial = serial_of(pair.certificate)
@@ -143,6 +145,10 @@ def _write_archive(path: Path, now: datetime, files: dict[str, tuple[bytes, int]
         ) from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error}") from error
+
+
+def _is_there(path: Path) -> str:
+    return f"{path}: is there already; carry it to its door and delete it here, or choose another --out"
 
 
 def revoke(site: Site, place: str, door: str, now: datetime) -> Revoked:
