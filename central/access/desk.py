@@ -13,7 +13,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -30,9 +29,10 @@ from agent.records.access_offer import MOST_WITHDRAWN, Offer, sealed, signed_off
 from agent.records.keys import centre_private
 from agent.records.people_file import Seal
 from central.access.bundles import key_for
-from central.access.confirmed import Confirmed, Heard
+from central.access.confirmed import Confirmed
 from central.access.serving import Wanted
 from central.access.shelf import Place, Shelf, Shelved
+from central.access.status import DoorStatus, status_of
 from central.access.withdrawals import Ledger, Since, withdrawn_now
 from central.people.people import People
 from central.people.records import DoorEntry
@@ -116,6 +116,11 @@ class BundleDesk:
         if heard is None or told is None:
             return None
         return max(0, told.offer.version - heard.version)
+
+    def status(self) -> list[DoorStatus]:
+        """What every door is offered, and what it says it has."""
+        offers = self.offered()
+        return [status_of(place, offers[place], self.confirmed.of(place)) for place in sorted(offers)]
 
     def _changed(self) -> None:
         self._look.set()
@@ -318,8 +323,3 @@ class BundleDesk:
 
     def leaving(self, say: Say) -> None:
         """Offers are retained; nothing is left to say."""
-
-
-def heard_since(heard: Heard | None, offer: Offer) -> datetime | None:
-    """Since when a door's rules are older than what it is offered; None when they are not, or it never said what it has."""
-    return offer.made if heard is not None and heard.version < offer.version else None
