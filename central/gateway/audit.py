@@ -132,7 +132,8 @@ class AuditLog:
     def _append(self, connection: Connection, who: str, what: str, about: str, details: str) -> None:
         head = _head(connection, for_update=True)
         n, at = head.n + 1, self._clock.wall()
-        texts = {"who": who[: MOST["who"]], "what": what[: MOST["what"]], "about": about[: MOST["about"]]}
+        told = {"who": who, "what": what, "about": about}
+        texts = {name: told[name].replace("\0", "?")[:most] for name, most in MOST.items()}  # PostgreSQL keeps no NUL
         digest = digest_of(n, at, **texts, details=details, previous=head.digest)
         connection.execute(insert(AUDIT).values(n=n, at=at, **texts, details=details, previous=head.digest, digest=digest))
         moved = update(AUDIT_HEAD).where(AUDIT_HEAD.c.one == 1).values(n=n, digest=digest)

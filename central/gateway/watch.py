@@ -77,7 +77,7 @@ class Watch:
     def _begin(self) -> None:
         """One step of the index for each door, however many events there are."""
         newest = select(func.max(EVENTS.c.n)).where(EVENTS.c.site == JOURNALS.c.site, EVENTS.c.door == JOURNALS.c.door)
-        numbers = select(newest.scalar_subquery().label("n")).distinct().subquery()
+        numbers = select(newest.correlate(JOURNALS).scalar_subquery().label("n")).select_from(JOURNALS).distinct().subquery()
         ask = select(EVENTS.c.n, EVENTS.c.site, EVENTS.c.door, EVENTS.c.kind, EVENTS.c.at, EVENTS.c.data)
         with reading(self._engine) as connection:
             self._told = connection.scalar(select(func.max(EVENTS.c.n))) or 0

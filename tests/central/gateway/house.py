@@ -102,12 +102,13 @@ class House:
     def browser(self) -> httpx.Client:
         return httpx.Client(base_url=self.gateway.url, timeout=20.0)
 
-    def signed_in(self, account: str = "ada", role: str = "manager", sites: tuple[str, ...] = ()) -> httpx.Client:
+    @contextmanager
+    def signed_in(self, account: str = "ada", role: str = "manager", sites: tuple[str, ...] = ()) -> Iterator[httpx.Client]:
         """Somebody at their browser."""
         if account not in {each.account for each in self.accounts.all()}:
             self.accounts.add("test", account, role, PASSWORD, shown=account.title(), sites=sites)
-        browser = self.browser()
-        answer = browser.post("/api/session", json={"account": account, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
-        browser.headers["x-doorward-csrf"] = answer.json()["csrf"]
-        return browser
+        with self.browser() as browser:
+            answer = browser.post("/api/session", json={"account": account, "password": PASSWORD})
+            assert answer.status_code == 200, answer.text
+            browser.headers["x-doorward-csrf"] = answer.json()["csrf"]
+            yield browser

@@ -140,7 +140,8 @@ def test_signing_out_ends_the_session_and_its_cookie(house: House) -> None:
     with house.signed_in() as browser:
         token = browser.cookies["doorward_session"]
         assert browser.delete("/api/session").status_code == 200
-        assert browser.get("/api/doors", cookies={"doorward_session": token}).status_code == 401
+        browser.cookies.set("doorward_session", token)
+        assert browser.get("/api/doors").status_code == 401
 
 
 def test_who_may_not_is_refused_and_that_is_on_record(house: House) -> None:
