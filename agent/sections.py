@@ -361,6 +361,12 @@ class Live(Section, frozen=True):
     microphone: SoundDevice = "none"
     speaker: SoundDevice = "none"
     """For talking with whoever is at the door. The microphone is open only while somebody talks, and a tone says so."""
+    clips: bool = False
+    """Keep a short film of each alert, encrypted for the centre; sent only when somebody there asks for it."""
+    clip_before_s: Annotated[float, Meta(ge=1, le=20)] = 8.0
+    clip_after_s: Annotated[float, Meta(ge=1, le=20)] = 6.0
+    clips_most: Annotated[int, Meta(ge=1, le=500)] = 100
+    clips_days: Annotated[int, Meta(ge=1, le=365)] = 30
     user: str = ""
     password_file: str = ""
     cert_file: str = ""

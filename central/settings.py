@@ -167,6 +167,10 @@ class Live(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """So long a browser's or a door's name and password at the TURN server hold."""
     answer_s: Annotated[float, Meta(ge=1, le=30)] = 8.0
     """So long a door is waited for."""
+    clip_answer_s: Annotated[float, Meta(ge=1, le=60)] = 15.0
+    """So long a door may take to send a clip."""
+    clip_days: Annotated[int, Meta(ge=1, le=365)] = 30
+    """Clips that were fetched are kept here, sealed, for so long."""
     guards_may_unmask: bool = False
     """Whether guards may see the faces of bystanders; managers and privacy officers may. It is on record either way."""
 

@@ -66,6 +66,8 @@ SENTENCES: dict[str, str] = {
     "live.talk_began": "{who} talks with whoever is at the door",
     "live.talk_ended": "{who} talked with whoever was at the door for {seconds} s",
     "live.fault": "live view: {error}",
+    "clip.kept": "a clip of {seconds} s was kept on the door, encrypted for the centre",
+    "clip.sent": "{who} asked for the clip of an event, and the door sent it: {why}",
     "vision.back": "vision tells what it sees again",
     "vision.lost": "vision has stopped telling what it sees",
 }

@@ -54,7 +54,7 @@ class Alerted(Struct, frozen=True, kw_only=True, tag="alerted"):
     sentence: str = ""
 
 
-LiveKind = Literal["live.started", "live.ended", "live.talk_began", "live.talk_ended", "live.fault"]
+LiveKind = Literal["live.started", "live.ended", "live.talk_began", "live.talk_ended", "live.fault", "clip.kept", "clip.sent"]
 
 
 class LiveNews(Struct, frozen=True, kw_only=True, tag="live_news"):
@@ -70,6 +70,8 @@ FIELDS: dict[LiveKind, tuple[str, ...]] = {
     "live.talk_began": ("session", "who"),
     "live.talk_ended": ("session", "who", "seconds"),
     "live.fault": ("error",),
+    "clip.kept": ("event", "seconds", "frames", "bytes"),
+    "clip.sent": ("event", "who", "why"),
 }
 """What each kind may tell."""
 

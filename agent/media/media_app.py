@@ -10,16 +10,19 @@ from typing import Any, Protocol
 
 import cv2
 
-from agent.clock import SystemClock
+from agent.clock import Clock, SystemClock
 from agent.config import Config
 from agent.errors import ConfigError
 from agent.link.session import Address
+from agent.media.clip_desk import ClipDesk, ClipTiming
+from agent.media.clips import FOLDER, ClipRing, ClipStore
 from agent.media.door_line import DoorLine
 from agent.media.intercom import Intercom
 from agent.media.reception import Limits, Reception
 from agent.media.screening import Screening
 from agent.media.signalling import Signalling
 from agent.notify import notify
+from agent.records.keys import centre_public
 from agent.shared_view import ViewReader
 from hw.audio import Microphone, Speaker, open_microphone, open_speaker
 
@@ -69,6 +72,7 @@ class _Media:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._clips: ClipDesk | None = None
 
     async def run(self, stop: Stop) -> int:
         config, live, clock, loop = self._config, self._config.live, SystemClock(), asyncio.get_running_loop()
@@ -79,12 +83,18 @@ class _Media:
         limits = Limits(viewers=live.viewers, longest_s=live.longest_min * 60.0, codec=live.codec)
         signalling = Signalling(
             address_of(config), config.site, config.door,
-            lambda levels, payload, retained: _in(loop, reception.offered, levels, payload, retained),
-            lambda session, payload, retained: _in(loop, reception.left, session, payload, retained),
+            {
+                "rtc/+/offer": lambda *message: _in(loop, reception.offered, *message),
+                "rtc/+/bye": lambda *message: _in(loop, reception.left, *message),
+                "clip/+/want": lambda *message: _in(loop, self._wanted, *message),
+            },
         )  # fmt: skip
         intercom = Intercom(_microphone(live.microphone), _speaker(live.speaker), clock.mono_s, self._line)
         reception = Reception(limits, self._screening, intercom, clock, signalling.say, self._line)
         tasks = [self._task(self._screening.run()), self._task(reception.run())]
+        if live.clips:
+            self._clips = self._clip_desk(clock, signalling.say)
+            tasks.append(self._task(self._clips.prune()))
         signalling.start()
         log.info("media started viewers=%d codec=%s", live.viewers, live.codec)
         notify("READY=1")
@@ -99,6 +109,21 @@ class _Media:
             self._line.close()
             log.info("media stopped")
 
+    def _clip_desk(self, clock: Clock, say: Callable[[str, bytes], None]) -> ClipDesk:
+        """Someone always watches then: the ring. Raises ConfigError when the centre's key cannot be read."""
+        config, live = self._config, self._config.live
+        centre = centre_public(Path(config.records.centre_key)).to_curve25519_public_key()
+        store = ClipStore(Path(config.records.folder) / FOLDER, centre, live.clips_most, live.clips_days * 86400.0)
+        ring = ClipRing(live.clip_before_s + live.clip_after_s + 2.0)
+        self._screening.on_glance = ring.take
+        self._screening.watch()
+        timing = ClipTiming(before_s=live.clip_before_s, after_s=live.clip_after_s, most_wide_px=live.width_px)
+        return ClipDesk(config.site, config.door, timing, ring, store, clock, say, self._line)
+
+    def _wanted(self, levels: tuple[str, ...], payload: bytes, retained: bool) -> None:
+        if self._clips is not None:
+            self._clips.wanted(levels, payload, retained)
+
     @staticmethod
     def _task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(work)
@@ -111,6 +136,8 @@ class _Media:
                 return 1
             for alerted in self._line.turn():
                 self._screening.alert(alerted)
+                if self._clips is not None:
+                    self._clips.alert(alerted)
             turns += 1
             if turns % BEAT_EVERY_TURNS == 0:
                 notify("WATCHDOG=1")

@@ -91,20 +91,21 @@ def admit_offer(
         offer = msgspec.json.decode(payload, type=Offer)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         return Declined(session, "malformed", str(error)[:200])
-    reason = _why_not_now(offer, now, started)
+    reason = why_not_now(offer.issued, offer.expires, now, started)
     if not reason and not seen.remember(session, offer.expires, now):
         reason = "too_many_offers"
     return Declined(session, reason) if reason else Invited(session, offer)
 
 
-def _why_not_now(offer: Offer, now: datetime, started: datetime) -> str:
-    if not timedelta(0) < offer.expires - offer.issued <= timedelta(seconds=MAX_VALID_S):
+def why_not_now(issued: datetime, expires: datetime, now: datetime, started: datetime) -> str:
+    """Why something that claims these times is not of now; empty where it is."""
+    if not timedelta(0) < expires - issued <= timedelta(seconds=MAX_VALID_S):
         return "too_long_lived"
-    if now >= offer.expires:
+    if now >= expires:
         return "stale"
-    if offer.issued - now > timedelta(seconds=MAX_AHEAD_S):
+    if issued - now > timedelta(seconds=MAX_AHEAD_S):
         return "not_yet_valid"
-    return "issued_before_start" if offer.issued < started else ""
+    return "issued_before_start" if issued < started else ""
 
 
 class Bye(Struct, frozen=True, kw_only=True):

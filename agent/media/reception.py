@@ -46,7 +46,7 @@ class Reception:
         say: Callable[[str, bytes], None],
         tell: Tells,
     ) -> None:
-        """`say(session/answer, payload)` publishes below this door's `rtc`."""
+        """`say(rtc/SESSION/answer, payload)` publishes below this door's topics."""
         self._limits, self._screening, self._intercom = limits, screening, intercom
         self._clock, self._say, self._tell = clock, say, tell
         self._seen, self._started = SeenCommands(), clock.wall()
@@ -70,9 +70,9 @@ class Reception:
         else:
             self._decline(got)
 
-    def left(self, session: str, payload: bytes, retained: bool) -> None:
+    def left(self, levels: tuple[str, ...], payload: bytes, retained: bool) -> None:
         """Somebody says goodbye; our own goodbyes come back here too, when their session is no more."""
-        bye = read_bye(payload)
+        bye, session = read_bye(payload), levels[4]
         if bye is not None and not retained and session in self._viewers:
             self._start(self._end(self._viewers[session], bye.reason or "left"))
 
@@ -128,6 +128,7 @@ class Reception:
         self._tell("live.ended", session=viewer.session, who=offer.who, why=offer.why, unmasked=offer.unmask, seconds=seconds,
                    reason=reason)  # fmt: skip
         self._publish(viewer.session, "bye", {"by": "door", "reason": reason})
+        viewer.tell({"bye": {"reason": reason}})
         await self._closed(viewer)
         log.info("live ended session=%s who=%s seconds=%.1f reason=%s", viewer.session, offer.who, seconds, reason)
 
@@ -162,7 +163,7 @@ class Reception:
             viewer.tell_talker()
 
     def _publish(self, session: str, what: str, told: dict[str, Any]) -> None:
-        self._say(f"{session}/{what}", msgspec.json.encode(told))
+        self._say(f"rtc/{session}/{what}", msgspec.json.encode(told))
 
     def _start(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -1,4 +1,4 @@
-"""Media's own connection to the broker, beside the door's: what browsers and this door agree on before they speak directly."""
+"""Media's own connection to the broker, beside the door's: what browsers and this door agree on before they speak directly, and clips."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from collections.abc import Callable
 
 from agent.link.session import Address, Say, Session
 
-OnOffer = Callable[[tuple[str, ...], bytes, bool], None]
-OnBye = Callable[[str, bytes, bool], None]
+OnMessage = Callable[[tuple[str, ...], bytes, bool], None]
+"""Called in the session's thread with the topic's levels, the payload, and whether the broker had kept it."""
+
+
+MOST_WAITING = 512
+"""Messages; a clip is at most a quarter of them."""
 
 
 class Signalling:
-    """`say` from any thread; `on_offer` and `on_bye` are called in the session's thread."""
+    """`say` from any thread."""
 
-    def __init__(self, address: Address, site: str, door: str, on_offer: OnOffer, on_bye: OnBye) -> None:
-        """Raises ConfigError when the password or a certificate file cannot be read."""
-        self._base = f"doorward/{site}/{door}/rtc"
-        self._on_offer, self._on_bye = on_offer, on_bye
-        self._out: deque[tuple[str, bytes]] = deque(maxlen=256)
+    def __init__(self, address: Address, site: str, door: str, heard: dict[str, OnMessage]) -> None:
+        """`heard`: what is done with each of `rtc/+/offer`, `rtc/+/bye` …; raises ConfigError for a file that cannot be read."""
+        self._base = f"doorward/{site}/{door}"
+        self._heard = heard
+        self._out: deque[tuple[str, bytes]] = deque(maxlen=MOST_WAITING)
         # Clean: an offer that waited at the broker has nobody behind it any more
         self._session = Session(address, f"doorward-{site}-{door}-media", self, clean=True)
 
@@ -33,14 +37,14 @@ class Signalling:
         return self._session.is_connected
 
     def say(self, below: str, payload: bytes) -> None:
-        """Publish below this door's `rtc`, e.g. `SESSION/answer`."""
+        """Publish below this door's topics, e.g. `rtc/SESSION/answer`."""
         self._out.append((f"{self._base}/{below}", payload))
         self._session.wake()
 
     # -- the session's thread ------------------------------------------------------------------------------------------------
 
     def connected(self, say: Say) -> None:
-        say.subscribe(f"{self._base}/+/offer", f"{self._base}/+/bye")
+        say.subscribe(*(f"{self._base}/{below}" for below in self._heard))
 
     def turn(self, say: Say, now_s: float) -> float:
         while self._out:
@@ -49,10 +53,9 @@ class Signalling:
 
     def message(self, topic: str, payload: bytes, retained: bool) -> None:
         levels = tuple(topic.split("/"))
-        if levels[5:] == ("offer",):
-            self._on_offer(levels, payload, retained)
-        elif levels[5:] == ("bye",):
-            self._on_bye(levels[4], payload, retained)
+        heard = self._heard.get("/".join((*levels[3:4], "+", *levels[5:])))
+        if heard is not None:
+            heard(levels, payload, retained)
 
     def leaving(self, say: Say) -> None:
         self.turn(say, 0.0)

@@ -127,7 +127,7 @@ class Viewer:
         """Who talks with the door now."""
         talker = self._intercom.talker
         mine = talker is not None and talker.session == self.session
-        self.tell({"talk": {"possible": self._intercom.is_there, "who": talker.who if talker is not None else "", "mine": mine}})
+        self.tell({"talk": {"possible": self._intercom.is_there, "who": talker.who if talker is not None else "", "yours": mine}})
 
     async def why_gone(self, now_s: float) -> str:
         """Why this viewer is to be closed; empty while it watches."""

@@ -62,7 +62,8 @@ class Scene(threading.Thread):
         self.found = {1, 2}
         """Tracks that vision finds."""
         self._over = threading.Event()
-        self.shown = 0
+        self.shown_wanted = 0
+        """Frames that somebody wanted."""
 
     def run(self) -> None:
         while not self._over.wait(1 / 15):
@@ -73,7 +74,7 @@ class Scene(threading.Thread):
             seen = Observation(frame=0, taken_s=now_s, frame_px=FRAME_PX, embedder_id="e", engine="", chain_ms=1.0,
                                faces=tuple(face(track, self.faces[track]) for track in self.found))  # fmt: skip
             self.writer.show(pixels, now_s, seen, None, now_s)
-            self.shown += 1
+            self.shown_wanted = self.writer._number
 
     def stop(self) -> None:
         self._over.set()
@@ -84,14 +85,15 @@ class Scene(threading.Thread):
 class MediaHouse:
     """`open`, play, `close`."""
 
-    def __init__(self, folder: Path, live: str = "") -> None:
+    def __init__(self, folder: Path, live: str = "", *, records: bool = False) -> None:
         self.folder, self.run = folder, folder / "run"
         self.run.mkdir()
         self.broker = Broker("mosquitto", folder)
         config = folder / "door.toml"
+        files = f'[records]\nfolder = "{folder}/records"\ncentre_key = "{folder}/centre.pub"\n' if records else ""
         board = '[board]\npins = "sim"\nrig = "none"'
         config.write_text(
-            f'site = "hq"\ndoor = "front"\nrun_folder = "{self.run}"\n{board}\n[link]\nport = {self.broker.port}\n[live]\n{live}\n'
+            f'site = "hq"\ndoor = "front"\nrun_folder = "{self.run}"\n{board}\n{files}[link]\nport = {self.broker.port}\n[live]\n{live}\n'
         )
         self.media = Process([sys.executable, "-m", "agent.cli", "media", "--config", str(config)], folder / "media.log")
         self.scene = Scene(self.run)
@@ -143,8 +145,8 @@ class MediaHouse:
     def _hear(self, message: mqtt.MQTTMessage) -> None:
         self.heard[message.topic.removeprefix(f"{BASE}/rtc/")] = msgspec.json.decode(message.payload)
 
-    def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
-        self._centre.publish(f"{BASE}/rtc/{topic}", payload, qos=1, retain=retain)
+    def publish(self, topic: str, payload: bytes, retain: bool = False, room: str = "rtc") -> None:
+        self._centre.publish(f"{BASE}/{room}/{topic}", payload, qos=1, retain=retain)
 
     def offer(self, sdp: str, session: str = "", age_s: float = 0.0, retain: bool = False, **more: Any) -> str:
         session = session or str(uuid.uuid4())

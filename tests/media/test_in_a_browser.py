@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from central.gateway.asking import Caller
-from central.live.endpoints import endpoints
 from tests.central.live.test_live_desk import Centre
 from tests.media.media_house import OWNER_BOX, STRANGER_BOX, MediaHouse
 from tests.media.page import Page
@@ -35,7 +34,7 @@ def house(tmp_path: Path) -> Iterator[MediaHouse]:
 def test_a_browser_sees_the_door_and_closing_the_tab_ends_it(house):
     centre = Centre(house.folder, house.broker.port)
     centre.start()
-    page = Page(endpoints(centre.desk), Caller("ada", "guard"))
+    page = Page(centre.endpoints, Caller("ada", "guard"))
     try:
         with sync_playwright() as playwright:
             chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
@@ -63,7 +62,7 @@ def test_a_browser_sees_the_door_and_closing_the_tab_ends_it(house):
         wait_until(lambda: not centre.desk.watching("hq", "front"), 10, "the centre believes that somebody watches still")
     finally:
         page.close()
-        centre.desk.stop()
+        centre.stop()
 
 
 def v_is_hidden(both: list[float]) -> bool:

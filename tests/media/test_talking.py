@@ -44,13 +44,13 @@ async def _talk(house: MediaHouse) -> None:
     await ada.watch(who="ada")
     await grace.watch(who="grace")
     for browser in (ada, grace):
-        assert await browser.hears("talk") == {"possible": True, "who": "", "mine": False}
+        assert await browser.hears("talk") == {"possible": True, "who": "", "yours": False}
     assert not speaker.exists(), "the loudspeaker is open though nobody talks"
     assert strength(ada.heard, AT_DOOR_HZ) < 0.1, "the microphone is open though nobody talks"
     ada.channel.send('{"talk": true}')
-    assert (await ada.hears("talk", lambda told: told["who"] == "ada"))["mine"] is True
+    assert (await ada.hears("talk", lambda told: told["who"] == "ada"))["yours"] is True
     grace.channel.send('{"talk": true}')
-    assert (await grace.hears("talk", lambda told: told["who"] == "ada"))["mine"] is False
+    assert (await grace.hears("talk", lambda told: told["who"] == "ada"))["yours"] is False
     await until(lambda: strength(ada.heard, AT_DOOR_HZ) > 0.7, "the guard does not hear the door")
     await until(lambda: strength(played(speaker), GUARD_HZ) > 0.7, "the person at the door does not hear the guard")
     assert strength(played(speaker), OTHER_HZ) < 0.05, "somebody talks who does not have the word"
@@ -60,7 +60,7 @@ async def _talk(house: MediaHouse) -> None:
     await until(lambda: bool(house.told("live.talk_ended")), "the end of a talk is not on record")
     assert house.told("live.talk_began") == [{"session": ada.session, "who": "ada"}]
     grace.channel.send('{"talk": true}')
-    assert (await grace.hears("talk", lambda told: told["who"] == "grace"))["mine"] is True
+    assert (await grace.hears("talk", lambda told: told["who"] == "grace"))["yours"] is True
     await until(lambda: strength(played(speaker), OTHER_HZ) > 0.7, "whoever has the word next is not heard")
     await ada.close()
     await grace.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from aiortc import RTCSessionDescription
+from nacl.signing import SigningKey
 
 from agent.clock import SystemClock
 from agent.errors import ConfigError
@@ -20,6 +21,7 @@ from central.database.engine import open_database, sqlite_url
 from central.database.migrate import upgrade
 from central.gateway.asking import Ask, Caller, Unfit
 from central.gateway.audit import AuditLog
+from central.live.clips import ClipDesk
 from central.live.desk import LiveDesk, Opened
 from central.live.endpoints import endpoints
 from central.live.turn import IceServers, credentials
@@ -40,11 +42,19 @@ class Centre:
         upgrade(self.engine)
         self.audit = AuditLog(self.engine, SystemClock())
         self.desk = LiveDesk(self.engine, Live(**settings), Address(port=port), SystemClock(), self.audit)
-        self._work = {(each.method, each.path): each for each in endpoints(self.desk)}
+        self.key = SigningKey.generate()
+        self.clips = ClipDesk(self.engine, Live(**settings), Address(port=port), SystemClock(), self.audit, self.key)
+        self.endpoints = endpoints(self.desk, self.clips)
+        self._work = {(each.method, each.path): each for each in self.endpoints}
 
     def start(self) -> None:
         self.desk.start()
-        wait_until(lambda: self.desk.is_connected, 10, "the desk does not reach the broker")
+        self.clips.start()
+        wait_until(lambda: self.desk.is_connected and self.clips.is_connected, 10, "the desk does not reach the broker")
+
+    def stop(self) -> None:
+        self.desk.stop()
+        self.clips.stop()
 
     def ask(self, method: str, path: str, caller: Caller, body: object = None, **words: str) -> object:
         endpoint = self._work[method, path]
@@ -73,7 +83,7 @@ def deaf(tmp_path: Path) -> Iterator[Centre]:
     """A centre whose broker is away."""
     centre = Centre(tmp_path, port=9)
     yield centre
-    centre.desk.stop()
+    centre.stop()
 
 
 @pytest.mark.parametrize("changes", [{"why": ""}, {"why": "x" * 201}, {"sdp": "x" * 70_000}, {"site": "HQ/+"}, {"door": "#"}, {"sdp": 7},
@@ -139,7 +149,7 @@ def test_a_door_that_does_not_answer_is_no_open_session_and_is_on_record(tmp_pat
         assert centre.record() == [("ada", "live.asked", "hq/front"), ("ada", "live.ended", "hq/front")]
         assert centre.desk.watching("hq", "front") == []
     finally:
-        centre.desk.stop()
+        centre.stop()
         broker.kill()
 
 
@@ -177,7 +187,7 @@ def test_a_guard_watches_through_the_centre_and_every_step_is_on_record(tmp_path
         assert centre.record()[:4] == [("ada", "live.asked", "hq/front"), ("ada", "live.ended", "hq/front"),
                                        ("grace", "live.asked", "hq/front"), ("door", "live.ended", "hq/front")]  # fmt: skip
     finally:
-        centre.desk.stop()
+        centre.stop()
         house.close()
 
 
@@ -193,7 +203,7 @@ def test_another_door_cannot_answer_for_this_one(tmp_path):
         assert other.lied.is_set()
     finally:
         other.close()
-        centre.desk.stop()
+        centre.stop()
         broker.kill()
 
 

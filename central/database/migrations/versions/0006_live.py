@@ -28,3 +28,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_live_sessions_door", "live_sessions", ["site", "door", "asked"])
     op.create_index("ix_live_sessions_ended", "live_sessions", ["ended"])
+    op.create_table(
+        "clips",
+        sa.Column("event_n", sa.BigInteger, autoincrement=False, nullable=False),
+        sa.Column("site", sa.String(40), nullable=False),
+        sa.Column("door", sa.String(40), nullable=False),
+        sa.Column("event", sa.String(100), nullable=False),
+        sa.Column("who", sa.String(40), nullable=False),
+        sa.Column("fetched", Moment, nullable=False),
+        sa.Column("sealed", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("event_n", name="pk_clips"),
+    )
+    op.create_index("ix_clips_fetched", "clips", ["fetched"])
