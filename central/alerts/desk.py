@@ -236,7 +236,7 @@ class AlertDesk:
             store.save(db, changed)
             if alert.state == "open" and changed.state != "open":
                 ringing.tell_taken(changed, by)
-            self._audit.write(by, f"alert.{what}", f"alert {number} at {alert.site}/{alert.door}", {"note": text, "kind": alert.kind,
+            self._audit.write(by, f"alert.{what}", f"alert {number} at {alert.site}/{alert.door}", {"noted": bool(text), "kind": alert.kind,
                               "step": changed.step}, connection=db)  # fmt: skip
         self._told({number: changed})
         return changed

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from py_vapid import Vapid02  # type: ignore[import-untyped]
+from py_vapid import Vapid02, VapidException  # type: ignore[import-untyped]
 
 from agent.errors import ConfigError
 
@@ -43,7 +43,7 @@ class Vapid:
         service, now_s = f"{parts.scheme}://{parts.netloc}", time.time()
         until_s, header = self._signed.get(service, (0.0, ""))
         if now_s > until_s:
-            claims = {"sub": self._contact, "aud": service, "exp": str(int(now_s) + LASTS_S)}
+            claims = {"sub": self._contact, "aud": service, "exp": int(now_s) + LASTS_S}
             header = str(self._signer.sign(claims)["Authorization"])
             self._signed[service] = (now_s + _RENEW_S, header)
         return header
@@ -75,4 +75,9 @@ def load_vapid(path: Path, contact: str) -> Vapid:
         raise ConfigError(f"{path}: cannot be read as a private key in PEM: {error}") from error
     if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
         raise ConfigError(f"{path}: is no key on the curve P-256, which push services ask for")
-    return Vapid(key, contact)
+    vapid = Vapid(key, contact)
+    try:
+        vapid.authorization("https://push.example.org/")
+    except VapidException as error:
+        raise ConfigError(f"alerts.contact {contact!r}: push services take mailto:NAME@HOST or https://HOST: {error}") from error
+    return vapid

@@ -14,8 +14,9 @@ from typing import Any
 
 import http_ece
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from py_vapid import Vapid02
 
 
 class Got:
@@ -27,6 +28,10 @@ class Got:
 
 def b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unb64(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 class PushService:
@@ -68,10 +73,14 @@ class PushService:
         """Raises for a wrong key, a wrong service, or a body that is not for this browser."""
         words = headers["Authorization"].removeprefix("vapid ")
         parts = dict(part.strip().split("=", 1) for part in words.split(","))
-        assert Vapid02.verify(parts["k"], f"WebPush {parts['t']}"), "the signature is not of the key beside it"
-        claims = json.loads(base64.urlsafe_b64decode(parts["t"].split(".")[1] + "=="))
+        signed, _, signature = parts["t"].rpartition(".")
+        raw = unb64(signature)
+        encoded = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+        public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), unb64(parts["k"]))
+        public.verify(encoded, signed.encode(), ec.ECDSA(SHA256()))
+        claims = json.loads(unb64(signed.split(".")[1]))
         assert claims["aud"] == f"http://127.0.0.1:{self.port}", claims
-        assert time.time() < int(claims["exp"]) < time.time() + 86400, claims
+        assert time.time() < claims["exp"] < time.time() + 86400, claims
         assert claims["sub"].startswith(("mailto:", "https:")), claims
         assert len(body) <= 4096, len(body)
         told = http_ece.decrypt(body, private_key=self.key, auth_secret=self.secret, version="aes128gcm")

@@ -144,7 +144,9 @@ def test_two_people_who_wait_ring_twice(centre: Centre) -> None:
 
 def test_duress_is_loud_to_guards_and_an_open_alert_of_another_kind_does_not_swallow_it(centre: Centre) -> None:
     centre.happens(event("access.denied", read={"key": "a"}, reasons=["face_mismatch"], risk=risk("ordinary")))
-    centre.happens(event("access.granted", read={"key": "b"}, reasons=["face_match", "duress"], duress=True, risk={"alert": False}))
+    centre.happens(
+        event("access.granted", read={"key": "b"}, reasons=["face_match", "duress"], duress=True, risk={"alert": False})
+    )
     assert centre.alerts[0].severity == "critical"
     assert "give no sign" in centre.alerts[0].title
 
