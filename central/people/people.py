@@ -7,6 +7,7 @@ import on the command line) rings here too, within POLL_S.
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -169,6 +170,11 @@ class People:
         with reading(self.engine) as connection:
             return self._dossier(connection, id)
 
+    def name_of(self, id: str) -> str:
+        """As people know them; the id itself where nobody has it (any more)."""
+        with reading(self.engine) as connection:
+            return connection.execute(select(CARDHOLDERS.c.name).where(CARDHOLDERS.c.id == id)).scalar() or id
+
     def add(self, who: str, person: Person, pins: Pins = NO_PINS) -> Dossier:
         """Raises PeopleError."""
         person = self._fit(person, pins)
@@ -195,6 +201,10 @@ class People:
                 change.for_doors = not {*changed} <= {"name", "notes"}
                 change.on_record("people.changed", id, {"fields": changed, "suspended": person.suspended})
             return self._dossier(change.connection, id)
+
+    def fresh_id(self) -> str:
+        """An id that nobody has and that says nothing."""
+        return f"c-{secrets.token_hex(6)}"
 
     def delete(self, who: str, id: str) -> dict[str, int]:
         """A person with credentials, templates and consents; fobs that are lost, stolen or revoked stay known as such, as nobody's."""
