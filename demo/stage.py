@@ -317,7 +317,7 @@ def _mosquitto() -> str:
 
 def _mosquitto_config(stage: Stage) -> Path:
     path = stage.folder / "mosquitto.conf"
-    path.write_text(f"listener {stage.port} 127.0.0.1\nallow_anonymous true\npersistence false\n", "utf-8")
+    path.write_text(f"listener {stage.port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n", "utf-8")
     return path
 
 

@@ -28,6 +28,7 @@ from tools.bench.machine import cores_now, load_average, machine, others_percent
 from tools.bench.readers import readers
 from tools.bench.recording import recording
 from tools.bench.tracking import tracking
+from tools.bench.transfer import transfer
 
 ROOT = Path(__file__).resolve().parents[2]
 TRIED = Path(__file__).with_name("tried.md")
@@ -47,6 +48,7 @@ BENCHMARKS: dict[str, Callable[[Setting], Section]] = {
     "recording": recording,
     "decoding": decoding,
     "lookup": lookup,
+    "transfer": transfer,
     "readers": readers,
 }
 
