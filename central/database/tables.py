@@ -1,15 +1,10 @@
-"""All tables of all rooms: whoever imports this has METADATA whole, as the migrations make it."""
+"""All tables of all rooms: whoever imports this has METADATA whole, as the migrations make it. Each room adds its line."""
 
 from __future__ import annotations
 
-import pkgutil
-from importlib import import_module
-
-import central.database
+from central.database import tables_accounts, tables_alerts, tables_events, tables_live, tables_people, tables_places
 from central.database.metadata import METADATA
 
-ROOMS = tuple(sorted(each.name for each in pkgutil.iter_modules(central.database.__path__) if each.name.startswith("tables_")))
-for _room in ROOMS:
-    import_module(f"central.database.{_room}")
+ROOMS = (tables_events, tables_accounts, tables_people, tables_alerts, tables_places, tables_live)
 
 __all__ = ["METADATA", "ROOMS"]
