@@ -16,7 +16,7 @@ from agent.clock import SystemClock
 from agent.core.commands import NAMES, SENTENCES
 from agent.link.cloudevents import to_cloudevent
 from agent.link.session import Address
-from central import access_cli, accounts_cli, history_cli, people_cli, site_cli
+from central import access_cli, accounts_cli, alerts_cli, history_cli, people_cli, site_cli
 
 DONE, FINDING = 0, 1
 
@@ -40,6 +40,7 @@ def add_parser(subparsers: Any) -> None:
     accounts_cli.add_parts(parts)
     access_cli.add_parts(parts)
     people_cli.add_parts(parts)
+    alerts_cli.add_parts(parts)
 
 
 def _part(parts: Any, name: str, text: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -15,12 +13,11 @@ from agent.core.schedules import faults_of_schedule
 from central.alerts import store
 from central.alerts.alert import MOST_NOTE, Alert, Note
 from central.alerts.desk import AlertDesk
-from central.alerts.push import MOST_ENDPOINT, Answer, fault_of_endpoint, fault_of_keys
+from central.alerts.devices import Tried, try_devices
+from central.alerts.push import MOST_ENDPOINT, fault_of_endpoint, fault_of_keys
 from central.alerts.routing import Duty, Recipient, is_on_duty, schedule_of
-from central.alerts.sender import settle
 from central.alerts.severity import Severity
 from central.alerts.store import Device
-from central.alerts.wording import trial
 from central.database.engine import reading, writing
 from central.gateway.asking import Ask, Endpoint, Role, Unfit
 
@@ -90,16 +87,6 @@ class Subscription(Struct, frozen=True):
 
 class Gone(Struct, frozen=True):
     endpoint: Annotated[str, Meta(max_length=MOST_ENDPOINT)]
-
-
-class Tried(Struct, frozen=True, kw_only=True):
-    """What a push service answered to a test."""
-
-    device: str
-    service: str
-    ok: bool
-    status: int
-    sentence: str
 
 
 def endpoints(desk: AlertDesk) -> list[Endpoint]:
@@ -182,29 +169,10 @@ def _unsubscribe(desk: AlertDesk, ask: Ask) -> dict[str, bool]:
 
 
 def _test(desk: AlertDesk, ask: Ask) -> list[Tried]:
-    tried = try_devices(desk, ask.caller.account, ask.now)
+    tried = try_devices(desk.engine, desk.sender, ask.caller.account, ask.now)
     if not tried:
         raise Unfit(409, "no_device", "no device of yours is signed up: allow notifications on this one first")
     return tried
-
-
-def try_devices(desk: AlertDesk, account: str, now: datetime) -> list[Tried]:
-    """A push to each device of an account, and what its service answered. One that has gone is dropped."""
-    with reading(desk.engine) as db:
-        devices = store.devices(db, [account])
-    if not devices:
-        return []
-    with ThreadPoolExecutor(min(8, len(devices))) as pool:
-        answers = list(pool.map(lambda device: desk.sender.push(device, trial(now), "high"), devices))
-    with writing(desk.engine) as db:
-        for device, answer in zip(devices, answers, strict=True):
-            settle(db, device, answer, now)
-    return [_tried(device, answer) for device, answer in zip(devices, answers, strict=True)]
-
-
-def _tried(device: Device, answer: Answer) -> Tried:
-    return Tried(device=device.device or f"device {device.id}", service=urlsplit(device.endpoint).hostname or "", ok=answer.result == "sent",
-                 status=answer.status, sentence=answer.sentence)  # fmt: skip
 
 
 # -- duty ----------------------------------------------------------------------------------------------------------------------
