@@ -70,15 +70,22 @@ def _add_database(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run(parts: Any) -> None:
-    parser = _part(parts, "run", "store the events of all doors and acknowledge them", _run)
+    parser = _part(
+        parts, "run", "the centre: historian, people, bundles, alerts, dashboard; without --config the historian alone", _run
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="central.toml, which `doorward central init` makes; replaces the rest"
+    )
     _add_address(parser)
     _add_database(parser)
 
 
 def _run(args: argparse.Namespace) -> int:
-    from central.central_app import run_central
+    from central.central_app import run_centre, run_historian
 
-    return run_central(_address(args), args.database)
+    if args.config is not None:
+        return run_centre(args.config)
+    return run_historian(_address(args), args.database)
 
 
 def _add_broker(parts: Any) -> None:

@@ -184,6 +184,15 @@ class People(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A template whose owner was not read anywhere for so long is to be erased: Illinois' BIPA allows three years at most."""
 
 
+class Norms(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which doors are alike: what one of them shows helps a new one to begin; docs/NORMS.md."""
+
+    alike: dict[
+        str, tuple[Annotated[str, Meta(pattern="^[a-z0-9_-]{1,40}/[a-z0-9_-]{1,40}$", description="SITE/DOOR")], ...]
+    ] = {}
+    """Name of a kind -> doors of it; a door is of one kind."""
+
+
 class CentralConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     site: Level = "hq"
     broker: Broker = Broker()
@@ -194,6 +203,7 @@ class CentralConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     history: History = History()
     alerts: Alerts = Alerts()
     live: Live = Live()
+    norms: Norms = Norms()
 
 
 def load_settings(path: Path) -> CentralConfig:

@@ -1,0 +1,153 @@
+"""The centre, put together on one screen: every room gets what it needs from the others, and is started and stopped in one order.
+
+What doors need comes first: historian and bundles run before anything that people look at, and end after it. Nothing here decides.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from agent.clock import Clock
+from agent.core.norms_word import MOST_WITHDRAWN
+from agent.records.keys import centre_private
+from central.access.desk import BundleDesk
+from central.accounts_cli import ANCHOR
+from central.alerts import endpoints as alert_endpoints
+from central.alerts.alert import Alert
+from central.alerts.desk import AlertDesk
+from central.alerts.vapid import ensure_vapid, load_vapid
+from central.commands import Commander
+from central.database.opening import open_to_write
+from central.enrolment import endpoints as enrolment_endpoints
+from central.enrolment.consent import Consents, load_text, norms_withdrawn
+from central.enrolment.desk import EnrolmentDesk, open_networks
+from central.enrolment.erasure import Erasures, Place
+from central.gateway.accounts import Accounts
+from central.gateway.audit import AuditLog
+from central.gateway.door_book import DoorBook
+from central.gateway.door_rows import Facts
+from central.gateway.gateway import COMMANDER_ID, Gateway, limits_of
+from central.gateway.passwords import seal_in
+from central.history.historian import Historian
+from central.history.retention import Keeper
+from central.live import endpoints as live_endpoints
+from central.live.clips import ClipDesk
+from central.live.desk import LiveDesk
+from central.nameplates import Nameplates
+from central.norms_room import NormsRoom, kinds_of
+from central.people import endpoints as people_endpoints
+from central.people.people import People
+from central.people.vault import open_vault
+from central.places import endpoints as place_endpoints
+from central.places.maps import Places
+from central.settings import CentralConfig
+from central.site.registry import DoorRegistry
+
+log = logging.getLogger(__name__)
+
+BUNDLES, NORMS = "bundles", "norms.db"
+
+
+class Room(Protocol):
+    """A part of the centre with a life of its own."""
+
+    def start(self) -> None: ...
+
+    def stop(self, timeout_s: float = 5.0) -> None: ...
+
+
+class Centre:
+    """`start`, `stop`. `url` is where the dashboard answers."""
+
+    def __init__(self, config: CentralConfig, state: Path, clock: Clock) -> None:
+        """`state`: a folder of the centre's own, for what can be made or learned anew. Raises ConfigError and StoreError."""
+        keys, address = Path(config.keys.folder), config.broker.address()
+        centre_key = centre_private(keys / "centre.key")
+        self._engine = engine = open_to_write(config.database.url)
+        audit = AuditLog(engine, clock, keys / ANCHOR)
+        accounts = Accounts(engine, clock, audit, seal_in(keys), limits=limits_of(config.gateway))
+
+        self._people = people = People(engine, clock, audit, open_vault(keys), DoorRegistry(keys.parent))
+        self._bundles = BundleDesk(people, address, keys, state / BUNDLES, clock)
+        erasures = Erasures(people, self._followed_by)
+        consents = Consents(people, load_text(config.people.consent_file))
+        places, book = Places(engine, clock), DoorBook(address, clock)
+        plates = Nameplates(people, places, clock)
+        norms = NormsRoom(state / NORMS, centre_key, address, clock, kinds_of(config.norms.alike), self._withdrawn)
+
+        self._commander = Commander(address, clock, COMMANDER_ID)
+        self._gateway = gateway = Gateway(
+            config.gateway, engine, clock, audit=audit, accounts=accounts, book=book, commander=self._commander,
+            facts=Facts(name=plates.door, zone=plates.zone, behind=self._bundles.behind, doors=plates.doors),
+            name_of=plates.person, norms_of=norms.of,
+        )  # fmt: skip
+        self._alerts = AlertDesk(engine, config.alerts, clock, audit, book, load_vapid(ensure_vapid(keys), config.alerts.contact),
+                                 base_url=gateway.url, place=plates.door, person=plates.person)  # fmt: skip
+        self._alerts.on_change(self._tell_alerts)
+        live = LiveDesk(engine, config.live, address, clock, audit)
+        clips = ClipDesk(engine, config.live, address, clock, audit, centre_key)
+        for endpoints in (
+            people_endpoints.endpoints(people),
+            enrolment_endpoints.endpoints(
+                people, consents, EnrolmentDesk(people, open_networks), erasures, config.people.keep_years
+            ),
+            place_endpoints.endpoints(places, config.site),
+            alert_endpoints.endpoints(self._alerts),
+            live_endpoints.endpoints(live, clips),
+        ):
+            gateway.add(endpoints)
+        self._historian = Historian(address, engine, clock, zone=config.history.zone, on_commit=self._committed)
+        self._rooms: tuple[Room, ...] = (
+            self._historian, people, self._bundles, norms, erasures, book, self._alerts, live, clips,
+            Keeper(engine, config.history, clock), gateway,
+        )  # fmt: skip
+
+    @property
+    def url(self) -> str:
+        return self._gateway.url
+
+    def start(self) -> None:
+        """Returns when all of it runs. Raises ConfigError and StoreError; what had begun is stopped again."""
+        started: list[Room] = []
+        try:
+            for room in self._rooms:
+                room.start()
+                started.append(room)
+        except BaseException:
+            self._stop(started)
+            raise
+
+    def stop(self) -> None:
+        self._stop(self._rooms)
+
+    def _stop(self, rooms: Sequence[Room]) -> None:
+        """A room that cannot end in order holds up none of the others."""
+        for room in reversed(rooms):
+            try:
+                room.stop()
+            except Exception:
+                log.exception("central room not stopped room=%s", type(room).__name__)
+        self._commander.close()
+        self._engine.dispose()
+
+    # -- what rooms tell each other ------------------------------------------------------------------------------------------------
+
+    def _committed(self, *told: object) -> None:
+        """Only a bell: whoever acts on events reads them from the database, so a killed centre misses none."""
+        self._gateway.wake()
+        self._alerts.wake()
+
+    def _tell_alerts(self, alerts: list[Alert]) -> None:
+        for alert in alerts:
+            self._gateway.tell("alert", alert_endpoints.row_of(alert), alert.site, alert_endpoints.WATCH)
+
+    def _followed_by(self, place: Place) -> int | None:
+        """The revision of people that a door follows, by its own word."""
+        heard = self._bundles.confirmed.of(place)
+        return None if heard is None else heard.as_of
+
+    def _withdrawn(self) -> tuple[str, ...]:
+        return norms_withdrawn(self._people, MOST_WITHDRAWN)
