@@ -11,8 +11,8 @@ from playwright.sync_api import sync_playwright
 from central.gateway.asking import Caller
 from tests.central.live.test_live_desk import Centre
 from tests.media.media_house import OWNER_BOX, STRANGER_BOX, MediaHouse
-from tests.media.page import Page
 from tests.system.brokers import wait_until
+from tools.bench.live_page import Page
 
 pytestmark = pytest.mark.system
 

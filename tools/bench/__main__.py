@@ -23,6 +23,7 @@ from tools.bench.figures import Section, Setting, plain
 from tools.bench.films import films
 from tools.bench.footprint import footprint
 from tools.bench.latency import fob_alone, fob_and_face, vision_dead
+from tools.bench.live import live
 from tools.bench.lookup import lookup
 from tools.bench.machine import cores_now, load_average, machine, others_percent
 from tools.bench.readers import readers
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[Setting], Section]] = {
     "lookup": lookup,
     "transfer": transfer,
     "readers": readers,
+    "live": live,
 }
 
 

@@ -1,4 +1,7 @@
-"""A page of the centre for a real browser: the live room's endpoints behind a web server of the standard library, signed in as one person."""
+"""A page that watches a door, for a real browser: the live room behind a web server of the standard library, signed in as one person.
+
+For the benchmark and the tests; the dashboard has its own page and the centre's own web server.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ import msgspec
 from agent.clock import SystemClock
 from central.gateway.asking import Ask, Caller, Endpoint, Unfit
 
-SCRIPT = Path(__file__).with_name("watching.js")
-PAGE = b"<!doctype html><video muted playsinline></video><script src=/watching.js></script>"
+SCRIPT = Path(__file__).with_name("live_page.js")
+PAGE = b"<!doctype html><video muted playsinline></video><script src=/live_page.js></script>"
 
 
 class Page:
@@ -51,7 +54,7 @@ def _words(pattern: str, path: str) -> dict[str, str] | None:
 def _handler(answer: Callable[[str, str, bytes], tuple[int, Any]]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
-            if self.path in ("/", "/watching.js"):
+            if self.path in ("/", "/live_page.js"):
                 kind = "text/html" if self.path == "/" else "text/javascript"
                 self._send(200, kind, PAGE if self.path == "/" else SCRIPT.read_bytes())
                 return

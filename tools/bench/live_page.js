@@ -1,5 +1,4 @@
-// What a page does to watch a door: asks for the centre's ICE servers, makes an offer, posts it, takes the answer.
-// Used by the tests and the benchmark in a real browser; the dashboard's own is in central/web.
+// What a page does to watch a door: asks for ICE servers, makes an offer, posts it, takes the answer. For tests and benchmark.
 async function watchDoor(site, door, why, video, more = {}) {
   const began = performance.now();
   const state = await (await fetch(`/api/live/${site}/${door}/state`)).json();
