@@ -19,14 +19,14 @@ from central.site.people import COMMANDS, READS, BrokerRole, Person
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
-DOOR_WRITES = ("evt", "online", "state/#", "result/#", "access/want", "clip/#")
-DOOR_READS = ("ack", "cmd/#", "norms/#", "access/version", "access/part/#", "clip/#")
+DOOR_WRITES = ("evt", "online", "state/#", "result/#", "access/want")
+DOOR_READS = ("ack", "cmd/#", "norms/#", "access/version", "access/part/#")
 """Below doorward/SITE/DOOR: docs/PROTOCOL.md."""
-MEDIA_WRITES = ("rtc/#", "clip/#")
-MEDIA_READS = ("rtc/#", "clip/#")
+MEDIA_WRITES = ("rtc/#", "clip/+/head", "clip/+/part/+")
+MEDIA_READS = ("rtc/#", "clip/+/want")
 """Of the door's media program, which speaks with browsers: under a certificate of its own it can neither say events nor hear commands."""
 CENTRE_READS = ("doorward/#", "homeassistant/status")
-CENTRE_WRITES = ("ack", "cmd/#", "norms/prior", "access/#", "rtc/#", "clip/#", "online")
+CENTRE_WRITES = ("ack", "cmd/#", "norms/prior", "access/#", "rtc/#", "clip/+/want", "online")
 """Below doorward/+/+. `online` because a door that was revoked can no longer be said to be gone by its last will."""
 
 MAX_PACKET_BYTES = 1 << 20

@@ -13,6 +13,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.link.session import Address
 from central.site.accounts import add_person
@@ -112,9 +113,7 @@ class Visitor:
         self.client.on_disconnect = lambda *_: self.is_out.set()
         self.client.on_message = lambda _client, _user, message: self.heard.append((message.topic, bytes(message.payload)))
 
-    def _on_connect(
-        self, client: paho.Client, _user: object, _flags: object, reason: paho.ReasonCode, _properties: object
-    ) -> None:
+    def _on_connect(self, client: paho.Client, _user: object, _flags: object, reason: ReasonCode, _properties: object) -> None:
         if reason.is_failure:
             self.is_out.set()
         else:
