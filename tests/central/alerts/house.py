@@ -25,7 +25,7 @@ from central.database.tables_events import EVENTS
 from central.gateway.asking import Ask, Caller
 from central.gateway.audit import AuditLog
 from central.settings import Alerts
-from tests.central.alerts.push_service import PushService
+from tools.push_service import PushService
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
 """A Monday."""

@@ -9,7 +9,7 @@ import pytest
 
 from agent.cli import main
 from tests.central.alerts.house import Centre, event
-from tests.central.alerts.push_service import PushService
+from tools.push_service import PushService
 
 
 @pytest.fixture

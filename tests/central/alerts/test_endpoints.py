@@ -12,7 +12,7 @@ import pytest
 from central.alerts.endpoints import WATCH, endpoints
 from central.gateway.asking import Ask, Unfit
 from tests.central.alerts.house import Centre, event, risk
-from tests.central.alerts.push_service import PushService
+from tools.push_service import PushService
 
 
 @pytest.fixture

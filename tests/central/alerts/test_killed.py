@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.central.alerts.house import Centre, commit, event
-from tests.central.alerts.push_service import PushService
 from tests.system.brokers import Process, wait_until
+from tools.push_service import PushService
 
 pytestmark = pytest.mark.system
 

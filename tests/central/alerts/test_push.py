@@ -21,8 +21,8 @@ from central.alerts.wording import MOST_BYTES
 from central.database.engine import reading
 from central.settings import Alerts
 from tests.central.alerts.house import Centre, event, risk
-from tests.central.alerts.push_service import PushService, b64
 from tests.system.brokers import free_port, wait_until
+from tools.push_service import PushService, b64
 
 
 @pytest.fixture

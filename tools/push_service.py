@@ -1,4 +1,4 @@
-"""A push service on loopback, as RFC 8030 has it: checks the centre's key (RFC 8292), and decrypts as a browser would (RFC 8291)."""
+"""A push service on loopback, for tests and benchmarks, as RFC 8030 has it: checks the centre's key (RFC 8292), and decrypts as a browser would (RFC 8291)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import http_ece
+import http_ece  # type: ignore[import-untyped]
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+
+MOST_BYTES = 4096
+"""That a service has to take (RFC 8030, section 7.2)."""
 
 
 class Got:
@@ -32,6 +36,11 @@ def b64(data: bytes) -> str:
 
 def unb64(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _demand(is_so: bool, fault: str) -> None:
+    if not is_so:
+        raise ValueError(fault)
 
 
 class PushService:
@@ -54,7 +63,7 @@ class PushService:
                     got = service.read(self.path, dict(self.headers), body)
                     if status < 300:
                         service.got.append(got)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - whatever is wrong with a push is what tests ask for
                     service.unfit.append(f"{type(error).__name__}: {error}")
                     status = 400
                 self.send_response(status)
@@ -79,10 +88,10 @@ class PushService:
         public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), unb64(parts["k"]))
         public.verify(encoded, signed.encode(), ec.ECDSA(SHA256()))
         claims = json.loads(unb64(signed.split(".")[1]))
-        assert claims["aud"] == f"http://127.0.0.1:{self.port}", claims
-        assert time.time() < claims["exp"] < time.time() + 86400, claims
-        assert claims["sub"].startswith(("mailto:", "https:")), claims
-        assert len(body) <= 4096, len(body)
+        _demand(claims["aud"] == f"http://127.0.0.1:{self.port}", f"for another service: {claims}")
+        _demand(time.time() < claims["exp"] < time.time() + 86400, f"not valid now, or for longer than a day: {claims}")
+        _demand(claims["sub"].startswith(("mailto:", "https:")), f"nobody to write to: {claims}")
+        _demand(len(body) <= MOST_BYTES, f"{len(body)} bytes")
         told = http_ece.decrypt(body, private_key=self.key, auth_secret=self.secret, version="aes128gcm")
         return Got(path, headers, json.loads(told))
 
