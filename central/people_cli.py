@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import time
@@ -273,6 +274,7 @@ def _open(args: argparse.Namespace) -> People:
     from central.people.people import People
     from central.people.vault import open_vault
 
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # that the database is up to date is no news
     settings, clock = _settings(args), SystemClock()
     keys = Path(args.keys or settings.keys.folder)
     engine = open_to_write(args.database or settings.database.url)
