@@ -28,9 +28,18 @@ class Cluster:
         self.folder = Path(tempfile.mkdtemp(prefix="doorward-postgres-"))
         if self._as:
             shutil.chown(self.folder, self._as["user"], self._as["group"])
-        self._run("initdb", "-D", f"{self.folder}/data", "-A", "trust", "-U", "doorward", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        self._run(
+            "initdb", "-D", f"{self.folder}/data", "-A", "trust", "-U", "doorward", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"
+        )
+        self.start()
+
+    def start(self) -> None:
         options = f"-c listen_addresses='' -c unix_socket_directories='{self.folder}' -c fsync=off -c full_page_writes=off"
         self._run("pg_ctl", "-D", f"{self.folder}/data", "-l", f"{self.folder}/log", "-w", "-o", options, "start")
+
+    def crash(self) -> None:
+        """Every server process ends at once, as it is; what was committed is found again by the next start."""
+        self._run("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "-w", "stop")
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql+psycopg://doorward@/{database}?host={self.folder}"
@@ -46,7 +55,7 @@ class Cluster:
 
     def close(self) -> None:
         with contextlib.suppress(subprocess.CalledProcessError):
-            self._run("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "stop")
+            self.crash()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _run(self, program: str, *words: str) -> None:

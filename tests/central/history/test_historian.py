@@ -18,7 +18,9 @@ from agent.link.acks import Ack, parse_ack
 from agent.link.cloudevents import to_cloudevent
 from agent.link.session import Address
 from central.database.opening import open_to_write
+from central.history.events import EventStore
 from central.history.historian import MAX_WAITING, Historian
+from tests.central.postgres import Cluster
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
 
@@ -166,3 +168,30 @@ def test_an_acknowledgement_is_json_that_a_person_can_read(historian: Historian)
     historian.message("doorward/hq/front/evt", event(7), False)
     until(lambda: historian.totals.committed == 1)
     assert json.loads(historian._acks[0][1]) == {"journal": "aa", "ranges": [[7, 7]], "resend": False}
+
+
+def test_a_door_cannot_make_postgresql_refuse_what_others_say(tmp_path: Path, historian: Historian) -> None:
+    nul = json.dumps({**json.loads(event(1)), "id": "a\0b"}).encode()
+    historian.message("doorward/hq/front/evt", nul, False)
+    historian.message("doorward/hq/back/evt", event(1, "back"), False)
+    until(lambda: historian.totals.unreadable == historian.totals.committed == 1)
+
+
+@pytest.mark.system
+def test_a_postgresql_that_crashes_loses_nothing_that_was_acknowledged(postgres: Cluster) -> None:
+    engine = open_to_write(postgres.new_database())
+    historian = Historian(Address(), engine, FixedClock())
+    historian._committer.start()
+    historian.message("doorward/hq/front/evt", event(1), False)
+    until(lambda: historian.totals.committed == 1)
+    postgres.crash()
+    historian.message("doorward/hq/front/evt", event(2), False)
+    until(lambda: historian.totals.faults == 1)
+    assert [ack.ranges for _, ack in said(historian)] == [[(1, 1)]]
+    postgres.start()
+    for number in (1, 2):  # doors repeat what was not acknowledged, and now and then what was
+        historian.message("doorward/hq/front/evt", event(number), False)
+    until(lambda: historian.totals.committed == 2)
+    assert [kept.told.event.sequence for kept in EventStore(engine).events()] == [1, 2]
+    historian.stop()
+    engine.dispose()
