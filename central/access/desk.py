@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from nacl.public import PublicKey
 from nacl.signing import SigningKey
 
 from agent.clock import Clock
-from agent.core.people import Issued
 from agent.core.withdrawn import Withdrawal
 from agent.errors import DoorwardError
 from agent.link.session import Address, Say, Session
@@ -30,6 +29,7 @@ from agent.records.keys import centre_private
 from agent.records.people_file import Seal
 from central.access.bundles import key_for
 from central.access.confirmed import Confirmed
+from central.access.readings import Readings
 from central.access.serving import Wanted
 from central.access.shelf import Place, Shelf, Shelved
 from central.access.status import DoorStatus, status_of
@@ -43,8 +43,8 @@ SETTLE_S = 0.05
 """A change is seldom alone."""
 LOOK_EVERY_S = 30.0
 """So often everything is looked at even if nothing rings; an offer that only says that nothing changed is said so often at most."""
-REST_SHARE = 3.0
-"""After a bundle was made its door rests for so many times as long as that took: a large door with many changes takes a quarter of a core."""
+REST_SHARE = 1.0
+"""After a bundle was made its door rests for so many times as long as that took: a large door with many changes takes half a core at most."""
 AFTER_FAULT_S = 10.0
 NICE = 10
 PIECES_A_TURN = 8
@@ -237,13 +237,14 @@ class BundleDesk:
     def _make_stale(self) -> None:
         now_s = time.monotonic()
         self._rest_until_s = {place: until_s for place, until_s in self._rest_until_s.items() if until_s > now_s}
+        readings = Readings(self._people)
         for door in self._stale(self._people.revision):
             if self._stopping:
                 return
             place = (door.site, door.door)
             if place not in self._rest_until_s:
                 self._rest_until_s[place] = time.monotonic() + AFTER_FAULT_S
-                self._guarded(f"bundle of {door.site}/{door.door}", partial(self._make_for, door))
+                self._guarded(f"bundle of {door.site}/{door.door}", partial(self._make_for, door, readings))
 
     def _stale(self, revision: int) -> Iterable[DoorEntry]:
         """Doors whose bundle may no longer say what the people of this revision are, the one that waits longest first."""
@@ -256,15 +257,17 @@ class BundleDesk:
                 found.append((as_of, door))
         return [door for _, door in sorted(found, key=lambda each: each[0])]
 
-    def _make_for(self, door: DoorEntry) -> None:
+    def _make_for(self, door: DoorEntry, readings: Readings) -> None:
         place, began_s = (door.site, door.door), time.monotonic()
-        version = max(1, self._people.revision)  # before anybody is read: who comes in between is in it, and in the next one
-        in_use: set[str] = set()
-        people = self._noting(self._people.issued_for(*place), in_use)
-        shelved, is_new = self._shelf.put(
-            place, self._people.rules_for(*place, version), people, door.public_key, self._clock.wall()
-        )
-        self._ledger.seen_in_use(in_use, version)
+        profiles = frozenset(self._people.rules_for(*place, 0).profiles)
+        reading = readings.of(place, profiles)
+        rules = self._people.rules_for(
+            *place, reading.version
+        )  # again: they may not be older than the version that they are given
+        if frozenset(rules.profiles) != profiles:
+            return  # somebody changes them at this moment: the door is still among those whose bundle is old
+        shelved, is_new = self._shelf.put(place, rules, reading.people, door.public_key, self._clock.wall(), reading.content)
+        self._ledger.seen_in_use(reading.in_use, reading.version)
         took_s = time.monotonic() - began_s
         self._rest_until_s[place] = time.monotonic() + REST_SHARE * took_s
         with self._lock:
@@ -272,16 +275,8 @@ class BundleDesk:
             if is_new:
                 self._replaced.append(place)
         if is_new:
-            log.info("access bundle door=%s/%s version=%d bytes=%d took_s=%.2f", *place, version, shelved.bulk.size, took_s)
-        self._look.set()
-
-    def _noting(self, people: Iterable[Issued], in_use: set[str]) -> Iterator[Issued]:
-        """Notes who was withdrawn and goes into the bundle as one who is not."""
-        for issued in people:
-            keys = self._ledger.keys
-            if not issued.cardholder.suspended:
-                in_use.update(each.key for each in issued.credentials if each.state == "active" and each.key in keys)
-            yield issued
+            log.info("access bundle door=%s/%s version=%d bytes=%d took_s=%.2f", *place, rules.version, shelved.bulk.size, took_s)
+            self._look.set()
 
     # -- the session's thread --------------------------------------------------------------------------------------------------
 

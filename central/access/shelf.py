@@ -25,7 +25,7 @@ from agent.core.people import Issued, Roll
 from agent.errors import BundleError
 from agent.files import write_whole
 from agent.records.access_offer import Bulk
-from agent.records.bundle_file import DIGEST_BYTES, Head, rules_from, start_in
+from agent.records.bundle_file import DIGEST_BYTES, Head, rules_from, rules_to, start_in
 from agent.records.bundle_pieces import PIECE_BYTES
 from central.access.bundles import write_bundle
 
@@ -46,6 +46,8 @@ class Card(Struct, frozen=True, kw_only=True):
     """Of the door, for which its people are sealed."""
     made: datetime
     as_of: int
+    content: bytes = b""
+    """A hash of what went into it; empty where that was too much to look at beforehand."""
 
 
 class Shelved(Struct, frozen=True, kw_only=True):
@@ -89,31 +91,47 @@ class Shelf:
             return None
 
     def put(
-        self, place: Place, rules: AccessRules, people: Iterable[Issued], public_key: bytes, now: datetime
+        self, place: Place, rules: AccessRules, people: Iterable[Issued], public_key: bytes, now: datetime, content: bytes = b""
     ) -> tuple[Shelved, bool]:
         """Make a bundle of these. Returns what is offered from now on, and whether it is another than before: one that says the same is left.
 
-        Raises BundleError for what cannot be in a bundle, or when the disk does not take it.
+        `content` is a hash of the people: where it is known, a bundle of the same is not made at all. Raises BundleError for what
+        cannot be in a bundle, or when the disk does not take it.
         """
-        path = self.path(place)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_name("fresh")
+        path, before = self.path(place), self.get(place)
+        if before is not None and before.card.public_key != public_key:
+            before = None  # sealed for a key that the door no longer has
+        card = Card(public_key=public_key, made=now, as_of=rules.version, content=_content(rules, content))
         try:
-            write_bundle(fresh, rules, people, self._centre, PublicKey(public_key), now)
-            before = self.get(place)
-            if before is not None and before.card.public_key == public_key and self._says(fresh) == self._says(path):
-                shelved = replace(before, card=replace(before.card, as_of=rules.version))
-                self._write_card(path, shelved.card)
-                return shelved, False
-            card = Card(public_key=public_key, made=now, as_of=rules.version)
-            self._write_card(path, card)  # first: a power cut between the two leaves an old bundle that is only made anew
-            fresh.replace(path)
-            with path.open("rb") as file:
-                return Shelved(bulk=_bulk(*start_in(file, self._centre.verify_key)), card=card), True
+            if before is not None and card.content and card.content == before.card.content:
+                return self._as_before(path, before, card), False
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return self._make(place, rules, people, card, before)
         except OSError as error:
             raise BundleError(f"{path}: cannot be written: {error}") from error
+
+    def _make(
+        self, place: Place, rules: AccessRules, people: Iterable[Issued], card: Card, before: Shelved | None
+    ) -> tuple[Shelved, bool]:
+        path = self.path(place)
+        fresh = path.with_name("fresh")
+        try:
+            write_bundle(fresh, rules, people, self._centre, PublicKey(card.public_key), card.made)
+            if before is not None and self._says(fresh) == self._says(path):
+                return self._as_before(path, before, card), False
+            fresh.replace(path)
+            self._write_card(path, card)  # after it: a power cut between the two leaves a bundle that is looked at once more
+            with path.open("rb") as file:
+                return Shelved(bulk=_bulk(*start_in(file, self._centre.verify_key)), card=card), True
         finally:
             fresh.unlink(missing_ok=True)
+
+    def _as_before(self, path: Path, before: Shelved, card: Card) -> Shelved:
+        """Nothing changed for the door, up to that revision."""
+        kept = replace(before.card, as_of=card.as_of, content=card.content)
+        if not card.content or card.content != before.card.content:  # else it is as soon found out again after a restart
+            self._write_card(path, kept)
+        return replace(before, card=kept)
 
     def drop(self, place: Place) -> None:
         """A door that is none any more."""
@@ -127,9 +145,8 @@ class Shelf:
         """What a bundle means to its door: two that are equal in it need not be exchanged."""
         with path.open("rb") as file:
             _, head = start_in(file, self._centre.verify_key)
-        rules = msgspec.msgpack.decode(head.rules, type=dict[str, msgspec.Raw])
         fields = (head.credentials, head.profiles, head.cardholder_fields, head.credential_fields, head.parts)
-        return fields, {name: bytes(raw) for name, raw in rules.items() if name != "version"}
+        return fields, _meaning(head.rules)
 
     # -- for doors that fetch
 
@@ -173,6 +190,18 @@ class Shelf:
                 where[part.digest] = (at, part.length)
                 at += part.length
             return _Index(os.dup(file.fileno()), _version(head), where)
+
+
+def _meaning(rules: msgspec.Raw) -> dict[str, bytes]:
+    """The rules but for their version."""
+    fields = msgspec.msgpack.decode(rules, type=dict[str, msgspec.Raw])
+    return {name: bytes(raw) for name, raw in fields.items() if name != "version"}
+
+
+def _content(rules: AccessRules, people: bytes) -> bytes:
+    """Of people and rules; empty where that of people is."""
+    whole = msgspec.msgpack.encode((people, _meaning(rules_to(rules))))
+    return hashlib.blake2b(whole, digest_size=DIGEST_BYTES).digest() if people else b""
 
 
 def _bulk(start: bytes, head: Head) -> Bulk:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 import msgspec
@@ -52,11 +52,6 @@ class Ledger:
         self._lock = threading.Lock()
         self._since = self._read()
 
-    @property
-    def keys(self) -> frozenset[str]:
-        """Who was withdrawn when it was looked at last."""
-        return frozenset(self._since)
-
     def _read(self) -> dict[str, Since]:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Since])
@@ -71,10 +66,10 @@ class Ledger:
         with self._lock:
             return self._take(now, revision)
 
-    def seen_in_use(self, keys: Iterable[str], version: int) -> None:
-        """A bundle of that version was made while these were in use again: whoever of them is withdrawn now was withdrawn after it."""
+    def seen_in_use(self, keys: Set[str], version: int) -> None:
+        """A bundle of that version was made while these were in use: whoever of them is withdrawn now was withdrawn after it."""
         with self._lock:
-            fresh = {key: Since(self._since[key].state, version + 1) for key in keys if key in self._since}
+            fresh = {key: Since(each.state, version + 1) for key, each in self._since.items() if key in keys}
             self._since = {**self._since, **fresh}
 
     def _take(self, now: Mapping[str, State], revision: int) -> Mapping[str, Since]:

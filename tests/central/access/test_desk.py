@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from nacl.public import PrivateKey
 
 from agent.clock import SystemClock
@@ -14,6 +15,7 @@ from agent.core.withdrawn import Withdrawal
 from agent.errors import WireError
 from agent.link.session import Address
 from agent.records.access_offer import checked_offer, opened
+from agent.records.bundle_file import Keys, read_bundle
 from agent.records.keys import centre_public, make_centre_keys
 from agent.records.people_file import Seal
 from central.access.bundles import key_for
@@ -96,6 +98,36 @@ def test_a_door_that_a_change_does_not_concern_keeps_its_bundle_and_hears_nothin
     assert site.desk._told[PLACE] == before[PLACE]
     assert site.desk.offered()["hq", "vault"].version == site.people.revision
     assert site.desk._on_shelf(PLACE).card.as_of == site.people.revision  # type: ignore[union-attr]
+
+
+def test_doors_with_the_same_profiles_are_read_for_once(site: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    people, read = site.people, []
+    for number in range(5):
+        people.put_door("ada", "hq", f"side-{number}", "Side", bytes(PrivateKey.generate().public_key))
+    staff = people.book().profiles["staff"]
+    people.put_profile("ada", replace(staff, doors=("hq/front", *(f"hq/side-{number}" for number in range(5)))))
+    issued_for = people.issued_for
+    monkeypatch.setattr(people, "issued_for", lambda *place: read.append(place) or issued_for(*place))
+    site.make()
+    offered = {door: offer.version for (_, door), offer in site.desk.offered().items()}
+    assert len(offered) == 7
+    assert all(offered.values())
+    assert len(read) == 2  # the vault's, and one for all others
+
+
+def test_too_many_people_to_keep_in_memory_are_read_for_each_door(site: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("central.access.readings.MOST_SHARED", 1)
+    before = site.version()
+    site.centre.holder("holder-2", "H10301:2:2")
+    site.make()
+    assert site.version() == site.people.revision > before
+    people = read_bundle(site.desk._shelf.path(PLACE), Keys(site.public, site.private, *PLACE)).rules.people
+    assert people.find("H10301:2:2")
+    assert people.find(FOB)
+    as_of = site.people.revision
+    site.people.put_schedule("ada", replace(site.people.book().schedules["always"], id="spare"))
+    site.make()
+    assert (site.version(), site.people.revision) == (as_of, as_of + 1)
 
 
 def test_a_restarted_desk_offers_the_same_and_makes_nothing_anew(site: Desk) -> None:
