@@ -1,4 +1,4 @@
-"""A push service on loopback, for tests and benchmarks, as RFC 8030 has it: checks the centre's key (RFC 8292), and decrypts as a browser would (RFC 8291)."""
+"""A push service on loopback for tests and benchmarks (RFC 8030): checks the centre's key (RFC 8292), decrypts as a browser does (RFC 8291)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 
 MOST_BYTES = 4096
 """That a service has to take (RFC 8030, section 7.2)."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from agent.errors import DoorwardError
+from tools.bench.alerts import alerts
 from tools.bench.arrival import face_after_fob
 from tools.bench.chain import vision_chain
 from tools.bench.decoding import decoding
@@ -52,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[Setting], Section]] = {
     "transfer": transfer,
     "readers": readers,
     "live": live,
+    "alerts": alerts,
 }
 
 

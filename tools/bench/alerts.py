@@ -58,7 +58,7 @@ def alerts(setting: Setting) -> Section:
     return Section(
         name="alerts", title="From a door to the push service",
         how=f"{len(samples)} doors are forced one after the other. Counted from the door's publish, through Mosquitto on loopback, the "
-            "historian's commit (SQLite, synchronous=FULL) and the alert desk's, until a push service on loopback has checked the centre's key "
+            "historian's commit (SQLite, synchronous=FULL) and the alert desk's, until a push service on loopback has checked its key "
             f"and decrypted the push of the last of a guard's {DEVICES} devices. A maker's own service adds the internet and its own time.",
         figures=(
             Figure(what="door to push service, median", value=median(samples), unit="ms"),
