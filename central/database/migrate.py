@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from alembic import command
@@ -17,6 +18,8 @@ _FOLDER = Path(__file__).parent / "migrations"
 
 
 def alembic_config() -> Config:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # which plugins it has loaded is nobody's news
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     return config
