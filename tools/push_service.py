@@ -1,4 +1,4 @@
-"""A push service on loopback for tests and benchmarks (RFC 8030): checks the centre's key (RFC 8292), decrypts as a browser does (RFC 8291)."""
+"""A push service on loopback for tests and benchmarks (RFC 8030): checks the centre's key (RFC 8292), decrypts as browsers do (RFC 8291)."""
 
 from __future__ import annotations
 
