@@ -20,7 +20,7 @@ import logging
 import struct
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from operator import lt
 from string import ascii_letters
@@ -97,7 +97,9 @@ def _derived(key: bytes, purpose: bytes) -> bytes:
 class Codec:
     """Between people and the msgpack in records. Raises BundleError for columns that cannot be."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, pack: Callable[[bytes], bytes] = packed) -> None:
+        """`pack` as agent.core.template8 has it."""
+        self._pack = pack
         self._holder = _row_type(Cardholder, columns.cardholder)
         self._credential = _row_type(Credential, columns.credential, given="cardholder")
         self._encoder = msgspec.msgpack.Encoder()
@@ -105,7 +107,7 @@ class Codec:
 
     def encode(self, holder: Cardholder, credential: Credential) -> bytes:
         """Raises ValueError for a template that is none."""
-        small = tuple(packed(template) for template in holder.templates)
+        small = tuple(self._pack(template) for template in holder.templates)
         rows = (_row(self._holder, holder, templates=small), _row(self._credential, credential))
         return self._encoder.encode(rows)
 

@@ -39,6 +39,7 @@ from agent.records.bundle_file import (
     rules_to,
 )  # fmt: skip
 from agent.records.people_file import HASH_BITS, KEY_BYTES, MAX_PARTS, MAX_RECORD_BYTES, Codec, Columns, Seal, part_of
+from central.access.packing import packed
 
 PART_BYTES = 96 << 10
 """About the size of a part: below the 128 KiB that some brokers take at most, and large enough that the head stays a small share."""
@@ -108,7 +109,7 @@ class _Spool:
     """Sealed records in a file, in the order in which people came, and where each of them lies."""
 
     def __init__(self, file: IO[bytes], seal: Seal, allowed: frozenset[str]) -> None:
-        self._file, self._seal, self._codec, self._allowed = file, seal, Codec(Columns.HERE), allowed
+        self._file, self._seal, self._codec, self._allowed = file, seal, Codec(Columns.HERE, packed), allowed
         self._hashes, self._ends = array("Q"), array("Q", [0])
         self._holders: set[bytes] = set()
         self.profiles: set[str] = set()
