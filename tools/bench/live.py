@@ -65,8 +65,9 @@ def live(setting: Setting) -> Section:
     return Section(
         name="live", title="Live view",
         how="`doorward media` beside door and vision, which sees the owner at 640x480, 15 frames a second; 12 a second are sent. "
-            f"Chromium asks the centre's live room {len(firsts)} times, through Mosquitto on loopback; counted from the page's first line to the first "
-            "picture on its screen (requestVideoFrameCallback). Core shares are read from /proc; Chromium decodes on the same cores.",
+            f"Chromium asks the centre's live room {len(firsts)} times, through Mosquitto on loopback; counted from the page's first "
+            "line to the first picture on its screen (requestVideoFrameCallback). Core shares are read from /proc; Chromium decodes "
+            "on the same cores.",
         figures=(
             Figure(what="first picture, median", value=median(firsts), unit="ms"),
             Figure(what="first picture, 95 of 100", value=percentile(firsts, 0.95), unit="ms", most=FIRST_MS),
