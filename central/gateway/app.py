@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import threading
 from collections import OrderedDict
@@ -38,6 +39,7 @@ MOST_QUERY, MOST_WORDS = 1000, 30
 BODY_WAIT_S = 60.0
 """A body that takes longer is nobody's: the largest is some megabytes."""
 THREADS, WAITING_THREADS = 24, 64
+PACKED_FROM_BYTES = 8 * 1024
 BURST, PER_S = 400.0, 60.0
 """Requests of one session: more is a page that has gone wild."""
 
@@ -149,7 +151,8 @@ class Desk:
         ask = Ask(caller=caller, now=self._clock.wall(), path=_told(request.path_params, "path"), query=_told(_query(request), "query"),
                   body=_clean(body, request), content_type=request.headers.get("content-type", "")[:200])  # fmt: skip
         _demand_site(ask)
-        return await self._in_thread(lambda: self._work(endpoint, ask), waits=endpoint.waits)
+        packs = "gzip" in request.headers.get("accept-encoding", "")
+        return await self._in_thread(lambda: _packed(self._work(endpoint, ask), packs=packs), waits=endpoint.waits)
 
     async def admit(self, request: Request, endpoint: Endpoint, *, used: bool = True) -> Caller:
         """Who asks, if they may. Raises Unfit, StoreError."""
@@ -278,6 +281,15 @@ def _reply(reply: Reply) -> Response:
         name = "".join(each if each.isascii() and (each.isalnum() or each in "-_.") else "_" for each in reply.file_name)
         headers["content-disposition"] = f'attachment; filename="{name}"'
     return Response(reply.body, reply.status, headers, reply.content_type)
+
+
+def _packed(response: Response, *, packs: bool) -> Response:
+    """500 doors are 260 kB, and 15 kB on the way to a phone."""
+    if packs and len(response.body) > PACKED_FROM_BYTES and response.media_type == "application/json":
+        response.body = gzip.compress(response.body, 1)
+        response.headers["content-encoding"] = "gzip"
+        response.headers["content-length"] = str(len(response.body))
+    return response
 
 
 def refusal(error: Exception) -> Response:

@@ -46,6 +46,15 @@ def test_whoever_signs_in_sees_doors_and_what_happened_there(house: House) -> No
                                                       "csrf": browser.headers["x-doorward-csrf"]}  # fmt: skip
 
 
+def test_a_long_list_comes_packed(house: House) -> None:
+    for number in range(100):
+        house.hear(f"doorward/hq/door-{number}/online", b"true")
+    with house.signed_in() as browser:
+        answer = browser.get("/api/doors")
+    assert (answer.headers["content-encoding"], len(answer.json())) == ("gzip", 100)
+    assert int(answer.headers["content-length"]) * 5 < len(answer.content)
+
+
 def test_the_cookie_is_not_for_scripts_nor_for_other_pages(house: House) -> None:
     house.accounts.add("test", "ada", "guard", PASSWORD)
     with house.browser() as browser:
