@@ -193,6 +193,18 @@ class Norms(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Name of a kind -> doors of it; a door is of one kind."""
 
 
+class HomeAssistant(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Doors as devices of Home Assistant; docs/HOMEASSISTANT.md."""
+
+    enabled: bool = False
+    doors: tuple[Annotated[str, Meta(pattern="^[a-z0-9_-]{1,40}/[a-z0-9_-]{1,40}$", description="SITE/DOOR")], ...] = ()
+    """Those that it is told of; empty: all."""
+    commands: tuple[Literal["lock", "unlock"], ...] = ()
+    """What it may do. Empty: it sees, and works no lock."""
+    user: Level = "home-assistant"
+    """Under whose name doors get its commands."""
+
+
 class CentralConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     site: Level = "hq"
     broker: Broker = Broker()
@@ -204,6 +216,7 @@ class CentralConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     alerts: Alerts = Alerts()
     live: Live = Live()
     norms: Norms = Norms()
+    homeassistant: HomeAssistant = HomeAssistant()
 
 
 def load_settings(path: Path) -> CentralConfig:

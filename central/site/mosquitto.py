@@ -25,7 +25,7 @@ DOOR_READS = ("ack", "cmd/#", "norms/#", "access/version", "access/part/#")
 MEDIA_WRITES = ("rtc/#", "clip/+/head", "clip/+/part/+")
 MEDIA_READS = ("rtc/#", "clip/+/want")
 """Of the door's media program, which speaks with browsers: under a certificate of its own it can neither say events nor hear commands."""
-CENTRE_READS = ("doorward/#", "homeassistant/status")
+CENTRE_READS = ("doorward/#", "homeassistant/#")
 CENTRE_WRITES = ("ack", "cmd/#", "norms/prior", "access/#", "rtc/#", "clip/+/want", "online")
 """Below doorward/+/+. `online` because a door that was revoked can no longer be said to be gone by its last will."""
 
@@ -135,5 +135,5 @@ def _person(name: str, role: BrokerRole, site: str) -> str:
     reads = [f"{base}/{below}" for below in READS[role]]
     writes = [f"{base}/cmd/{name}/{command}" for command in COMMANDS.get(role, ())]
     if role == "home-assistant":
-        return _block(name, [*reads, "homeassistant/#"], [*writes, "homeassistant/status"])
+        return _block(name, [*reads, "homeassistant/#"], [*writes, "homeassistant/status", "homeassistant/doorward/+/+/lock"])
     return _block(name, reads, writes)
