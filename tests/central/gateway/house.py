@@ -49,8 +49,8 @@ class HandClock:
         self.s += seconds
 
 
-def database(folder: Path) -> Engine:
-    engine = open_database(sqlite_url(folder / "central.db"))
+def database(folder: Path, url: str = "") -> Engine:
+    engine = open_database(url or sqlite_url(folder / "central.db"))
     upgrade(engine)
     return engine
 
@@ -69,8 +69,8 @@ def told(sequence: int, kind: str = "access.granted", door: str = "front", site:
 class House:
     """A centre of which only the gateway is there."""
 
-    def __init__(self, folder: Path, address: Address | None = None, **settings: Any) -> None:
-        self.clock, self.engine = HandClock(), database(folder)
+    def __init__(self, folder: Path, address: Address | None = None, url: str = "", **settings: Any) -> None:
+        self.clock, self.engine = HandClock(), database(folder, url)
         self.audit = AuditLog(self.engine, self.clock, folder / "audit.head")
         self.settings = Settings(port=0, **settings)
         self.accounts = accounts_of(self.engine, self.clock, self.audit, limits_of(self.settings))

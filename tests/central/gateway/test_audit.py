@@ -112,6 +112,15 @@ def test_a_chain_that_was_counted_anew_is_found_by_what_was_kept_outside(engine:
 
 
 def test_many_who_write_at_once_make_one_chain(engine: Engine) -> None:
+    write_at_once(engine)
+
+
+@pytest.mark.system
+def test_many_who_write_to_postgresql_at_once_make_one_chain(tmp_path: Path, postgres_url: str) -> None:
+    write_at_once(database(tmp_path, postgres_url))
+
+
+def write_at_once(engine: Engine) -> None:
     logs = [AuditLog(engine, HandClock()) for _ in range(4)]
     threads = [threading.Thread(target=lambda log=log: [log.write("ada", "look", "", {}) for _ in range(10)]) for log in logs]
     for thread in threads:

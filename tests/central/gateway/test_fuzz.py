@@ -12,7 +12,9 @@ import httpx
 import msgspec
 import pytest
 
+from central.database.engine import open_database
 from central.gateway.asking import Endpoint
+from central.gateway.audit import verify
 from tests.central.gateway.house import PASSWORD, House, told
 
 ROUNDS = 25
@@ -97,8 +99,17 @@ def request(chance: random.Random, endpoint: Endpoint) -> tuple[str, bytes]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_request_whatever_makes_the_gateway_stumble(tmp_path: Path, seed: int) -> None:
-    chance = random.Random(seed)
-    house = House(tmp_path)
+    fuzz(House(tmp_path), random.Random(seed))
+
+
+@pytest.mark.system
+def test_nor_does_it_over_postgresql_which_takes_less(tmp_path: Path, postgres_url: str) -> None:
+    house = House(tmp_path, url=postgres_url)
+    fuzz(house, random.Random(3))
+    assert verify(open_database(postgres_url), [house.audit.head()]).broken is None
+
+
+def fuzz(house: House, chance: random.Random) -> None:
     house.hear("doorward/hq/front/online", b"true")
     house.happen(*(told(number, "access.denied", cardholder="holder-1", risk=[number]) for number in range(1, 20)))
     with house.open(), house.signed_in(role="manager") as browser, house.signed_in("eva", "auditor") as auditor:
