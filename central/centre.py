@@ -31,6 +31,7 @@ from central.gateway.door_book import DoorBook
 from central.gateway.door_rows import Facts
 from central.gateway.gateway import COMMANDER_ID, Gateway, limits_of
 from central.gateway.passwords import seal_in
+from central.history.forgetting import forget_person
 from central.history.historian import Historian
 from central.history.retention import Keeper
 from central.live import endpoints as live_endpoints
@@ -72,7 +73,7 @@ class Centre:
 
         self._people = people = People(engine, clock, audit, open_vault(keys), DoorRegistry(keys.parent))
         self._bundles = BundleDesk(people, address, keys, state / BUNDLES, clock)
-        erasures = Erasures(people, self._followed_by)
+        erasures = Erasures(people, self._followed_by, (forget_person,))
         consents = Consents(people, load_text(config.people.consent_file))
         places, book = Places(engine, clock), DoorBook(address, clock)
         plates = Nameplates(people, places, clock)

@@ -23,6 +23,7 @@ from tools.bench.document import document, write
 from tools.bench.figures import Section, Setting, plain
 from tools.bench.films import films
 from tools.bench.footprint import footprint
+from tools.bench.history import history
 from tools.bench.latency import fob_alone, fob_and_face, vision_dead
 from tools.bench.live import live
 from tools.bench.lookup import lookup
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[Setting], Section]] = {
     "films": films,
     "footprint": footprint,
     "recording": recording,
+    "history": history,
     "decoding": decoding,
     "lookup": lookup,
     "transfer": transfer,
