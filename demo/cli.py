@@ -27,6 +27,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="new or empty folder for this run's files; default: demo-out/ and the time"
     )
+    parser.add_argument("--dashboard", action="store_true",
+                        help="with the whole centre: watch the stolen fob in a browser, as a guard would")  # fmt: skip
     look = parser.add_mutually_exclusive_group()
     look.add_argument("--camera", metavar="N", help="look through a real camera instead: a number, /dev/video… or rtsp:…")
     look.add_argument("--video", type=Path, metavar="FILE", help="look at a film instead")
@@ -40,7 +42,12 @@ def _demo(args: argparse.Namespace) -> int:
     if args.video and not args.video.is_file():
         print(f"doorward demo: --video: no such file: {args.video}", file=sys.stderr)
         return 2
-    if args.camera or args.video:
+    if args.dashboard and (args.camera or args.video):
+        print("doorward demo: --dashboard plays before the simulated camera; leave out --camera and --video", file=sys.stderr)
+        return 2
+    if args.dashboard:
+        from demo.tour import run_tour as run
+    elif args.camera or args.video:
         from demo.live import run_live as run
     else:
         from demo.run import run_demo as run

@@ -85,6 +85,8 @@ class StageOptions(Struct, frozen=True, kw_only=True):
     """A real Mosquitto as the broker instead of the embedded one."""
     restart: bool = True
     """Programs that end are started again, as systemd would."""
+    dashboard: bool = False
+    """The whole centre (demo.dashboard) instead of the historian alone, and live view at the door."""
 
 
 class Stage:
@@ -95,9 +97,11 @@ class Stage:
         self.options = options
         self.port = free_port()
         self.config = folder / "door.toml"
+        self.central = folder / "central.toml"
         self.records = folder / "records"
         self.database = folder / "historian.db"
-        for part in (folder, self.records, folder / "run", folder / "logs"):
+        self.keys = folder / "keys"
+        for part in (folder, self.records, self.keys, folder / "run", folder / "logs"):
             part.mkdir(parents=True, exist_ok=True)
         self.config.write_text(door_toml(self), "utf-8")
         self.floor = folder / "floor.toml"
@@ -148,8 +152,8 @@ class Stage:
     def write_access(self, templates: tuple[Template, ...]) -> None:
         """Make keys for centre and door, and write the door's bundle: signed, templates sealed."""
         people = demo_people(tuple(t.embedding for t in templates), load_manifest().embedder_id)
-        centre_key, _ = make_centre_keys(self.folder)
-        _, door_pub = make_door_keys(self.folder)
+        centre_key, _ = make_centre_keys(self.keys)
+        _, door_pub = make_door_keys(self.keys)
         write_bundle(self.records / "access.bundle", demo_rules(people), people, centre_private(centre_key),
                      door_public(door_pub), datetime.now(timezone.utc))  # fmt: skip
 
@@ -299,12 +303,19 @@ def _programs(stage: Stage) -> list[Program]:
     broker: tuple[str, ...] = (*python, "central", "broker", "--port", str(stage.port))
     if stage.options.mosquitto:
         broker = (_mosquitto(), "-c", str(_mosquitto_config(stage)))
-    central = (*python, "central", "run", "--port", str(stage.port), "--database", str(stage.database))
+    central: tuple[str, ...] = (*python, "central", "run", "--port", str(stage.port), "--database", str(stage.database))
+    if stage.options.dashboard:
+        central = (*python, "central", "run", "--config", str(stage.central))
     return [
         Program(name="broker", command=broker, restart=restart),
         Program(name="central", command=central, restart=restart),
         Program(name="door", command=(*python, "door", *config), after_end=(*python, "safe-state", *config), restart=restart),
         Program(name="vision", command=(*python, "vision", *config), nice=5, restart=restart),
+        *(
+            [Program(name="media", command=(*python, "media", *config), nice=10, restart=restart)]
+            if stage.options.dashboard
+            else []
+        ),
     ]
 
 
@@ -361,8 +372,8 @@ keep_evidence = {str(o.keep_evidence).lower()}
 [records]
 folder = "{stage.records}"
 bundle = "{stage.records / "access.bundle"}"
-centre_key = "{stage.folder / "centre.pub"}"
-door_key = "{stage.folder / "door.key"}"
+centre_key = "{stage.keys / "centre.pub"}"
+door_key = "{stage.keys / "door.key"}"
 
 [link]
 port = {stage.port}
