@@ -77,7 +77,7 @@ class AlertDesk:
         """`place`: what people call a door; `person`: the name of a cardholder, asked for only with `show_names`. Raises ConfigError."""
         self.engine, self.vapid, self.options = engine, vapid, options_of(settings)
         self._clock, self._audit, self._doors = clock, audit, doors
-        self._names = Names(place, person)
+        self.names = Names(place, person)
         self._bell, self._stopping = threading.Event(), False
         self._doors_due_s = self._tidy_due_s = float("-inf")
         self._missing_since: dict[tuple[str, str], datetime] = {}
@@ -143,7 +143,7 @@ class AlertDesk:
             after, upto = store.cursor(db) or 0, store.newest_event(db)
             events = store.happenings(db, after, upto, PAGE)
             is_full = len(events) == PAGE
-            book = _Book(db, now, Ringing(db, now, self.options, self._names), self)
+            book = _Book(db, now, Ringing(db, now, self.options, self.names), self)
             for event in events:
                 book.take(event)
             store.move_cursor(db, events[-1].n if is_full else upto)
@@ -157,7 +157,7 @@ class AlertDesk:
         if later is None or later > now:
             return later
         with writing(self.engine) as db:
-            book = _Book(db, now, Ringing(db, now, self.options, self._names), self)
+            book = _Book(db, now, Ringing(db, now, self.options, self.names), self)
             for alert in store.due(db, now):
                 book.due(alert)
             later = store.next_due(db)
@@ -195,7 +195,7 @@ class AlertDesk:
 
     def _write(self, now: datetime, work: Callable[[_Book], None]) -> None:
         with writing(self.engine) as db:
-            book = _Book(db, now, Ringing(db, now, self.options, self._names), self)
+            book = _Book(db, now, Ringing(db, now, self.options, self.names), self)
             work(book)
         self._told(book.changed)
 
@@ -231,7 +231,7 @@ class AlertDesk:
                 raise Unfit(404, "no_such_alert", f"there is no alert {number}")
             if alert.state == "closed" and what != "note":
                 raise Unfit(409, "closed", f"alert {number} was closed by {alert.by or 'itself'}")
-            ringing = Ringing(db, now, self.options, self._names)
+            ringing = Ringing(db, now, self.options, self.names)
             changed = work(noted(alert, by, text, now) if text else alert, now, ringing)
             store.save(db, changed)
             if alert.state == "open" and changed.state != "open":

@@ -39,6 +39,8 @@ class Row(Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     band: str
     person: str
+    person_name: str
+    """As people know them."""
     event_n: int
     state: str
     by: str
@@ -53,12 +55,16 @@ class Row(Struct, frozen=True, kw_only=True):
     decide_by: datetime | None
 
 
-def row_of(alert: Alert) -> Row:
-    """Of what is no longer to be escalated nothing is due."""
+def row_of(alert: Alert, name_of: Callable[[str], str] = str) -> Row:
+    """`name_of`: of a cardholder's id."""
     return Row(id=alert.id, at=alert.at, site=alert.site, door=alert.door, kind=alert.kind, title=alert.title, sentence=alert.sentence,
-               reasons=alert.reasons, band=alert.band, person=alert.person, event_n=alert.event_n, state=alert.state, by=alert.by,
+               reasons=alert.reasons, band=alert.band, person=alert.person, person_name=name_of(alert.person) if alert.person else "", event_n=alert.event_n, state=alert.state, by=alert.by,
                escalation=alert.step, next_at=alert.next_at, notes=alert.notes, folded=alert.folded, zone=alert.zone, severity=alert.severity,
                newest_at=alert.newest_at, over_at=alert.over_at, decide_by=alert.decide_by)  # fmt: skip
+
+
+def desk_row(desk: AlertDesk, alert: Alert) -> Row:
+    return row_of(alert, desk.names.person)
 
 
 _Text = Annotated[str, Meta(max_length=MOST_NOTE)]
@@ -118,16 +124,16 @@ def _alerts(desk: AlertDesk, ask: Ask) -> list[Row]:
     before, limit = ask.whole("before", 0, 0, 2**62), ask.whole("limit", 200, 1, 500)
     with reading(desk.engine) as db:
         found = store.listed(db, live=state == "open", before=before, limit=limit, sites=ask.caller.sites)
-    return [row_of(alert) for alert in found]
+    return [desk_row(desk, alert) for alert in found]
 
 
 def _act(desk: AlertDesk, ask: Ask, work: Callable[[int, str, str], Alert]) -> Row:
     remark = ask.json(Remark).note.strip() if ask.body.strip() else ""
-    return row_of(work(_seen(desk, ask), ask.caller.account, remark))
+    return desk_row(desk, work(_seen(desk, ask), ask.caller.account, remark))
 
 
 def _note(desk: AlertDesk, ask: Ask) -> Row:
-    return row_of(desk.note(_seen(desk, ask), ask.caller.account, ask.json(Said).text))
+    return desk_row(desk, desk.note(_seen(desk, ask), ask.caller.account, ask.json(Said).text))
 
 
 def _seen(desk: AlertDesk, ask: Ask) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Text, cast, delete, func, insert, select, update
 
 from central.alerts.alert import Alert
 from central.alerts.limits import Told
@@ -119,6 +119,17 @@ def drop(db: Connection, number: int) -> None:
 
 def forget_closed(db: Connection, before: datetime) -> None:
     db.execute(delete(ALERTS).where(ALERTS.c.state == "closed", ALERTS.c.newest_at < before))
+
+
+def forget_person(db: Connection, person: str) -> dict[str, int]:
+    """What alerts say of a cardholder who is erased; that there was an alert, and what people wrote about it, stays."""
+    ask = select(ALERTS).where(cast(ALERTS.c.rest, Text).contains(person, autoescape=True)).with_for_update()
+    found = [each for each in map(_alert, db.execute(ask)) if person in (each.person, *each.parts) or person in each.sentence]
+    for each in found:
+        save(db, replace(each, person="", sentence=each.title, parts=tuple(part for part in each.parts if part != person)))
+    gone = delete(DELIVERIES).where(DELIVERIES.c.alert.in_([each.id for each in found]), DELIVERIES.c.state != "waiting")
+    db.execute(gone)
+    return {"alerts": len(found)}
 
 
 def save(db: Connection, made: Alert) -> Alert:

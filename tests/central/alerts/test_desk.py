@@ -278,6 +278,15 @@ def test_who_was_rung_is_told_quietly_that_somebody_deals_with_it(centre: Centre
     assert quiet == [("guard-2", True)]
 
 
+def test_whoever_is_erased_is_in_no_alert_any_more(centre: Centre) -> None:
+    centre.happens(event("access.denied", reasons=["face_mismatch"], cardholder="holder-1", risk=risk()))
+    centre.happens(event("access.denied", door="side", reasons=["face_mismatch"], cardholder="holder-2", risk=risk()))
+    with writing(centre.engine) as db:
+        assert store.forget_person(db, "holder-1") == {"alerts": 1}
+    assert "holder-1" not in str(centre.alerts)
+    assert [alert.person for alert in centre.alerts] == ["holder-2", ""]
+
+
 def test_a_desk_that_begins_does_not_ring_for_what_was_before_it(tmp_path: Path) -> None:
     from tests.central.alerts.house import commit
 
