@@ -205,6 +205,13 @@ class HomeAssistant(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Under whose name doors get its commands."""
 
 
+class Metrics(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Counts for Prometheus, on 127.0.0.1 only; docs/CENTRAL.md."""
+
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    """0: none."""
+
+
 class CentralConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     site: Level = "hq"
     broker: Broker = Broker()
@@ -217,6 +224,7 @@ class CentralConfig(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     live: Live = Live()
     norms: Norms = Norms()
     homeassistant: HomeAssistant = HomeAssistant()
+    metrics: Metrics = Metrics()
 
 
 def load_settings(path: Path) -> CentralConfig:

@@ -1,4 +1,4 @@
-"""Tells Home Assistant of the doors, retained, and takes back what it is to know no longer; gives doors its commands, where the site allows any.
+"""Tells Home Assistant of the doors, retained, and takes back what it is to know no longer; gives doors its commands, where that is allowed.
 
 Its session says configurations, problems and events. A thread beside it gives commands one after the other, for each waits for the door.
 """

@@ -46,8 +46,8 @@ def own_topic(prefix: str, place: Place, what: str) -> str:
 
 def place_in(prefix: str, topic: str) -> tuple[str, str] | None:
     """Site and door of a `lock` topic."""
-    levels = topic.removeprefix(f"{prefix}/{NODE}/").split("/")
-    return (levels[0], levels[1]) if len(levels) == 3 and levels[2] == "lock" else None
+    levels = topic.split("/")
+    return (levels[2], levels[3]) if len(levels) == 5 and levels[:2] == [prefix, NODE] and levels[4] == "lock" else None
 
 
 def config_topics(prefix: str) -> str:
