@@ -59,7 +59,7 @@ def endpoints(people: People, consents: Consents, desk: EnrolmentDesk, erasures:
         return erasures.erase(ask.caller.account, ask.path["id"])
 
     def proofs(ask: Ask) -> list[Proof]:
-        return erasures.proofs(ask.query.get("id", "")[:64])
+        return erasures.proofs("".join(filter(str.isprintable, ask.query.get("id", "")[:64])))
 
     def everything(ask: Ask) -> Reply:
         found, as_json = collect(people, ask.path["id"]), _form(ask) == "json"

@@ -7,12 +7,12 @@ from sqlalchemy import Connection, Table, func, or_, select, tuple_
 from central.database.tables_people import CARDHOLDERS, CREDENTIALS, TEMPLATES
 from central.people import rows
 from central.people.people import People
-from central.people.records import Row
+from central.people.records import ID, Row
 
 
 def page_of(people: People, text: str, after: str, limit: int) -> list[Row]:
     """Those whose name or id holds `text`, or who have the credential of that name; behind the cardholder `after` (an id)."""
-    table = CARDHOLDERS
+    table, text, after = CARDHOLDERS, "".join(filter(str.isprintable, text)), after if ID.fullmatch(after) else ""
     asked = select(table).order_by(table.c.sorted_as, table.c.id).limit(limit)
     if text:
         holder = select(CREDENTIALS.c.cardholder).where(CREDENTIALS.c.key == text)

@@ -39,6 +39,7 @@ from central.database.tables_people import (
 from central.people import rows
 from central.people.issued import issued
 from central.people.records import (
+    ID,
     LEVEL,
     MOST_CREDENTIALS,
     NO_PINS,
@@ -49,6 +50,7 @@ from central.people.records import (
     Pins,
     State,
     faults_of_held,
+    faults_of_key,
     faults_of_person,
     faults_of_pins,
     tidied,
@@ -266,6 +268,8 @@ class People:
     def drop_rule(self, who: str, kind: str, id: str) -> None:
         """Raises PeopleError where somebody or something still follows it."""
         table = RULE_TABLES[kind]
+        if not ID.fullmatch(id):
+            raise PeopleError("not_found", f"there is no {kind} {id[:80]!r}")
         with self.changing(who) as change:
             if kind == "profile" and (holder := rows.has_profile(change.connection, id)):
                 raise PeopleError("in_use", f"profile {id!r} is still of cardholder {holder!r}")
@@ -299,6 +303,8 @@ class People:
 
     def put_entry(self, who: str, site: str, door: str, entry: DoorAccess) -> None:
         """The rules of a door for everybody. Raises PeopleError."""
+        if not LEVEL.fullmatch(site) or not LEVEL.fullmatch(door):
+            raise PeopleError("not_found", f"there is no door {site[:50]!r}/{door[:50]!r}")
         table = ACCESS_DOORS
         with self.changing(who) as change:
             here = update(table).where(table.c.site == site, table.c.door == door).values(entry=entry)
@@ -380,7 +386,8 @@ class People:
         return found
 
     def _credential(self, connection: Connection, key: str) -> Any:
-        found = connection.execute(select(CREDENTIALS).where(CREDENTIALS.c.key == key)).first()
+        is_one = not [*faults_of_key(key)]
+        found = connection.execute(select(CREDENTIALS).where(CREDENTIALS.c.key == key)).first() if is_one else None
         if found is None:
             raise PeopleError("not_found", f"credential {key[:80]!r} was issued to nobody")
         return found

@@ -23,7 +23,7 @@ from central.database.tables_people import (
     SCHEDULES,
     TEMPLATES,
 )  # fmt: skip
-from central.people.records import DoorEntry, Dossier, Held, Person
+from central.people.records import ID, DoorEntry, Dossier, Held, Person
 from central.people.rules import RuleBook
 
 CHUNK = 2000
@@ -107,7 +107,7 @@ def persons(connection: Connection, ids: Sequence[str]) -> dict[str, Person]:
 
 
 def dossier(connection: Connection, id: str) -> Dossier | None:
-    row = connection.execute(select(CARDHOLDERS).where(CARDHOLDERS.c.id == id)).first()
+    row = connection.execute(select(CARDHOLDERS).where(CARDHOLDERS.c.id == id)).first() if ID.fullmatch(id) else None
     if row is None:
         return None
     templates = connection.execute(select(func.count()).select_from(TEMPLATES).where(TEMPLATES.c.cardholder == id)).scalar_one()
