@@ -74,6 +74,7 @@ class Say:
 
     def __init__(self, client: paho.Client) -> None:
         self._client = client
+        self._filters: list[str] = []
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
         self._client.publish(topic, payload, qos=qos, retain=retain)
@@ -84,7 +85,12 @@ class Say:
         return self._client.want_write()
 
     def subscribe(self, *topics: str) -> None:
+        self._filters += topics
         self._client.subscribe([(topic, 1) for topic in topics])
+
+    def asked_for(self, topic: str) -> bool:
+        """Whether some subscription of this connection fits. Brokers have been seen to hand one client another's messages."""
+        return any(paho.topic_matches_sub(each, topic) for each in self._filters)
 
 
 class Session:
@@ -253,7 +259,11 @@ class Session:
             log.warning("link lost client=%s reason=%s", self._client_id, reason)
 
     def _on_message(self, _client: paho.Client, _user: Any, message: paho.MQTTMessage) -> None:
+        say = self._say
         try:
+            if say is not None and not say.asked_for(message.topic):
+                log.warning("link unasked client=%s topic=%s: dropped", self._client_id, message.topic[:200])
+                return
             self._handler.message(message.topic, bytes(message.payload), bool(message.retain))
         except Exception as error:  # noqa: BLE001 - whatever somebody publishes, the link stays
             self._note(f"message: {type(error).__name__}: {error}")

@@ -101,6 +101,15 @@ def test_a_handler_that_raises_costs_one_message_and_not_the_connection() -> Non
     broker.close()
 
 
+def test_a_broker_that_mixes_its_clients_up_is_not_listened_to() -> None:
+    broker, listener = FakeBroker([publish(b"a/b/c", b"another's") + publish(b"a/b", b"ours")]), Listener()
+    session = session_to(broker, listener)
+    until(lambda: len(listener.messages) == 1)
+    session.stop()
+    broker.close()
+    assert listener.messages == [("a/b", b"ours", False)]
+
+
 def test_a_topic_that_is_no_text_is_counted_and_the_next_message_arrives() -> None:
     broker, listener = FakeBroker([publish(b"\xff\xfe", b"x") + publish(b"a/b", b"next")]), Listener()
     session = session_to(broker, listener)
