@@ -1,0 +1,11 @@
+import { render } from "preact";
+import { App } from "./app";
+import { startPush } from "./push";
+import { begin } from "./state";
+import { startTheme } from "./theme";
+import "./styles.css";
+
+startTheme();
+startPush();
+void begin();
+render(<App />, document.getElementById("app")!);
