@@ -57,10 +57,8 @@ class Row(Struct, frozen=True, kw_only=True):
 
 def row_of(alert: Alert, name_of: Callable[[str], str] = str) -> Row:
     """`name_of`: of a cardholder's id."""
-    return Row(id=alert.id, at=alert.at, site=alert.site, door=alert.door, kind=alert.kind, title=alert.title, sentence=alert.sentence,
-               reasons=alert.reasons, band=alert.band, person=alert.person, person_name=name_of(alert.person) if alert.person else "", event_n=alert.event_n, state=alert.state, by=alert.by,
-               escalation=alert.step, next_at=alert.next_at, notes=alert.notes, folded=alert.folded, zone=alert.zone, severity=alert.severity,
-               newest_at=alert.newest_at, over_at=alert.over_at, decide_by=alert.decide_by)  # fmt: skip
+    same = {name: getattr(alert, name) for name in Row.__struct_fields__ if name not in ("person_name", "escalation")}
+    return Row(**same, person_name=name_of(alert.person) if alert.person else "", escalation=alert.step)
 
 
 def desk_row(desk: AlertDesk, alert: Alert) -> Row:

@@ -115,8 +115,10 @@ def commit(engine: Engine, told: Happening) -> None:
 class Centre:
     """A desk that is turned by hand; nothing is sent by itself."""
 
-    def __init__(self, folder: Path, settings: Alerts | None = None, people: dict[str, str] | None = None) -> None:
-        self.engine, self.clock, self.doors = database(folder), Hands(), Doors()
+    def __init__(
+        self, folder: Path, settings: Alerts | None = None, people: dict[str, str] | None = None, engine: Engine | None = None
+    ) -> None:
+        self.engine, self.clock, self.doors = engine or database(folder), Hands(), Doors()
         self.audit = AuditLog(self.engine, self.clock)
         for name, role in ({"guard-1": "guard", "guard-2": "guard", "boss": "manager"} if people is None else people).items():
             add_account(self.engine, name, role)
