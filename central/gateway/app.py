@@ -304,6 +304,8 @@ def refusal(error: Exception) -> Response:
         return error_of(503, "database", "the centre's database does not answer: try again in a moment")
     if isinstance(error, ClientDisconnect):
         return error_of(400, "gone", "the request ended before its body did")
+    if isinstance(error, RecursionError):
+        return error_of(400, "malformed", "the request's body: lists and tables lie too deep in each other")
     log.error("gateway fault", exc_info=error)
     return error_of(500, "fault", "something unexpected happened; the centre's log says what")
 

@@ -63,7 +63,7 @@ class Ask(Struct, frozen=True, kw_only=True):
         """The body as `kind`, strictly. Raises Unfit."""
         try:
             return msgspec.json.decode(self.body, type=kind, strict=True)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Unfit(400, "malformed", f"the request's body: {error}") from error
 
     def whole(self, key: str, default: int, least: int, most: int) -> int:

@@ -139,6 +139,12 @@ def test_a_body_that_is_too_long_is_not_read(house: House) -> None:
         assert browser.post("/api/accounts", content=endless()).status_code == 413
 
 
+def test_a_body_that_is_nested_without_end_is_malformed(house: House) -> None:
+    with house.signed_in() as browser:
+        answer = browser.post("/api/accounts", content=b'{"account": ' + b'{"a":' * 3000)
+    assert (answer.status_code, answer.json()["error"]) == (400, "malformed")
+
+
 def test_an_unknown_address_and_a_wrong_method_are_told_in_json(house: House) -> None:
     with house.signed_in() as browser:
         assert browser.get("/api/nothing/here").json()["error"] == "not_found"
