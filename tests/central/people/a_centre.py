@@ -45,8 +45,9 @@ class StoodClock:
 class Centre:
     """People of two doors: staff may pass both, the vault's keepers the vault only."""
 
-    def __init__(self, folder: Path) -> None:
-        self.engine: Engine = open_database(sqlite_url(folder / "central.db"))
+    def __init__(self, folder: Path, engine: Engine | None = None) -> None:
+        """`engine`: a database that is up to date, instead of one of its own."""
+        self.engine: Engine = engine or open_database(sqlite_url(folder / "central.db"))
         METADATA.create_all(self.engine, [*tables_accounts_of(), *tables_of()])
         self.clock = StoodClock()
         self.audit = AuditLog(self.engine, self.clock)
