@@ -356,8 +356,8 @@ class Live(Section, frozen=True):
     width_px: Annotated[int, Meta(ge=160, le=1280)] = 640
     longest_min: Annotated[int, Meta(ge=1, le=480)] = 30
     """A session that nobody ends is ended after so long."""
-    codec: Literal["vp8", "h264"] = "vp8"
-    """The one that is preferred; a browser that lacks it gets the other."""
+    codec: Literal["auto", "vp8", "h264"] = "auto"
+    """The preferred one; a browser that lacks it gets the other. "auto": H.264 by the board's hardware where there is some, else VP8."""
     microphone: SoundDevice = "none"
     speaker: SoundDevice = "none"
     """For talking with whoever is at the door. The microphone is open only while somebody talks, and a tone says so."""

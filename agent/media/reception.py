@@ -16,7 +16,7 @@ from agent.media.intercom import Intercom
 from agent.media.offers import REFUSALS, Declined, Invited, admit_offer, read_bye
 from agent.media.screening import Screening
 from agent.media.talk import Tells
-from agent.media.viewer import Viewer, Wish
+from agent.media.viewer import Encoding, Viewer, Wish
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,6 @@ UNANSWERED = ("retained", "repeated")
 class Limits(Struct, frozen=True, kw_only=True):
     viewers: int
     longest_s: float
-    codec: str
 
 
 class Reception:
@@ -40,6 +39,7 @@ class Reception:
     def __init__(
         self,
         limits: Limits,
+        encoding: Encoding,
         screening: Screening,
         intercom: Intercom,
         clock: Clock,
@@ -47,7 +47,7 @@ class Reception:
         tell: Tells,
     ) -> None:
         """`say(rtc/SESSION/answer, payload)` publishes below this door's topics."""
-        self._limits, self._screening, self._intercom = limits, screening, intercom
+        self._limits, self._encoding, self._screening, self._intercom = limits, encoding, screening, intercom
         self._clock, self._say, self._tell = clock, say, tell
         self._seen, self._started = SeenCommands(), clock.wall()
         self._viewers: dict[str, Viewer] = {}
@@ -64,7 +64,7 @@ class Reception:
         if isinstance(got, Invited) and len(self._viewers) >= self._limits.viewers:
             got = Declined(got.session, "too_many_viewers")
         if isinstance(got, Invited):
-            viewer = Viewer(got, self._screening, self._intercom, self._clock, self._limits.codec, self._wished)
+            viewer = Viewer(got, self._screening, self._intercom, self._clock, self._encoding, self._wished)
             self._viewers[got.session] = viewer
             self._start(self._answer(viewer))
         else:
@@ -121,6 +121,11 @@ class Reception:
     async def _end(self, viewer: Viewer, reason: str) -> None:
         if self._viewers.pop(viewer.session, None) is None:
             return
+        if viewer.encoder_fault and self._encoding.hardware:
+            self._encoding = msgspec.structs.replace(self._encoding, hardware="")  # whoever comes next has the one in software
+            self._tell(
+                "live.fault", error=f"encoding in hardware failed, and software does it from now on: {viewer.encoder_fault}"
+            )
         if self._intercom.give_back(viewer.session):
             self._tell_talker()
         seconds = round(self._clock.mono_s() - viewer.since_s, 1)

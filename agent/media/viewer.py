@@ -22,6 +22,7 @@ from aiortc.stats import RTCRemoteInboundRtpStreamStats
 from msgspec import Struct
 
 from agent.clock import Clock
+from agent.media.hardware import EncodedTrack
 from agent.media.intercom import DoorSound, Intercom, play_track
 from agent.media.offers import Invited
 from agent.media.overlay import encode
@@ -35,7 +36,7 @@ MOST_BUFFERED = 64 * 1024
 """Bytes: a browser that does not read the overlay gets no more of it."""
 MOST_WISH = 512
 CONNECT_S = 20.0
-SILENT_S = 10.0
+SILENT_S = 6.0
 """A browser reports about every second what it received; without a report for so long it has gone."""
 
 CODECS = {"vp8": "video/VP8", "h264": "video/H264"}
@@ -50,10 +51,26 @@ class Wish(Struct, frozen=True, kw_only=True):
     """Take the word, or give it back."""
 
 
+class Encoding(Struct, frozen=True, kw_only=True):
+    """How pictures are made small."""
+
+    codec: str
+    """`vp8` or `h264`: the preferred one."""
+    frames_per_s: float
+    hardware: str = ""
+    """FFmpeg's name of an encoder of H.264 in hardware (agent.media.hardware); empty: none, or none is wanted."""
+
+
 def preferred(codec: str) -> list[Any]:
     """Codecs of a transceiver, the wanted one first. The others stay: a browser that lacks it must still see."""
     known = RTCRtpSender.getCapabilities("video").codecs
     return sorted(known, key=lambda each: each.mimeType != CODECS[codec])
+
+
+def only_h264() -> list[Any]:
+    """For packets that are H.264 already: nothing else can carry them."""
+    known = RTCRtpSender.getCapabilities("video").codecs
+    return [each for each in known if each.mimeType in (CODECS["h264"], "video/rtx")]
 
 
 class Viewer:
@@ -65,11 +82,17 @@ class Viewer:
         screening: Screening,
         intercom: Intercom,
         clock: Clock,
-        codec: str,
+        encoding: Encoding,
         on_wish: Callable[[Viewer, Wish], None],
     ) -> None:
         self.session, self.offer = invited.session, invited.offer
-        self._screening, self._intercom, self._clock, self._codec, self._on_wish = screening, intercom, clock, codec, on_wish
+        self._screening, self._intercom, self._clock, self._encoding, self._on_wish = (
+            screening,
+            intercom,
+            clock,
+            encoding,
+            on_wish,
+        )
         self.follow = True
         self.since_s = clock.mono_s()
         self._overlay_due_s = 0.0
@@ -78,7 +101,7 @@ class Viewer:
         # An empty list, not None: that would be aiortc's default, a public STUN server
         servers = [RTCIceServer(list(ice.urls), ice.username or None, ice.credential or None) for ice in self.offer.ice]
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=servers))
-        self._track = LiveTrack(screening, self._look)
+        self._track = self._track_for(LiveTrack(screening, self._look))
         self._sound = DoorSound(intercom, self.session)
         self._voice: asyncio.Task[None] | None = None
         screening.watch()
@@ -87,13 +110,24 @@ class Viewer:
     def _look(self) -> Look:
         return Look(self.offer.unmask, self.follow)
 
+    def _track_for(self, pictures: LiveTrack) -> LiveTrack | EncodedTrack:
+        """In hardware, where there is some and the browser takes H.264."""
+        if not self._encoding.hardware or "H264/90000" not in self.offer.sdp:
+            return pictures
+        return EncodedTrack(pictures, self._encoding.hardware, self._encoding.frames_per_s)
+
+    @property
+    def encoder_fault(self) -> str:
+        """Why the hardware encodes no more; empty while it does."""
+        return self._track.fault if isinstance(self._track, EncodedTrack) else ""
+
     async def answer(self) -> str:
         """The description for the browser. Raises whatever aiortc makes of what the browser sent."""
         peer = self._peer
         peer.on("datachannel", self._take_channel)
         # Before the offer is looked at: afterwards preferences come too late, and H.264 silently becomes VP8
         video = peer.addTransceiver(self._track, direction="sendonly")
-        video.setCodecPreferences(preferred(self._codec))
+        video.setCodecPreferences(only_h264() if isinstance(self._track, EncodedTrack) else preferred(self._encoding.codec))
         if self._intercom.is_there and "\nm=audio " in self.offer.sdp:
             peer.addTransceiver(self._sound, direction="sendrecv")
             peer.on("track", self._take_track)
@@ -131,6 +165,8 @@ class Viewer:
 
     async def why_gone(self, now_s: float) -> str:
         """Why this viewer is to be closed; empty while it watches."""
+        if self.encoder_fault:
+            return "the encoder failed"
         state = self._peer.connectionState
         if state in ("failed", "closed"):
             return "the connection was lost"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.live import BodyBox, FaceBox, Sight
@@ -67,6 +67,7 @@ def test_the_person_concerned_is_known_by_body_too_and_once_known_is_hidden_no_l
     assert veil.over(sight(0.2, {}, [body]), Subject(face=9)).boxes == ()
 
 
+@settings(max_examples=30)
 @given(st.tuples(st.floats(-200, 700), st.floats(-200, 600), st.floats(1, 400), st.floats(1, 400)))
 def test_of_what_is_hidden_no_detail_is_left_and_beside_it_nothing_changes(box):
     pixels, before = noise(), noise()
