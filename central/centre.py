@@ -16,6 +16,7 @@ from agent.records.keys import centre_private
 from central.access.desk import BundleDesk
 from central.accounts_cli import ANCHOR
 from central.alerts import endpoints as alert_endpoints
+from central.alerts import store as alert_store
 from central.alerts.alert import Alert
 from central.alerts.desk import AlertDesk
 from central.alerts.vapid import ensure_vapid, load_vapid
@@ -31,12 +32,14 @@ from central.gateway.door_book import DoorBook
 from central.gateway.door_rows import Facts
 from central.gateway.gateway import COMMANDER_ID, Gateway, limits_of
 from central.gateway.passwords import seal_in
-from central.history.forgetting import forget_person
+from central.history import forgetting
 from central.history.historian import Historian
 from central.history.retention import Keeper
+from central.homeassistant.discovery import Discovery
 from central.live import endpoints as live_endpoints
 from central.live.clips import ClipDesk
 from central.live.desk import LiveDesk
+from central.metrics import CentreCollector, MetricsServer
 from central.nameplates import Nameplates
 from central.norms_room import NormsRoom, kinds_of
 from central.people import endpoints as people_endpoints
@@ -73,16 +76,17 @@ class Centre:
 
         self._people = people = People(engine, clock, audit, open_vault(keys), DoorRegistry(keys.parent))
         self._bundles = BundleDesk(people, address, keys, state / BUNDLES, clock)
-        erasures = Erasures(people, self._followed_by, (forget_person,))
+        erasures = Erasures(people, self._followed_by, (forgetting.forget_person, alert_store.forget_person))
         consents = Consents(people, load_text(config.people.consent_file))
         places, book = Places(engine, clock), DoorBook(address, clock)
         plates = Nameplates(people, places, clock)
         norms = NormsRoom(state / NORMS, centre_key, address, clock, kinds_of(config.norms.alike), self._withdrawn)
 
         self._commander = Commander(address, clock, COMMANDER_ID)
+        facts = Facts(name=plates.door, zone=plates.zone, behind=self._bundles.behind, doors=plates.doors)
         self._gateway = gateway = Gateway(
             config.gateway, engine, clock, audit=audit, accounts=accounts, book=book, commander=self._commander,
-            facts=Facts(name=plates.door, zone=plates.zone, behind=self._bundles.behind, doors=plates.doors),
+            facts=facts,
             name_of=plates.person, norms_of=norms.of,
         )  # fmt: skip
         self._alerts = AlertDesk(engine, config.alerts, clock, audit, book, load_vapid(ensure_vapid(keys), config.alerts.contact),
@@ -101,9 +105,16 @@ class Centre:
         ):
             gateway.add(endpoints)
         self._historian = Historian(address, engine, clock, zone=config.history.zone, on_commit=self._committed)
+        self._discovery = None
+        if config.homeassistant.enabled:
+            self._discovery = Discovery(address, config.homeassistant, engine, clock, audit, book, facts)
+        optional: list[Room] = [] if self._discovery is None else [self._discovery]
+        if config.metrics.port:
+            collector = CentreCollector(engine, clock, lambda: self._historian.totals, book, facts)
+            optional.append(MetricsServer(config.metrics.port, collector))
         self._rooms: tuple[Room, ...] = (
             self._historian, people, self._bundles, norms, erasures, book, self._alerts, live, clips,
-            Keeper(engine, config.history, clock), gateway,
+            Keeper(engine, config.history, clock), *optional, gateway,
         )  # fmt: skip
 
     @property
@@ -140,6 +151,8 @@ class Centre:
         """Only a bell: whoever acts on events reads them from the database, so a killed centre misses none."""
         self._gateway.wake()
         self._alerts.wake()
+        if self._discovery is not None:
+            self._discovery.wake()
 
     def _tell_alerts(self, alerts: list[Alert]) -> None:
         for alert in alerts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from alembic import command
@@ -18,8 +17,6 @@ _FOLDER = Path(__file__).parent / "migrations"
 
 
 def alembic_config() -> Config:
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # which plugins it has loaded is nobody's news
-    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     return config
