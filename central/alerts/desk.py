@@ -249,6 +249,7 @@ class _Book:
         self._db, self._now, self._ringing, self._patience = db, now, ringing, desk.options.patience
         self._keep_days = desk.options.keep_days
         self.changed: dict[int, Alert] = {}
+        self._live: set[tuple[str, str, str]] | None = None
 
     def take(self, event: Happening) -> None:
         """What it ends comes first: the end of somebody's wait is no new alert."""
@@ -275,6 +276,8 @@ class _Book:
     def _end(self, site: str, door: str, over: Over) -> bool:
         """Returns whether something that had been told is over."""
         ended = False
+        if not self._is_live(site, door, over.subjects):
+            return False
         for alert in store.not_closed(self._db, site, door, over.subjects):
             if not alert.parts or (over.part is not None and over.part not in alert.parts):
                 continue
@@ -282,6 +285,12 @@ class _Book:
             after = part_over(alert, over.part, over.by, self._now)
             self._settle(alert, noted(after, "", over.note, self._now) if over.note else after, over.by)
         return ended
+
+    def _is_live(self, site: str, door: str, subjects: tuple[str, ...]) -> bool:
+        """Nearly every passage and every closed door ends nothing: that may cost no question to the database."""
+        if self._live is None:
+            self._live = store.live_keys(self._db)
+        return any((site, door, subject) in self._live for subject in subjects)
 
     def _settle(self, before: Alert, after: Alert, by: str = "") -> None:
         if before.state == "pending" and after.state == "closed" and not before.folded:
@@ -319,4 +328,6 @@ class _Book:
         store.forget_closed(self._db, self._now - timedelta(days=self._keep_days))
 
     def _keep(self, alert: Alert) -> None:
+        if self._live is not None and alert.state != "closed":
+            self._live.add((alert.site, alert.door, alert.subject))
         self.changed[alert.id] = store.save(self._db, alert)

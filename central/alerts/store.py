@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection, Row, Text, cast, delete, func, insert, select, update
 
-from central.alerts.alert import Alert
+from central.alerts.alert import LIVE, Alert
 from central.alerts.limits import Told
 from central.alerts.routing import Duty, Recipient
 from central.alerts.rules import ENDS, RULES, Happening
@@ -77,6 +77,12 @@ def not_closed(db: Connection, site: str, door: str, subjects: Iterable[str]) ->
     ask = select(ALERTS).where(ALERTS.c.site == site, ALERTS.c.door == door, ALERTS.c.subject.in_(list(subjects)),
                                ALERTS.c.state != "closed")  # fmt: skip
     return [_alert(row) for row in db.execute(ask.order_by(ALERTS.c.id).with_for_update())]
+
+
+def live_keys(db: Connection) -> set[tuple[str, str, str]]:
+    """Site, door and subject of everything that is not closed."""
+    ask = select(ALERTS.c.site, ALERTS.c.door, ALERTS.c.subject).where(ALERTS.c.state.in_(LIVE))
+    return {(site, door, subject) for site, door, subject in db.execute(ask)}
 
 
 def open_about(db: Connection, subject: str) -> list[Alert]:
