@@ -27,8 +27,11 @@ CARDHOLDERS = Table(
     Column("duress_pin", LargeBinary),
     Column("notes", Text, nullable=False),
     Column("added", Moment, nullable=False),
+    Column("last_read", Moment),
     Index(None, "sorted_as", "id"),
 )  # fmt: skip
+
+"""`last_read`: when a door told of them last, kept beside the events because these are forgotten sooner than a template."""
 
 CARDHOLDER_PROFILES = Table(
     "cardholder_profiles", METADATA,
@@ -141,4 +144,7 @@ PEOPLE_STATE = Table(
     Column("number", BigInteger, nullable=False),
     Column("sealed", LargeBinary),
 )  # fmt: skip
-"""'revision': how often what doors must know has changed. 'vault': a sealed word, by which a wrong key is known at the start."""
+"""'revision': how often what doors must know has changed. 'vault': a sealed word, by which a wrong key is known at the start.
+
+'reads': up to which event `last_read` of cardholders is kept.
+"""

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from central.database.engine import StoreError, reading
 from central.database.tables_people import ERASURES, TEMPLATES
 from central.enrolment.consent import forget_norms, withdraw
+from central.enrolment.retention import remember_reads
 from central.people.people import Change, People, remove_person
 from central.people.rows import doors_from, dossier, revision_of
 from central.people.trouble import PeopleError, nobody
@@ -25,6 +26,8 @@ from central.people.trouble import PeopleError, nobody
 log = logging.getLogger(__name__)
 
 SETTLE_S = 2.0
+REMEMBER_EVERY = 150
+"""When people were read last is kept every five minutes, long before events are forgotten."""
 Place = tuple[str, str]
 Forget = Callable[[Connection, str], Mapping[str, int]]
 """Removes or pseudonymises what another room has of a cardholder, inside this transaction; says how many rows of what."""
@@ -130,8 +133,12 @@ class Erasures:
                      confirmed=confirmed, waiting=tuple(each for each in words if each not in confirmed), proven=row.proven)  # fmt: skip
 
     def _run(self) -> None:
+        turns = 0
         while not self._ending.wait(SETTLE_S):
+            turns += 1
             try:
                 self.settle()
+                if turns % REMEMBER_EVERY == 0:
+                    remember_reads(self._people.engine)
             except StoreError as error:
-                log.error("erasures: what doors have confirmed cannot be put on record: %s", error)
+                log.error("erasures: what doors have told cannot be put on record: %s", error)

@@ -197,6 +197,7 @@ def _record(record: Dossier) -> list[tuple[str, str]]:
         ("Passes a lock-down", yes[person.passes_lockdown]), ("Free of anti-passback", yes[person.free_of_passback]),
         ("PIN", "set" if record.has_pin else "none"), ("Duress PIN", "set" if record.has_duress_pin else "none"),
         ("Agreed to norms of their own", yes[record.norms_consent]), ("Notes", person.notes or "none"), ("Here since", _when(record.added)),
+        ("Read at a door last", _when(record.last_read)),
     ]  # fmt: skip
 
 

@@ -76,6 +76,8 @@ class Dossier(Struct, frozen=True, kw_only=True):
     has_duress_pin: bool
     norms_consent: bool
     added: datetime
+    last_read: datetime | None
+    """When a door told of them last, as of some minutes ago."""
 
 
 class Row(Struct, frozen=True, kw_only=True):

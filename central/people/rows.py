@@ -63,7 +63,7 @@ def person_row(person: Person) -> dict[str, Any]:
 
 
 def new_row(person: Person, now: datetime) -> dict[str, Any]:
-    return {**person_row(person), "norms_consent": False, "pin": None, "duress_pin": None, "added": now}
+    return {**person_row(person), "norms_consent": False, "pin": None, "duress_pin": None, "added": now, "last_read": None}
 
 
 def person_from(row: Row[Any], profiles: Iterable[str]) -> Person:
@@ -114,7 +114,7 @@ def dossier(connection: Connection, id: str) -> Dossier | None:
     return Dossier(
         person=person_from(row, profiles_of(connection, [id]).get(id, ())), credentials=tuple(held_by(connection, [id]).get(id, ())),
         templates=templates, has_pin=row.pin is not None, has_duress_pin=row.duress_pin is not None,
-        norms_consent=row.norms_consent, added=row.added,
+        norms_consent=row.norms_consent, added=row.added, last_read=row.last_read,
     )  # fmt: skip
 
 

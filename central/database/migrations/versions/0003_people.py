@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.Column("duress_pin", sa.LargeBinary(), nullable=True),
         sa.Column("notes", sa.Text(), nullable=False),
         sa.Column("added", Moment(), nullable=False),
+        sa.Column("last_read", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cardholders")),
     )
     op.create_index(op.f("ix_cardholders_sorted_as_id"), "cardholders", ["sorted_as", "id"], unique=False)
