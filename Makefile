@@ -22,8 +22,8 @@ help: ## this list
 
 install: .venv/.demo ## install into .venv; no root needed
 
-demo: .venv/.demo ## people walk up to a door: see and read what it decides
-	$(BIN)/doorward demo
+demo: .venv/.demo web ## a stolen fob at a simulated door: watch it as a guard does, in a browser
+	$(BIN)/doorward demo --dashboard
 
 web: ## build the dashboard (central/web/dist), with npm or with Node from a wheel
 	@tools/build_web.sh
