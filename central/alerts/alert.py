@@ -6,6 +6,7 @@ pending ──lasted──► open ──acknowledge──► acknowledged ─�
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -42,6 +43,9 @@ class Alert(Struct, frozen=True, kw_only=True):
     band: str = ""
     person: str = ""
     zone: str = ""
+    """Before the door, as its camera knows it."""
+    area: str = ""
+    """Of the building, as the facility map knows it."""
     tells: tuple[Group, ...] = ()
     event_n: int = 0
     """The newest event that says something about it; 0 where the centre found it by itself."""
@@ -67,6 +71,9 @@ class Alert(Struct, frozen=True, kw_only=True):
     parts: tuple[str, ...] = ()
     """What of it is not over yet."""
     notes: tuple[Note, ...] = ()
+
+    def lies_in(self, zones: Collection[str]) -> bool:
+        return self.zone in zones or self.area in zones
 
 
 class Patience(Struct, frozen=True, kw_only=True):

@@ -73,11 +73,13 @@ class AlertDesk:
     """`start`, `wake` when events were committed, `stop`."""
 
     def __init__(self, engine: Engine, settings: Alerts, clock: Clock, audit: Audit, doors: Doors, vapid: Vapid, *, base_url: str = "",
-                 place: Callable[[str, str], str] = as_topic, person: Callable[[str], str] = str) -> None:  # fmt: skip
-        """`place`: what people call a door; `person`: the name of a cardholder, asked for only with `show_names`. Raises ConfigError."""
+                 place: Callable[[str, str], str] = as_topic, person: Callable[[str], str] = str,
+                 area: Callable[[str, str], str] = lambda site, door: "") -> None:  # fmt: skip
+        """`place`: what people call a door; `person`: the name of a cardholder, asked for only with `show_names`;
+        `area`: the zone of the building that a door lies in. Raises ConfigError."""
         self.engine, self.vapid, self.options = engine, vapid, options_of(settings)
         self._clock, self._audit, self._doors = clock, audit, doors
-        self.names = Names(place, person)
+        self.names = Names(place, person, area)
         self._bell, self._stopping = threading.Event(), False
         self._doors_due_s = self._tidy_due_s = float("-inf")
         self._missing_since: dict[tuple[str, str], datetime] = {}
@@ -247,7 +249,7 @@ class _Book:
 
     def __init__(self, db: Connection, now: datetime, ringing: Ringing, desk: AlertDesk) -> None:
         self._db, self._now, self._ringing, self._patience = db, now, ringing, desk.options.patience
-        self._keep_days = desk.options.keep_days
+        self._keep_days, self._area = desk.options.keep_days, desk.names.area
         self.changed: dict[int, Alert] = {}
         self._live: set[tuple[str, str, str]] | None = None
 
@@ -261,7 +263,7 @@ class _Book:
                 self.found(event.site, event.door, found, event)
 
     def found(self, site: str, door: str, found: Found, event: Happening | None = None) -> None:
-        new = self._ringing.routed(begun(found, event, site, door, self._now))
+        new = self._ringing.routed(replace(begun(found, event, site, door, self._now), area=self._area(site, door)))
         if new is None:
             return
         found = replace(found, severity=new.severity)

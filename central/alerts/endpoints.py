@@ -57,8 +57,9 @@ class Row(Struct, frozen=True, kw_only=True):
 
 def row_of(alert: Alert, name_of: Callable[[str], str] = str) -> Row:
     """`name_of`: of a cardholder's id."""
-    same = {name: getattr(alert, name) for name in Row.__struct_fields__ if name not in ("person_name", "escalation")}
-    return Row(**same, person_name=name_of(alert.person) if alert.person else "", escalation=alert.step)
+    zone = alert.zone or alert.area
+    same = {name: getattr(alert, name) for name in Row.__struct_fields__ if name not in ("person_name", "escalation", "zone")}
+    return Row(**same, person_name=name_of(alert.person) if alert.person else "", escalation=alert.step, zone=zone)
 
 
 def desk_row(desk: AlertDesk, alert: Alert) -> Row:

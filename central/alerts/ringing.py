@@ -27,6 +27,7 @@ class Names(msgspec.Struct, frozen=True):
 
     place: Callable[[str, str], str]
     person: Callable[[str], str]
+    area: Callable[[str, str], str]
 
 
 class Ringing:

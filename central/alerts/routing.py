@@ -94,7 +94,7 @@ def _fits(route: Route, alert: Alert, now: datetime) -> bool:
     named = not route.kinds or any(_is_kind(kind, alert.subject) for kind in route.kinds)
     where = (not route.sites or alert.site in route.sites) and (not route.doors or f"{alert.site}/{alert.door}" in route.doors)
     when = route.schedule is None or is_open(route.schedule, now)
-    return named and where and (not route.zones or alert.zone in route.zones) and when
+    return named and where and (not route.zones or alert.lies_in(route.zones)) and when
 
 
 def _is_kind(wanted: str, subject: str) -> bool:
@@ -123,7 +123,9 @@ def is_on_duty(duty: Duty | None, alert: Alert | None, now: datetime) -> bool:
 
 
 def _covers(duty: Duty, alert: Alert) -> bool:
-    return (not duty.sites or alert.site in duty.sites) and (not duty.zones or not alert.zone or alert.zone in duty.zones)
+    return (not duty.sites or alert.site in duty.sites) and (
+        not duty.zones or not (alert.zone or alert.area) or alert.lies_in(duty.zones)
+    )
 
 
 def is_quiet(duty: Duty | None, severity: Severity, lets_through: Severity, now: datetime) -> bool:

@@ -82,7 +82,8 @@ def tag_of(alert: int) -> str:
 
 
 def _body(alert: Alert, name: str, late: bool) -> str:
-    lines = [f"Zone: {alert.zone}"] if alert.zone else []
+    zones = ", ".join(dict.fromkeys(each for each in (alert.area, alert.zone) if each))
+    lines = [f"Zone: {zones}"] if zones else []
     lines += [name] if name else []
     lines += [f"At {alert.newest_at:%Y-%m-%d %H:%M} UTC; the door could not tell earlier."] if late else []
     lines += [each[:1].upper() + each[1:] for each in alert.reasons]

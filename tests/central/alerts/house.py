@@ -123,7 +123,16 @@ class Centre:
         for name, role in ({"guard-1": "guard", "guard-2": "guard", "boss": "manager"} if people is None else people).items():
             add_account(self.engine, name, role)
         vapid = load_vapid(ensure_vapid(folder), "mailto:doors@example.org")
-        self.desk = AlertDesk(self.engine, settings or Alerts(push_loopback=True), self.clock, self.audit, self.doors, vapid)
+        self.areas: dict[str, str] = {}
+        self.desk = AlertDesk(
+            self.engine,
+            settings or Alerts(push_loopback=True),
+            self.clock,
+            self.audit,
+            self.doors,
+            vapid,
+            area=lambda site, door: self.areas.get(door, ""),
+        )
         with writing(self.engine) as db:
             store.move_cursor(db, 0)
 

@@ -190,6 +190,16 @@ def test_a_route_of_the_site_sends_elsewhere_at_night_and_turns_off_what_nobody_
     assert centre.alerts[0].severity == "high"
 
 
+def test_who_has_duty_in_a_part_of_the_building_is_rung_for_its_doors(centre: Centre) -> None:
+    centre.areas = {"dock": "Goods in", "front": "Lobby"}
+    on_duty(centre, "guard-1", zones=("Goods in",))
+    on_duty(centre, "guard-2", zones=("Lobby",))
+    centre.happens(event("camera.tamper", door="dock"))
+    centre.happens(event("camera.tamper", door="front"))
+    assert centre.rang() == ["guard-1", "guard-2"]
+    assert centre.outbox()[0].payload["body"].startswith("Zone: Goods in")
+
+
 def test_guards_are_rung_for_their_own_sites_only(tmp_path: Path) -> None:
     from tests.central.alerts.house import add_account
 
