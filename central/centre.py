@@ -90,7 +90,7 @@ class Centre:
             name_of=plates.person, norms_of=norms.of,
         )  # fmt: skip
         self._alerts = AlertDesk(engine, config.alerts, clock, audit, book, load_vapid(ensure_vapid(keys), config.alerts.contact),
-                                 base_url=gateway.url, place=plates.door, person=plates.person)  # fmt: skip
+                                 base_url=gateway.url, place=plates.door, person=plates.person, area=plates.zone)  # fmt: skip
         self._alerts.on_change(self._tell_alerts)
         live = LiveDesk(engine, config.live, address, clock, audit)
         clips = ClipDesk(engine, config.live, address, clock, audit, centre_key)
@@ -156,7 +156,7 @@ class Centre:
 
     def _tell_alerts(self, alerts: list[Alert]) -> None:
         for alert in alerts:
-            self._gateway.tell("alert", alert_endpoints.row_of(alert), alert.site, alert_endpoints.WATCH)
+            self._gateway.tell("alert", alert_endpoints.desk_row(self._alerts, alert), alert.site, alert_endpoints.WATCH)
 
     def _followed_by(self, place: Place) -> int | None:
         """The revision of people that a door follows, by its own word."""

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine
@@ -29,6 +29,9 @@ from central.gateway.asking import Unfit
 from central.settings import Alerts
 
 log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PAGE = 200
 DOORS_EVERY_S, TIDY_EVERY_S = 2.0, 60.0
@@ -69,6 +72,19 @@ def as_topic(site: str, door: str) -> str:
     return f"{site}/{door}"
 
 
+def _surely(ask: Callable[P, T], otherwise: Callable[P, T]) -> Callable[P, T]:
+    """Other rooms may be in trouble: an alert goes out all the same."""
+
+    def asked(*words: P.args, **named: P.kwargs) -> T:
+        try:
+            return ask(*words, **named)
+        except Exception:
+            log.exception("alerts: another room did not answer")
+            return otherwise(*words, **named)
+
+    return asked
+
+
 class AlertDesk:
     """`start`, `wake` when events were committed, `stop`."""
 
@@ -79,7 +95,7 @@ class AlertDesk:
         `area`: the zone of the building that a door lies in. Raises ConfigError."""
         self.engine, self.vapid, self.options = engine, vapid, options_of(settings)
         self._clock, self._audit, self._doors = clock, audit, doors
-        self.names = Names(place, person, area)
+        self.names = Names(_surely(place, as_topic), _surely(person, str), _surely(area, lambda site, door: ""))
         self._bell, self._stopping = threading.Event(), False
         self._doors_due_s = self._tidy_due_s = float("-inf")
         self._missing_since: dict[tuple[str, str], datetime] = {}
@@ -204,7 +220,7 @@ class AlertDesk:
     def _told(self, changed: dict[int, Alert]) -> None:
         self.sender.wake()
         for ring in self._on_change if changed else ():
-            ring(list(changed.values()))
+            _surely(ring, lambda alerts: None)(list(changed.values()))
 
     # -- people, in any thread ---------------------------------------------------------------------------------------------------
 

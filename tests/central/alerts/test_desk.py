@@ -190,6 +190,16 @@ def test_a_route_of_the_site_sends_elsewhere_at_night_and_turns_off_what_nobody_
     assert centre.alerts[0].severity == "high"
 
 
+def test_trouble_in_another_room_holds_up_no_alert(centre: Centre) -> None:
+    def in_trouble(alerts: object) -> None:
+        raise OSError("the web server is away")
+
+    centre.desk.on_change(in_trouble)
+    centre.areas = None  # type: ignore[assignment]
+    centre.happens(event("door.forced"))
+    assert centre.rang() == ["guard-1", "guard-2"]
+
+
 def test_who_has_duty_in_a_part_of_the_building_is_rung_for_its_doors(centre: Centre) -> None:
     centre.areas = {"dock": "Goods in", "front": "Lobby"}
     on_duty(centre, "guard-1", zones=("Goods in",))
