@@ -45,6 +45,20 @@ class Database(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: str = "sqlite:////var/lib/doorward-central/central.db"
 
 
+class Oidc(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Single sign-on with the house's own accounts (OpenID Connect). Empty: passwords only."""
+
+    issuer: str = ""
+    """https://…, as the provider's own documents name it."""
+    client_id: Annotated[str, Meta(max_length=200)] = ""
+    secret_file: str = ""
+    """Holds the client's secret alone."""
+    claim: Annotated[str, Meta(min_length=1, max_length=60)] = "preferred_username"
+    """Which word of the provider is the account's name here: one that people cannot choose for themselves."""
+    shown: Annotated[str, Meta(max_length=60)] = "single sign-on"
+    """What the button says."""
+
+
 class Gateway(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The dashboard's web server. Loopback by default: whoever opens it to a network gives it a certificate, or a proxy that has one."""
 
@@ -60,6 +74,7 @@ class Gateway(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A session that nobody uses for so long ends."""
     longest_h: Annotated[int, Meta(ge=1, le=168)] = 12
     """… and every session after so long: a shift."""
+    oidc: Oidc = Oidc()
 
 
 class Keys(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

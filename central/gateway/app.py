@@ -96,17 +96,17 @@ class Desk:
             self._demand_ours(request)
             wanted = Ask(caller=Caller("-", "guard"), now=self._clock.wall(), body=await _body(request, 4096)).json(SignIn)
             address = request.client.host if request.client else ""
-            begun = await self._in_thread(lambda: self._accounts.sign_in(wanted.account, wanted.password, wanted.code, address))
+            begun = await self.in_thread(lambda: self._accounts.sign_in(wanted.account, wanted.password, wanted.code, address))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the browser gets an answer in JSON
             return refusal(error)
         response = _json(_session(begun.caller, begun.token))
-        self._give_cookie(response, begun)
+        self.give_cookie(response, begun)
         return response
 
     async def session(self, request: Request) -> Response:
         try:
             token = _token(request)
-            caller = await self._in_thread(lambda: self._caller(token))
+            caller = await self.in_thread(lambda: self._caller(token))
         except Exception as error:  # noqa: BLE001
             return refusal(error)
         return _json(_session(caller, token))
@@ -114,16 +114,25 @@ class Desk:
     async def sign_out(self, request: Request) -> Response:
         try:
             token = _token(request)
-            await self._in_thread(lambda: self._caller(token))
+            await self.in_thread(lambda: self._caller(token))
             self._demand_csrf(request, token)
-            await self._in_thread(lambda: self._accounts.sign_out(token))
+            await self.in_thread(lambda: self._accounts.sign_out(token))
         except Exception as error:  # noqa: BLE001
             return refusal(error)
         response = _json(None)
         response.delete_cookie(COOKIE, path="/", secure=self._origins.secure, httponly=True, samesite="strict")
         return response
 
-    def _give_cookie(self, response: Response, begun: SignedIn) -> None:
+    @property
+    def secure(self) -> bool:
+        """Whether browsers come by https."""
+        return self._origins.secure
+
+    def told(self, answer: Any) -> Response:
+        """An answer in JSON."""
+        return _json(answer)
+
+    def give_cookie(self, response: Response, begun: SignedIn) -> None:
         response.set_cookie(COOKIE, begun.token, path="/", secure=self._origins.secure, httponly=True, samesite="strict")
 
     def _caller(self, token: str, *, used: bool = True) -> Caller:
@@ -152,17 +161,17 @@ class Desk:
                   body=_clean(body, request), content_type=request.headers.get("content-type", "")[:200])  # fmt: skip
         _demand_site(ask)
         packs = "gzip" in request.headers.get("accept-encoding", "")
-        return await self._in_thread(lambda: _packed(self._work(endpoint, ask), packs=packs), waits=endpoint.waits)
+        return await self.in_thread(lambda: _packed(self._work(endpoint, ask), packs=packs), waits=endpoint.waits)
 
     async def admit(self, request: Request, endpoint: Endpoint, *, used: bool = True) -> Caller:
         """Who asks, if they may. Raises Unfit, StoreError."""
         token = _token(request)
-        caller = await self._in_thread(lambda: self._caller(token, used=used))
+        caller = await self.in_thread(lambda: self._caller(token, used=used))
         self._demand_room(token)
         if endpoint.method != "GET":
             self._demand_csrf(request, token)
         if caller.role not in endpoint.allowed:
-            await self._in_thread(lambda: self._record(endpoint, caller, request.url.path, {"status": 403}))
+            await self.in_thread(lambda: self._record(endpoint, caller, request.url.path, {"status": 403}))
             raise Unfit(403, "not_allowed", f"the role {caller.role} may not do this; {', '.join(sorted(endpoint.allowed))} may")
         return caller
 
@@ -200,7 +209,7 @@ class Desk:
         if wait_s > 0:
             raise TooMany(wait_s)
 
-    async def _in_thread(self, work: Callable[[], T], *, waits: bool = False) -> T:
+    async def in_thread(self, work: Callable[[], T], *, waits: bool = False) -> T:
         if waits not in self._threads:
             self._threads[waits] = anyio.CapacityLimiter(WAITING_THREADS if waits else THREADS)
         return await anyio.to_thread.run_sync(work, limiter=self._threads[waits])

@@ -27,7 +27,7 @@ SHOWN_EVENTS = 20
 ANSWER_WAIT_S = 10.0
 GUARDS_MAY = frozenset(("unlock", "lock", "lockdown", "release", "deny", "assist"))
 MAY_COMMAND: dict[Role, frozenset[str]] = {"guard": GUARDS_MAY, "manager": frozenset(NAMES)}
-UNANSWERED = "the door did not answer within 10 s: whether it obeyed is not known, look at its state"
+UNANSWERED = "the door did not answer in time: whether it obeyed is not known, look at its state"
 
 
 class DoorWhole(DoorRow, frozen=True, kw_only=True):
@@ -58,11 +58,10 @@ class Obeyed(Struct, frozen=True, kw_only=True):
 class Doors:
     """The doors of one centre, for its endpoints."""
 
-    def __init__(
-        self, book: DoorBook, watch: Watch, store: EventStore, facts: Facts, commander: Commander, audit: AuditLog
-    ) -> None:
+    def __init__(self, book: DoorBook, watch: Watch, store: EventStore, facts: Facts, commander: Commander, audit: AuditLog,
+                 answer_wait_s: float = ANSWER_WAIT_S) -> None:  # fmt: skip
         self._book, self._watch, self._store = book, watch, store
-        self._facts, self._commander, self._audit = facts, commander, audit
+        self._facts, self._commander, self._audit, self._wait_s = facts, commander, audit, answer_wait_s
 
     def endpoints(self) -> list[Endpoint]:
         return [
@@ -94,7 +93,7 @@ class Doors:
         if not self._commander.is_connected:
             raise Unfit(503, "no_broker", "the centre cannot reach its broker: the command was not given")
         self._record(ask.caller, f"command.{order.command}", key, {"why": order.why})
-        answer = self._commander.give(*key, ask.caller.account, order.command, order.why, ANSWER_WAIT_S)
+        answer = self._commander.give(*key, ask.caller.account, order.command, order.why, self._wait_s)
         told = {"id": answer.id, "command": order.command, "ok": answer.ok, "reason": answer.reason}
         self._record(ask.caller, "command.answered", key, told)
         return Obeyed(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
+from starlette.routing import BaseRoute
 
 from agent.clock import Clock
 from agent.core.norms_word import DoorNorms
@@ -15,14 +16,16 @@ from central import settings
 from central.commands import Commander
 from central.gateway import account_endpoints
 from central.gateway.accounts import Accounts, Limits
-from central.gateway.app import app
+from central.gateway.app import Desk, app
 from central.gateway.asking import EVERYBODY, Endpoint, Role
 from central.gateway.audit import AuditLog
 from central.gateway.door_book import DoorBook
-from central.gateway.door_endpoints import Doors
+from central.gateway.door_endpoints import ANSWER_WAIT_S, Doors
 from central.gateway.door_rows import Facts
 from central.gateway.event_endpoints import Happenings
 from central.gateway.hub import Hub
+from central.gateway.oidc import SingleSignOn
+from central.gateway.oidc_routes import oidc_routes
 from central.gateway.pages import DIST
 from central.gateway.server import WebServer
 from central.gateway.stream import Stream
@@ -41,7 +44,8 @@ class Gateway:
 
     def __init__(self, settings: settings.Gateway, engine: Engine, clock: Clock, *, audit: AuditLog, accounts: Accounts, book: DoorBook,
                  commander: Commander, facts: Facts | None = None, name_of: Callable[[str], str] = str,
-                 norms_of: Callable[[str, str], DoorNorms | None] = lambda site, door: None, dist: Path = DIST) -> None:  # fmt: skip
+                 norms_of: Callable[[str, str], DoorNorms | None] = lambda site, door: None, dist: Path = DIST,
+                 answer_wait_s: float = ANSWER_WAIT_S) -> None:  # fmt: skip
         """Listens at once, so that an address that is taken or unsafe is told before anything runs. Raises ConfigError.
 
         `book` is to be started after this was made. `name_of` a cardholder's id, as people know them; `norms_of` a door, what it told last.
@@ -51,10 +55,11 @@ class Gateway:
         store, facts = EventStore(engine), facts or Facts()
         self._watch, self._hub = Watch(engine), Hub()
         self._stream = Stream(self._hub, self._watch, store, book, facts)
+        self._sso = SingleSignOn(settings.oidc, self._web.url, clock) if settings.oidc.issuer else None
         self._watch.each_turn(audit.anchor)
         accounts.on_end(self._hub.doubt)
         self._endpoints = [
-            *Doors(book, self._watch, store, facts, commander, audit).endpoints(),
+            *Doors(book, self._watch, store, facts, commander, audit, answer_wait_s).endpoints(),
             *Happenings(store, audit, name_of=name_of, norms_of=norms_of).endpoints(),
             *account_endpoints.endpoints(accounts, audit),
         ]
@@ -91,8 +96,11 @@ class Gateway:
         self._watch.start()
         self._web.start(
             app(self._endpoints, accounts=self._accounts, audit=self._audit, clock=self._clock, origins=self._web.origins,
-                routes=self._stream.routes, dist=self._dist)
+                routes=self._routes, dist=self._dist)
         )  # fmt: skip
+
+    def _routes(self, desk: Desk) -> list[BaseRoute]:
+        return [*self._stream.routes(desk), *oidc_routes(desk, self._accounts, self._sso)]
 
     def stop(self, timeout_s: float = 5.0) -> None:
         self._hub.stop()

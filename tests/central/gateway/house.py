@@ -79,7 +79,7 @@ class House:
         self.book = DoorBook(address, self.clock)
         self.commander = Commander(address, self.clock, "test-commands")
         self.gateway = Gateway(self.settings, self.engine, self.clock, audit=self.audit, accounts=self.accounts, book=self.book,
-                               commander=self.commander, dist=folder / "dist")  # fmt: skip
+                               commander=self.commander, dist=folder / "dist", answer_wait_s=2.0)  # fmt: skip
 
     def hear(self, topic: str, payload: bytes, *, retained: bool = True) -> None:
         """As if the broker had said it."""
