@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from agent.calibration import TALLY_FILE
+from agent.live_wire import LIVE_FOLDER
+from agent.media.clips import FOLDER as CLIPS
 from agent.norms_file import FOLDER as NORMS_FOLDER
+from agent.shared_view import VIEW
 from agent.vision.evidence import FOLDER
 
 UNITS = Path(__file__).parents[1] / "systemd"
@@ -55,6 +58,15 @@ def test_the_hardware_watchdog_asks_for_no_more_than_a_raspberry_pi_can_count():
     assert all(5 < int(seconds) <= MOST_SECONDS_OF_A_RASPBERRY_PI for seconds in lines.values())
     (unit_s,) = value("door", "WatchdogSec")
     assert int(unit_s.removesuffix("s")) < int(lines["RuntimeWatchdogSec"]), "the door is restarted before the board is"
+
+
+def test_media_which_speaks_with_browsers_sees_no_socket_no_journal_and_no_key_of_the_door():
+    hidden = " ".join(value("media", "TemporaryFileSystem"))
+    assert "/run/doorward" in hidden
+    assert "/var/lib" in hidden
+    assert value("media", "BindPaths") == [f"/run/doorward/{LIVE_FOLDER} /var/lib/doorward/{CLIPS}"]
+    assert value("media", "BindReadOnlyPaths") == [f"/run/doorward/{VIEW}"]
+    assert "-/etc/doorward/link/door.key" in value("media", "InaccessiblePaths")[0].split()
 
 
 def test_the_door_may_use_the_pins_and_its_unit_needs_no_group_that_a_board_may_lack():

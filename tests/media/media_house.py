@@ -115,7 +115,7 @@ class MediaHouse:
     def start_media(self) -> None:
         before = self._connections()
         self.media.start()
-        wait_until(lambda: self._connections() > before, 20, "media does not connect")
+        wait_until(lambda: self._connections() > before, 60, "media does not connect")
 
     def _connections(self) -> int:
         return self.media.log.read_text("utf-8").count("link connected") if self.media.log.exists() else 0
@@ -162,7 +162,7 @@ class MediaHouse:
         self.publish(f"{session}/offer", msgspec.json.encode(told), retain)
         return session
 
-    async def answer(self, session: str, timeout_s: float = 15.0) -> dict[str, Any]:
+    async def answer(self, session: str, timeout_s: float = 40.0) -> dict[str, Any]:
         until_s = time.monotonic() + timeout_s
         while (found := self.heard.get(f"{session}/answer")) is None:
             assert time.monotonic() < until_s, f"no answer; see {self.media.log}:\n{self.media.log.read_text('utf-8')}"
@@ -248,14 +248,14 @@ class Browser:
         except MediaStreamError:
             return
 
-    async def sees(self, what: Any, complaint: str, timeout_s: float = 15.0) -> None:
+    async def sees(self, what: Any, complaint: str, timeout_s: float = 40.0) -> None:
         """Wait until what it sees is so."""
         until_s = time.monotonic() + timeout_s
         while self.picture is None or not what(self.picture):
             assert time.monotonic() < until_s, f"{complaint}; {self.pictures} pictures"
             await asyncio.sleep(0.02)
 
-    async def hears(self, key: str, what: Any = lambda told: True, timeout_s: float = 15.0) -> Any:
+    async def hears(self, key: str, what: Any = lambda told: True, timeout_s: float = 40.0) -> Any:
         """The newest of what the door said under a key, once it is so."""
         until_s = time.monotonic() + timeout_s
         while not (found := [told[key] for told in self.said if key in told and what(told[key])]):

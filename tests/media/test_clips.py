@@ -108,9 +108,9 @@ def an_event(centre: Centre, event: str) -> int:
 @pytest.mark.system
 def test_an_alerts_clip_is_kept_fetched_on_demand_and_shown_and_each_step_is_on_record(site):
     house, centre = site
-    wait_until(lambda: house.scene.shown_wanted > 30, 15, "nothing is kept in memory for the time before an alert")
+    wait_until(lambda: house.scene.shown_wanted > 30, 40, "nothing is kept in memory for the time before an alert")
     house.alert(1)
-    wait_until(lambda: bool(house.told("clip.kept")), 15, "no clip of an alert")
+    wait_until(lambda: bool(house.told("clip.kept")), 40, "no clip of an alert")
     assert house.told("clip.kept")[0]["seconds"] >= 2.0
     n = an_event(centre, "e-1")
     body = {"site": "hq", "door": "front", "event_n": n, "why": "alert 17"}
@@ -121,7 +121,7 @@ def test_an_alerts_clip_is_kept_fetched_on_demand_and_shown_and_each_step_is_on_
     seen = pictures(film.body)
     assert contrast(seen[-1], OWNER_BOX) > 60
     assert max(contrast(picture, STRANGER_BOX) for picture in seen) < 30
-    wait_until(lambda: bool(house.told("clip.sent")), 10, "the door does not know who fetched it")
+    wait_until(lambda: bool(house.told("clip.sent")), 40, "the door does not know who fetched it")
     assert house.told("clip.sent") == [{"event": "e-1", "who": "ada", "why": "alert 17"}]
     assert centre.record() == [("ada", "clip.asked", "hq/front"), ("ada", "clip.shown", "hq/front")]
     refused(
@@ -140,4 +140,4 @@ def test_an_event_without_a_clip_says_so_and_an_old_wish_is_left(site):
     assert centre.ask("POST", "/clips", GUARD, body) == {"state": "none", "sentence": "the door has kept no clip of this event"}
     old = {"event": "e-1", "who": "ada", "issued": "2026-01-01T00:00:00Z", "expires": "2026-01-01T00:00:10Z"}
     house.publish("request-1/want", msgspec.json.encode(old), room="clip")
-    wait_until(lambda: "clip wish refused request=request-1" in house.media.log.read_text(), 10, "an old wish was not refused")
+    wait_until(lambda: "clip wish refused request=request-1" in house.media.log.read_text(), 40, "an old wish was not refused")

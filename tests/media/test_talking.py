@@ -27,7 +27,7 @@ def house(tmp_path: Path) -> Iterator[MediaHouse]:
     made.close()
 
 
-async def until(is_so, complaint: str, timeout_s: float = 20.0) -> None:
+async def until(is_so, complaint: str, timeout_s: float = 40.0) -> None:
     end_s = asyncio.get_running_loop().time() + timeout_s
     while not is_so():
         assert asyncio.get_running_loop().time() < end_s, complaint

@@ -7,10 +7,7 @@ async function watchDoor(site, door, why, video, more = {}) {
   const channel = peer.createDataChannel("doorward");
   channel.onmessage = (event) => said.push(JSON.parse(event.data));
   peer.addTransceiver("video", { direction: "recvonly" });
-  if (more.microphone) {
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-    peer.addTransceiver(stream.getAudioTracks()[0], { direction: "sendrecv" });
-  }
+  const voice = more.sound ? peer.addTransceiver("audio", { direction: "sendrecv" }) : null;
   const first = new Promise((resolve) => {
     peer.ontrack = (event) => {
       if (event.track.kind !== "video") return;
@@ -30,7 +27,20 @@ async function watchDoor(site, door, why, video, more = {}) {
   const opened = await reply.json();
   if (!reply.ok) throw new Error(opened.sentence);
   await peer.setRemoteDescription({ type: "answer", sdp: opened.sdp });
-  return { session: opened.session, peer, channel, said, firstMs: await first };
+  return { session: opened.session, peer, channel, said, voice, firstMs: await first };
+}
+
+// Take the word: the microphone is asked for only now.
+async function talk(live) {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+  await live.voice.sender.replaceTrack(stream.getAudioTracks()[0]);
+  live.channel.send('{"talk": true}');
+}
+
+// Packets of sound that came from the door.
+async function heard(live) {
+  const reports = [...(await live.peer.getStats()).values()];
+  return reports.find((each) => each.type === "inbound-rtp" && each.kind === "audio")?.packetsReceived ?? 0;
 }
 
 // The spread of brightness in a square of the picture: large for a clear pattern, small for a hidden one.

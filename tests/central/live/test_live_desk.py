@@ -50,7 +50,7 @@ class Centre:
     def start(self) -> None:
         self.desk.start()
         self.clips.start()
-        wait_until(lambda: self.desk.is_connected and self.clips.is_connected, 10, "the desk does not reach the broker")
+        wait_until(lambda: self.desk.is_connected and self.clips.is_connected, 40, "the desk does not reach the broker")
 
     def stop(self) -> None:
         self.desk.stop()
@@ -173,12 +173,12 @@ def test_a_guard_watches_through_the_centre_and_every_step_is_on_record(tmp_path
             lambda: centre.ask("DELETE", "/live/{session}", Caller("mary", "guard"), session=opened.session), 403, "not_yours"
         )
         centre.ask("DELETE", "/live/{session}", GUARD, session=opened.session)
-        wait_until(lambda: bool(house.told("live.ended")), 10, "the door goes on showing")
+        wait_until(lambda: bool(house.told("live.ended")), 40, "the door goes on showing")
         second = Browser(house)
         await second.peer.setLocalDescription(await second.peer.createOffer())
         await asyncio.to_thread(centre.watch, MANAGER, sdp=second.peer.localDescription.sdp, unmask=True)
         house.media.terminate()  # the door ends it: the centre hears
-        wait_until(lambda: not centre.desk.watching("hq", "front"), 10, "the centre believes that somebody watches still")
+        wait_until(lambda: not centre.desk.watching("hq", "front"), 40, "the centre believes that somebody watches still")
         await browser.close()
         await second.close()
 
