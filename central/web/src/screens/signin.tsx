@@ -13,9 +13,14 @@ export function SignIn() {
   const password = useSignal("");
   const code = useSignal("");
   const asksCode = useSignal(false);
+  const other = useSignal("");
   const work = useWork();
   useEffect(() => {
     document.title = "Sign in · Doorward";
+    ask<{ oidc: string }>("/session/ways").then(
+      (ways) => (other.value = ways.oidc),
+      () => undefined, // the password is a way in all the same
+    );
   }, []);
   const enter = () =>
     work.run(async () => {
@@ -88,6 +93,11 @@ export function SignIn() {
         <Button type="submit" kind="main" busy={work.busy}>
           Sign in
         </Button>
+        {other.value && (
+          <a class="button plain" href="/api/session/oidc">
+            Sign in by {other.value}
+          </a>
+        )}
       </form>
     </main>
   );
