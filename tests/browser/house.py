@@ -206,9 +206,9 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def sign_in(page: Page, url: str, account: str) -> None:
+def sign_in(page: Page, url: str, account: str, password: str = PASSWORD) -> None:
     page.goto(url)
     page.get_by_label("Account").fill(account)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("navigation", name="Screens")).to_be_visible()
