@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
+from playwright.sync_api import sync_playwright
 
 from agent.errors import ConfigError
 from central.gateway.oidc import SingleSignOn
@@ -34,11 +35,14 @@ class Provider:
         self.algorithm = "ES256"
         self.claims: dict[str, Any] = {}
         self.discovery: dict[str, Any] = {}
-        self._asked: dict[str, dict[str, str]] = {}
+        self.asked: dict[str, dict[str, str]] = {}
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if self.path.startswith("/authorize"):
+                    self._ask_the_person()
+                    return
                 self._say(provider.document() if "well-known" in self.path else {"keys": [provider.key.as_dict(private=False)]})
 
             def do_POST(self) -> None:
@@ -47,6 +51,14 @@ class Provider:
                     for key, values in parse_qs(self.rfile.read(int(self.headers["content-length"])).decode()).items()
                 }
                 self._say(provider.tokens(form))
+
+            def _ask_the_person(self) -> None:
+                brought = urlencode(provider.authorize(self.path))
+                self.send_response(200)
+                self.send_header("content-type", "text/html")
+                self.end_headers()
+                back = provider.asked["the-code"]["redirect_uri"]
+                self.wfile.write(f'<a href="{back}?{brought.replace("&", "&amp;")}">It is me</a>'.encode())
 
             def _say(self, told: dict[str, Any]) -> None:
                 self.send_response(200 if told else 400)
@@ -71,11 +83,11 @@ class Provider:
     def authorize(self, url: str) -> dict[str, str]:
         """The person says yes; returns what the browser brings back."""
         asked = {key: values[0] for key, values in parse_qs(urlsplit(url).query).items()}
-        self._asked["the-code"] = asked
+        self.asked["the-code"] = asked
         return {"code": "the-code", "state": asked["state"]}
 
     def tokens(self, form: dict[str, str]) -> dict[str, Any]:
-        asked = self._asked.pop(form.get("code", ""), None)
+        asked = self.asked.pop(form.get("code", ""), None)
         verifier = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).rstrip(b"=").decode()
         if asked is None or asked["code_challenge"] != verifier or asked["redirect_uri"] != form["redirect_uri"]:
             return {}
@@ -200,3 +212,23 @@ def test_without_a_provider_there_is_no_such_way(tmp_path: Path) -> None:
     with House(tmp_path).open() as house, house.browser() as browser:
         assert browser.get("/api/session/ways").json()["oidc"] == ""
         assert browser.get("/api/session/oidc").status_code == 404
+
+
+@pytest.mark.system
+def test_a_real_browser_comes_back_signed_in_from_another_site(tmp_path: Path, provider: Provider) -> None:
+    """Cookies that are Strict come with the page's own questions, though not with the way back itself."""
+    provider.issuer = provider.issuer.replace("127.0.0.1", "localhost")
+    dist = tmp_path / "dist"
+    dist.mkdir()
+    (dist / "index.html").write_text("<!doctype html><title>Doorward</title><p>Home</p>")
+    house = House(tmp_path, oidc=Oidc(issuer=provider.issuer, client_id=CLIENT))
+    house.accounts.add("test", "ada", "guard", PASSWORD)
+    with house.open(), sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = chromium.new_page()
+        page.goto(f"{house.gateway.url}/api/session/oidc")
+        page.get_by_text("It is me").click()
+        page.get_by_text("Home").wait_for()
+        assert page.evaluate("fetch('/api/session').then((answer) => answer.json()).then((told) => told.account)") == "ada"
+        assert page.evaluate("document.cookie") == "", "no script sees a cookie"
+        chromium.close()
