@@ -5,6 +5,8 @@ import { signal } from "@preact/signals";
 export type Role = "guard" | "manager" | "installer" | "privacy" | "auditor";
 export type Band = "ordinary" | "raised" | "high" | "critical";
 
+export type Severity = "notice" | "warning" | "high" | "critical";
+
 export interface Session {
   account: string;
   name: string;
@@ -70,7 +72,7 @@ export interface Note {
 }
 
 export interface Alert {
-  id: number | string;
+  id: number;
   at: string;
   site: string;
   door: string;
@@ -78,8 +80,11 @@ export interface Alert {
   title: string;
   sentence: string;
   reasons: string[];
-  band: Band;
-  person: string | { id: string; name: string } | null;
+  /** Empty where it tells of no person's risk. */
+  band: Band | "";
+  severity: Severity;
+  /** A cardholder's id, or empty. */
+  person: string;
   event_n: number | null;
   state: "open" | "acknowledged" | "closed";
   by: string | null;
@@ -88,6 +93,8 @@ export interface Alert {
   notes: Note[];
   folded: number;
   zone: string | null;
+  /** The door waits for a decision until then. */
+  decide_by: string | null;
 }
 
 export interface Answer {

@@ -54,7 +54,7 @@ test("what wants to be looked at comes first", () => {
   const forced = door({ name: "C", alarm: "forced" });
   const calm = door({ name: "A" });
   const lost = door({ name: "D", online: false });
-  expect([calm, lost, risky, forced].sort(compare).map((each) => each.name)).toEqual(["C", "B", "D", "A"]);
+  expect([calm, lost, risky, forced].sort(compare).map((each) => each.name)).toEqual(["B", "C", "D", "A"]);
 });
 
 test("a door is found by any words about it", () => {

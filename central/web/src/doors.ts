@@ -76,11 +76,11 @@ export function bandOf(door: DoorNow): Band {
 
 export const isAbove = (band: Band): boolean => band !== "ordinary";
 
-/** What wants to be looked at first: alarms, then risks, then what is not known, then by name. */
+/** What wants to be looked at first: the worst risks and alarms, then what is less so or not known; a risk before a state. */
 export function urgency(door: DoorNow): number {
   const tone = TONES.indexOf(standing(door).tone);
   const band = BANDS.indexOf(door.online ? bandOf(door) : "ordinary");
-  return Math.min(tone * 2, band * 2 + 1);
+  return Math.min(tone * 2 + 1, band * 2);
 }
 
 export function compare(a: DoorNow, b: DoorNow): number {
@@ -93,7 +93,7 @@ export function matches(door: DoorNow, text: string, only: string): boolean {
   const wanted = text.trim().toLowerCase();
   const about = `${door.name} ${door.door} ${door.site} ${door.zone} ${standing(door).word} ${bandOf(door)}`.toLowerCase();
   if (wanted && !wanted.split(/\s+/).every((word) => about.includes(word))) return false;
-  if (only === "attention") return urgency(door) < 4 || door.health?.ok === false;
+  if (only === "attention") return urgency(door) < 6 || door.health?.ok === false;
   if (only === "offline") return !door.online;
   if (only === "risk") return door.online && isAbove(bandOf(door));
   if (only === "faults") return door.health?.ok === false;

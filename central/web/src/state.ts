@@ -28,11 +28,11 @@ export const spoken = signal("");
 
 export const openAlerts = computed(() => [...alerts.value.values()].filter((each) => each.state === "open").sort(byUrgency));
 
-const ORDER = { critical: 0, high: 1, raised: 2, ordinary: 3 };
+const ORDER = { critical: 0, high: 1, warning: 2, notice: 3 };
 
 export function byUrgency(a: Alert, b: Alert): number {
   const waits = Number(a.state !== "open") - Number(b.state !== "open");
-  return waits || ORDER[a.band] - ORDER[b.band] || b.at.localeCompare(a.at);
+  return waits || ORDER[a.severity] - ORDER[b.severity] || b.at.localeCompare(a.at);
 }
 
 function stored(): Date | null {

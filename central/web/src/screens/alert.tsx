@@ -72,7 +72,8 @@ function Shown({ alert }: { alert: Alert }) {
               </>
             )}
           </span>
-          <BandWord band={alert.band} always={alert.band !== "ordinary"} />
+          <BandWord band={alert.band} />
+          {alert.decide_by && alert.state !== "closed" && <DecideBy until={alert.decide_by} />}
           {alert.folded > 0 && <Chip>{alert.folded + 1} times</Chip>}
           <Standing alert={alert} />
         </p>
@@ -127,10 +128,26 @@ function Standing({ alert }: { alert: Alert }) {
   );
 }
 
+/** Somebody stands there and waits. */
+function DecideBy({ until }: { until: string }) {
+  const now = useSignal(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => (now.value = Date.now()), 500);
+    return () => clearInterval(timer);
+  }, []);
+  const left = Math.ceil((new Date(until).getTime() - now.value) / 1000);
+  if (left <= 0) return null;
+  return (
+    <Chip tone="alarm" icon="no_answer">
+      decide within {left} s
+    </Chip>
+  );
+}
+
 function Who({ alert, event }: { alert: Alert; event: DoorEvent | null }) {
-  const person = alert.person;
-  const id = typeof person === "string" ? person : (person?.id ?? "");
-  const name = typeof person === "string" ? person : (person?.name ?? "");
+  const id = alert.person;
+  // Looking a person up is on record; a guard who has this alert before them may know whose fob it was.
+  const asked = useLoaded(async () => (id ? (await ask<{ name: string }>(`/people/${encodeURIComponent(id)}`)).name : null), id);
   if (!id) return <p>Not known: no fob of theirs was read in this.</p>;
   const reasons = (event?.data["reasons"] as string[] | undefined) ?? [];
   const doubted = reasons.includes("face_mismatch") || reasons.includes("presentation_attack");
@@ -140,7 +157,7 @@ function Who({ alert, event }: { alert: Alert; event: DoorEvent | null }) {
       <span>
         The fob of{" "}
         <a href={`#/people/${encodeURIComponent(id)}`}>
-          <strong>{name}</strong>
+          <strong>{asked.value ?? id}</strong>
         </a>
         {doubted && <b class="doubt"> — the face is not theirs</b>}
       </span>

@@ -57,7 +57,7 @@ export const placeOf = (alert: Alert): string => {
 
 export function toneOf(alert: Alert): string {
   if (alert.state !== "open") return "calm";
-  return alert.band === "critical" || alert.band === "high" ? "alarm" : "warn";
+  return alert.severity === "critical" || alert.severity === "high" ? "alarm" : "warn";
 }
 
 function Line({ alert }: { alert: Alert }) {

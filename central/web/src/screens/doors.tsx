@@ -118,7 +118,7 @@ function Card({ door: given }: { door: Signal<DoorNow> }) {
   const door = given.value;
   const now = standing(door);
   return (
-    <li class={`doorcard tone-${now.tone}`}>
+    <li class={`doorcard tone-${now.tone} ${door.online ? `risk-${bandOf(door)}` : ""}`}>
       <a href={`#/door/${door.site}/${door.door}`} data-row>
         <span class="name">{titleOf(door)}</span>
         <span class="where">{whereOf(door)}</span>

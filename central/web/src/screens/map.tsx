@@ -329,6 +329,7 @@ function Plan({
         icon: pin(placed, key === marked || key === chosen),
         title: title ? titleOf(title) : placed.door,
         keyboard: !quiet,
+        autoPanOnFocus: false, // a map that moves under the finger takes the click away
       })
         .on("click", () => choose(key))
         .addTo(layer);

@@ -43,8 +43,8 @@ export function StateWord({ door, large = false }: { door: DoorNow; large?: bool
 
 const BAND_WORDS: Record<Band, string> = { ordinary: "Ordinary", raised: "Raised", high: "High", critical: "Critical" };
 
-export function BandWord({ band, always = false }: { band: Band; always?: boolean }) {
-  if (!always && !isAbove(band)) return null;
+export function BandWord({ band }: { band: Band | "" }) {
+  if (!band || !isAbove(band)) return null;
   return (
     <span class={`band band-${band}`}>
       <Icon name={band} />
