@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from agent.clock import Clock
 from agent.link.session import Address, Say, Session
 from central.database.engine import StoreError
-from central.gateway.asking import Caller, Unfit
+from central.gateway.asking import Caller, Role, Unfit
 from central.gateway.audit import AuditLog
 from central.live.sessions import Asked, Sessions, Watching
 from central.live.turn import IceServer, IceServers
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 VALID_S = 10.0
 """An offer holds for so long: a door that gets it later has nobody to show anything to."""
+WATCH: frozenset[Role] = frozenset({"guard", "manager", "privacy"})
+LOOK_EVERY_S = 5.0
+NO_LONGER = "the account may no longer watch"
 UNMASK_ROLES = ("manager", "privacy")
 MOST_GOODBYES = 1000
 STATUS = {"too_many_viewers": 429}
@@ -68,6 +71,7 @@ class LiveDesk:
         self._answers: dict[str, _Answer] = {}
         self._out: deque[tuple[str, bytes]] = deque()
         self._gone: deque[tuple[str, str]] = deque(maxlen=MOST_GOODBYES)
+        self._look_s = 0.0
         self._session = Session(address, client_id, self, clean=True)
 
     def start(self) -> None:
@@ -134,9 +138,9 @@ class LiveDesk:
             self._bye(asked, "centre")  # it may answer yet
         return answer
 
-    def _bye(self, asked: Asked, by: str) -> None:
+    def _bye(self, asked: Asked, by: str, reason: str = "left") -> None:
         topic = f"doorward/{asked.site}/{asked.door}/rtc/{asked.session}/bye"
-        self._out.append((topic, msgspec.json.encode({"by": by, "reason": "left"})))
+        self._out.append((topic, msgspec.json.encode({"by": by, "reason": reason})))
         self._session.wake()
 
     # -- the session's thread --------------------------------------------------------------------------------------------------
@@ -155,7 +159,19 @@ class LiveDesk:
                 log.error("live session=%s its end is not on record yet: %s", session, error)
                 return 1.0
             self._gone.popleft()
-        return 60.0
+        return self._end_of_those_who_may_not(now_s)
+
+    def _end_of_those_who_may_not(self, now_s: float) -> float:
+        """An account that was disabled while it watches watches no longer; returns the seconds until that is looked at again."""
+        if now_s >= self._look_s:
+            self._look_s = now_s + LOOK_EVERY_S
+            try:
+                for asked in self._sessions.open_of_others_than(WATCH):
+                    self._bye(asked, "centre", NO_LONGER)
+                    self._sessions.ended(asked.session, self._clock.wall(), NO_LONGER, "centre")
+            except StoreError as error:
+                log.error("live who may still watch is not known: %s", error)
+        return LOOK_EVERY_S if not self._out else 0.0
 
     def message(self, topic: str, payload: bytes, retained: bool) -> None:
         levels = topic.split("/")

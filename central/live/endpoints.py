@@ -8,10 +8,9 @@ from msgspec import Meta, Struct
 
 from central.gateway.asking import Ask, Endpoint, Reply, Role, Unfit
 from central.live.clips import ClipDesk, told
-from central.live.desk import LiveDesk, Opened
+from central.live.desk import WATCH, LiveDesk, Opened
 from central.settings import Level
 
-WATCH: frozenset[Role] = frozenset({"guard", "manager", "privacy"})
 KNOW: frozenset[Role] = WATCH | {"auditor"}
 
 

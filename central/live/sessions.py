@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Engine, Row, delete, insert, select, update
 
 from central.database.engine import reading, writing
+from central.database.tables_accounts import ACCOUNTS
 from central.database.tables_live import LIVE_SESSIONS as T
 from central.gateway.audit import AuditLog
 
@@ -79,7 +82,14 @@ class Sessions:
         """A session that is not over."""
         with reading(self._engine) as connection:
             r = connection.execute(select(T).where((T.c.session == session) & T.c.ended.is_(None))).one_or_none()
-        return Asked(session=r.session, site=r.site, door=r.door, who=r.who, why=r.why, unmasked=r.unmasked) if r else None
+        return _asked(r) if r else None
+
+    def open_of_others_than(self, roles: Collection[str]) -> list[Asked]:
+        """Sessions that are not over of people who may no longer watch: their account is disabled, has another role, or other sites."""
+        both = select(T, ACCOUNTS.c.disabled, ACCOUNTS.c.role, ACCOUNTS.c.sites).join(ACCOUNTS, ACCOUNTS.c.name == T.c.who)
+        with reading(self._engine) as connection:
+            rows = connection.execute(both.where(T.c.ended.is_(None))).all()
+        return [_asked(r) for r in rows if r.disabled or r.role not in roles or (r.sites and r.site not in r.sites)]
 
     def begun_anew(self, now: datetime) -> None:
         """The centre starts: whom it lost sight of counts as gone (the doors' own events tell exactly), and old rows go."""
@@ -89,3 +99,7 @@ class Sessions:
             self.ended(session, now, "the centre was started anew; the door's own record tells when it ended", "centre")
         with writing(self._engine) as connection:
             connection.execute(delete(T).where(T.c.asked < now - KEPT))
+
+
+def _asked(row: Row[Any]) -> Asked:
+    return Asked(session=row.session, site=row.site, door=row.door, who=row.who, why=row.why, unmasked=row.unmasked)

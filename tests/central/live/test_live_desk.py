@@ -13,17 +13,20 @@ import msgspec
 import pytest
 from aiortc import RTCSessionDescription
 from nacl.signing import SigningKey
+from sqlalchemy import insert, update
 
 from agent.clock import SystemClock
 from agent.errors import ConfigError
 from agent.link.session import Address
-from central.database.engine import open_database, sqlite_url
+from central.database.engine import open_database, sqlite_url, writing
 from central.database.migrate import upgrade
+from central.database.tables_accounts import ACCOUNTS
 from central.gateway.asking import Ask, Caller, Unfit
 from central.gateway.audit import AuditLog
 from central.live.clips import ClipDesk
-from central.live.desk import LiveDesk, Opened
+from central.live.desk import WATCH, LiveDesk, Opened
 from central.live.endpoints import endpoints
+from central.live.sessions import Asked, Sessions
 from central.live.turn import IceServers, credentials
 from central.settings import Live
 from tests.media.media_house import Browser, MediaHouse
@@ -32,6 +35,8 @@ from tests.system.brokers import Broker, wait_until
 GUARD, MANAGER, AUDITOR = Caller("ada", "guard"), Caller("grace", "manager"), Caller("katherine", "auditor")
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=timezone.utc)
 SDP = "v=0 m=video and so on"
+ADA = {"name": "ada", "shown": "Ada", "role": "guard", "sites": [], "password": "", "totp": "", "totp_step": 0, "disabled": False,
+       "made": NOW, "changed": NOW}  # fmt: skip
 
 
 class Centre:
@@ -186,6 +191,45 @@ def test_a_guard_watches_through_the_centre_and_every_step_is_on_record(tmp_path
         asyncio.run(play())
         assert centre.record()[:4] == [("ada", "live.asked", "hq/front"), ("ada", "live.ended", "hq/front"),
                                        ("grace", "live.asked", "hq/front"), ("door", "live.ended", "hq/front")]  # fmt: skip
+    finally:
+        centre.stop()
+        house.close()
+
+
+@pytest.mark.parametrize("changes", [{"disabled": True}, {"role": "installer"}, {"sites": ["lab"]}])
+def test_whose_account_may_no_longer_watch_is_found(deaf, changes):
+    with writing(deaf.engine) as connection:
+        connection.execute(insert(ACCOUNTS).values(ADA))
+    sessions = Sessions(deaf.engine, deaf.audit)
+    sessions.asked(Asked(session="session-1", site="hq", door="front", who="ada", why="alert", unmasked=False), NOW)
+    assert sessions.open_of_others_than(WATCH) == []
+    with writing(deaf.engine) as connection:
+        connection.execute(update(ACCOUNTS).values(changes))
+    assert [each.session for each in sessions.open_of_others_than(WATCH)] == ["session-1"]
+
+
+@pytest.mark.system
+def test_an_account_that_is_disabled_while_it_watches_sees_no_more(tmp_path):
+    house = MediaHouse(tmp_path)
+    house.open()
+    centre = Centre(tmp_path, house.broker.port)
+    with writing(centre.engine) as connection:
+        connection.execute(insert(ACCOUNTS).values(ADA))
+    centre.start()
+
+    async def play() -> None:
+        browser = Browser(house)
+        await browser.peer.setLocalDescription(await browser.peer.createOffer())
+        await asyncio.to_thread(centre.watch, sdp=browser.peer.localDescription.sdp)
+        with writing(centre.engine) as connection:
+            connection.execute(update(ACCOUNTS).values(disabled=True))
+        wait_until(lambda: bool(house.told("live.ended")), 40, "a disabled account still watches")
+        assert house.told("live.ended")[0]["reason"] == "the account may no longer watch"
+        assert centre.desk.watching("hq", "front") == []
+        await browser.close()
+
+    try:
+        asyncio.run(play())
     finally:
         centre.stop()
         house.close()
