@@ -49,7 +49,7 @@ def run_tour(args: argparse.Namespace) -> int:
         while True:
             for story in stories:
                 wrong += perform(story, play)
-            teller.tell(f"Alerts: {invitation.url}/alerts")
+            teller.tell(f"Alerts: {invitation.url}/#/alerts")
             if not (goes_on and _asked("Enter: once more. Ctrl-C: end.")):
                 break
         wrong += stage.audit(DRAINED_WITHIN_S)

@@ -64,10 +64,10 @@ def test_a_guard_sees_the_stolen_fob_and_who_holds_it_and_refuses(tour: Tour) ->
         sign_in(page, url, "guard", password)
         tour.press_enter()
         page.goto(f"{url}/#/alerts")
-        alert = page.get_by_role("region", name="Open alerts").get_by_role("link").first
+        alert = page.get_by_role("region", name="Open alerts").get_by_role("link", name=re.compile("Another face")).first
         expect(alert).to_be_visible(timeout=90_000)
         alert.click()
-        expect(page.get_by_text(re.compile("face is not the cardholder"))).to_be_visible(timeout=30_000)
+        expect(page.get_by_text(re.compile("face is not the cardholder")).first).to_be_visible(timeout=30_000)
         page.get_by_role("button", name="Acknowledge").click()
         expect(page.get_by_text(re.compile("acknowledged by guard|closed by guard"))).to_be_visible()
         page.close()
