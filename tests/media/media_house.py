@@ -110,7 +110,11 @@ class MediaHouse:
         self._centre.connect("127.0.0.1", self.broker.port)
         self._centre.loop_start()
         self.scene.start()
-        self.start_media()
+        try:
+            self.start_media()
+        except BaseException:
+            self.close()  # whoever failed to open a house has none to close
+            raise
 
     def start_media(self) -> None:
         before = self._connections()
