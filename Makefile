@@ -76,5 +76,15 @@ models: .venv/.dev ## rebuild the model files from their sources (a heavy enviro
 	.venv-models/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[models]'
 	.venv-models/bin/doorward models build
 
+# Home Assistant pins nearly everything it needs, and runs on Python 3.11: an environment of its own, never ours.
+.venv-homeassistant/.stamp: Makefile
+	$(PYTHON) -m venv .venv-homeassistant
+	.venv-homeassistant/bin/python -m pip install --quiet --disable-pip-version-check \
+		homeassistant==2024.3.3 'josepy<2' paho-mqtt==1.6.1 janus==1.0.0
+	@touch $@
+
+homeassistant: .venv/.dev .venv-homeassistant/.stamp ## a real Home Assistant makes entities of a door (PYTHON=python3.11)
+	$(BIN)/pytest -q -m homeassistant
+
 clean: ## remove environments and what the demo left
-	rm -rf .venv .venv-bench .venv-models demo-out var
+	rm -rf .venv .venv-bench .venv-models .venv-homeassistant demo-out var

@@ -221,7 +221,7 @@ class HomeAssistant(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Metrics(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Counts for Prometheus, on 127.0.0.1 only; docs/CENTRAL.md."""
+    """Counts for Prometheus, on 127.0.0.1 only; docs/HOMEASSISTANT.md."""
 
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
     """0: none."""
