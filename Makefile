@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-hardware contracts golden check bench behaviour models web system-packages clean
+.PHONY: help install demo test test-fast test-hardware contracts golden check bench behaviour models web homeassistant system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
@@ -32,10 +32,10 @@ system-packages: ## Debian packages that the system tests need (Mosquitto, Postg
 	@tools/system_packages.sh
 
 test-fast: .venv/.dev ## rules, parsers, state machines, drivers: under a minute
-	$(BIN)/pytest -q -m 'not system and not slow and not rebuild and not hardware'
+	$(BIN)/pytest -q -m 'not system and not slow and not rebuild and not hardware and not homeassistant'
 
 test: .venv/.dev system-packages web ## everything, with real brokers and killed processes
-	$(BIN)/pytest -q -m 'not rebuild and not hardware'
+	$(BIN)/pytest -q -m 'not rebuild and not hardware and not homeassistant'
 
 test-hardware: .venv/.dev ## pins on a kernel's own GPIO chips, in User-Mode Linux (built once, three minutes); HARDWARE='tests/contracts -k lock' for some
 	tools/uml/build.sh $(CURDIR)/var/uml

@@ -79,8 +79,9 @@ class Discovery:
             if self._told.get(topic) != raw:
                 say.publish(topic, raw, retain=True)
                 self._told[topic] = raw
-        for topic in self._others - wanted.keys():
+        for topic in (self._others | self._told.keys()) - wanted.keys():
             say.publish(topic, b"", retain=True)
+            self._told.pop(topic, None)
         self._others.clear()
         while self._out:
             say.publish(*self._out.popleft())
