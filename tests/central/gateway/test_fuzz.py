@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,17 @@ import httpx
 import msgspec
 import pytest
 
-from central.database.engine import open_database
-from central.gateway.asking import Endpoint
-from central.gateway.audit import verify
-from tests.central.gateway.house import PASSWORD, House, told
+from agent.clock import SystemClock
+from agent.records.keys import make_centre_keys
+from central.centre import Centre
+from central.database.engine import open_database, sqlite_url
+from central.gateway.accounts import Accounts
+from central.gateway.asking import ROLES, Endpoint
+from central.gateway.audit import AuditLog, verify
+from central.gateway.passwords import seal_in
+from central.settings import Broker, CentralConfig, Database, Gateway, Keys
+from tests.central.gateway.house import PASSWORD, House, database, told
+from tests.system.brokers import free_port
 
 ROUNDS = 25
 WORDS = ("", "0", "-1", "front", "hq", "x" * 1500, "9" * 40, "%00", "é", "门",
@@ -107,6 +116,48 @@ def test_nor_does_it_over_postgresql_which_takes_less(tmp_path: Path, postgres_u
     house = House(tmp_path, url=postgres_url)
     fuzz(house, random.Random(3))
     assert verify(open_database(postgres_url), [house.audit.head()]).broken is None
+
+
+TYPES = ("application/json", "application/json", "text/csv", "image/png", "image/jpeg", "")
+
+
+@contextmanager
+def everybody(folder: Path) -> Iterator[tuple[tuple[Endpoint, ...], dict[str, httpx.Client]]]:
+    """A whole centre without a broker: its endpoints, and somebody of each role at a browser."""
+    keys = folder / "keys"
+    make_centre_keys(keys)
+    config = CentralConfig(broker=Broker(port=free_port()), database=Database(url=sqlite_url(folder / "central.db")),
+                           gateway=Gateway(port=0), keys=Keys(folder=str(keys)))  # fmt: skip
+    centre = Centre(config, folder, SystemClock())
+    engine = database(folder)
+    accounts = Accounts(engine, SystemClock(), AuditLog(engine, SystemClock()), seal_in(keys))
+    centre.start()
+    try:
+        with ExitStack() as stack:
+            browsers = {role: stack.enter_context(httpx.Client(base_url=centre.url, timeout=30.0)) for role in ROLES}
+            for role, browser in browsers.items():
+                accounts.add("test", f"some-{role}", role, PASSWORD)
+                begun = browser.post("/api/session", json={"account": f"some-{role}", "password": PASSWORD})
+                browser.headers["x-doorward-csrf"] = begun.json()["csrf"]
+            yield centre._gateway.endpoints, browsers
+    finally:
+        centre.stop()
+        engine.dispose()
+
+
+@pytest.mark.system
+def test_no_room_of_the_centre_stumbles_either(tmp_path: Path) -> None:
+    chance, seen = random.Random(4), set()
+    with everybody(tmp_path) as (endpoints, browsers):
+        for endpoint in endpoints:
+            for _ in range(5):
+                path, raw = request(chance, endpoint)
+                browser = browsers[chance.choice(sorted(endpoint.allowed))]
+                answer = browser.request(endpoint.method, path, content=raw, headers={"content-type": chance.choice(TYPES)})
+                assert answer.status_code < 500 or answer.status_code == 503, f"{endpoint.method} {path} {raw!r}: {answer.text}"
+                assert answer.status_code < 400 or {"error", "sentence"} <= answer.json().keys(), answer.text
+                seen.add(answer.status_code)
+    assert seen >= {200, 400, 404}
 
 
 def fuzz(house: House, chance: random.Random) -> None:
