@@ -100,6 +100,7 @@ class Ringing:
 
     def _one(self, account: str, alert: Alert, push: Push, told: list[Told]) -> None:
         if rings(alert.severity, f"{alert.site}/{alert.door}", told, self._options.limits):
+            store.supersede(self._db, alert.id, account, self._now)
             store.add_deliveries(self._db, self._to(account, alert, push, alert.severity))
         else:
             held = self._delivery(account, alert, push, alert.severity)

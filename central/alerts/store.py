@@ -254,6 +254,12 @@ def call_off(db: Connection, number: int, now: datetime) -> None:
                .values(state="called_off", done=now))  # fmt: skip
 
 
+def supersede(db: Connection, number: int, account: str, now: datetime) -> None:
+    """What waits to tell somebody of this alert is told by something newer: a service that was away for an hour rings once."""
+    db.execute(update(DELIVERIES).where(DELIVERIES.c.alert == number, DELIVERIES.c.account == account, DELIVERIES.c.state == "waiting")
+               .values(state="superseded", done=now))  # fmt: skip
+
+
 def rung_accounts(db: Connection, number: int) -> list[str]:
     """Who was rung for an alert, and by push."""
     ask = select(DELIVERIES.c.account).where(DELIVERIES.c.alert == number, DELIVERIES.c.target == "", DELIVERIES.c.quiet.is_(False),

@@ -158,7 +158,9 @@ class Centre:
 
     def rang(self, *states: str) -> list[str]:
         """Whom, in order; of each alert and step once for each device."""
-        return [row.account for row in self.outbox() if not row.quiet and row.state in (states or ("waiting", "sent"))]
+        return [
+            row.account for row in self.outbox() if not row.quiet and row.state in (states or ("waiting", "superseded", "sent"))
+        ]
 
     def outbox(self) -> list[Any]:
         with reading(self.engine) as db:

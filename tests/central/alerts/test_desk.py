@@ -64,6 +64,13 @@ def test_a_critical_alert_rings_again_and_again_until_somebody_answers(centre: C
     assert centre.rang().count("guard-1") >= 6
 
 
+def test_a_push_service_that_was_away_rings_once_and_not_for_every_step(centre: Centre) -> None:
+    centre.happens(event("door.forced"))
+    for _ in range(4):
+        centre.later(300)
+    assert len([row for row in centre.outbox() if row.account == "guard-1" and row.state == "waiting"]) == 1
+
+
 def test_a_door_that_is_closed_again_ends_a_mild_alert_quietly(centre: Centre) -> None:
     centre.happens(event("door.held", after_s=30.0))
     centre.happens(event("door.closed", n=2))
