@@ -131,31 +131,32 @@ def test_a_door_is_placed_on_the_map_and_found_there_again(site: Site, manager: 
     manager.goto(f"{site.url}/#/map")
     manager.get_by_role("button", name="Place doors and zones").click()
     manager.get_by_label("Put a door on the map").select_option("hq/dock")
-    pin = manager.locator(".leaflet-marker-icon", has_text="Loading dock")
+    pin = manager.locator(".pin", has_text="Loading dock")
     before = pin.bounding_box()
     assert before is not None
-    manager.mouse.move(before["x"], before["y"])
+    x, y = before["x"] + before["width"] / 2, before["y"] + before["height"] / 2
+    manager.mouse.move(x, y)
     manager.mouse.down()
-    manager.mouse.move(before["x"] - 120, before["y"] + 40, steps=6)
+    manager.mouse.move(x - 120, y + 40, steps=6)
     manager.mouse.up()
     manager.get_by_role("button", name="Save").click()
     expect(manager.get_by_role("button", name="Place doors and zones")).to_be_visible()
     manager.reload()
-    pin = manager.locator(".leaflet-marker-icon", has_text="Loading dock")
+    pin = manager.locator(".pin", has_text="Loading dock")
     expect(pin).to_be_visible()
-    pin.locator(".pin").click()
+    pin.click()
     expect(manager.get_by_role("region", name="Loading dock")).to_contain_text("Secured")
 
 
 def test_a_file_of_people_is_looked_at_before_it_changes_anything(site: Site, manager: Page) -> None:
     manager.goto(f"{site.url}/#/people/import")
     bad = b"id,name,profiles\np-0100,Maria Sibylla Merian,staff\np 0101,,nowhere\n"
-    manager.get_by_label("File").set_input_files({"name": "people.csv", "mimeType": "text/csv", "buffer": bad})
+    manager.get_by_label("File", exact=True).set_input_files({"name": "people.csv", "mimeType": "text/csv", "buffer": bad})
     manager.get_by_role("button", name="Look at it first").click()
     expect(manager.get_by_role("region", name="Rows that cannot be taken")).to_be_visible()
     expect(manager.get_by_role("button", name="Bring them in")).to_have_count(0)
     good = b"id,name,profiles\np-0100,Maria Sibylla Merian,staff\n"
-    manager.get_by_label("File").set_input_files({"name": "people.csv", "mimeType": "text/csv", "buffer": good})
+    manager.get_by_label("File", exact=True).set_input_files({"name": "people.csv", "mimeType": "text/csv", "buffer": good})
     manager.get_by_role("button", name="Look at it first").click()
     manager.get_by_role("button", name="Bring them in").click()
     expect(manager.get_by_role("region", name="Done")).to_contain_text("1 new")
@@ -163,7 +164,7 @@ def test_a_file_of_people_is_looked_at_before_it_changes_anything(site: Site, ma
 
 def test_a_lost_fob_is_marked_so(site: Site, manager: Page) -> None:
     manager.goto(f"{site.url}/#/people/p-0002")
-    manager.get_by_role("button", name="H10301:12:5282 is lost").click()
+    manager.get_by_role("button", name="Lost: H10301:12:5282").click()
     expect(manager.get_by_role("region", name="Fobs")).to_contain_text("lost")
 
 

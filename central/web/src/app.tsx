@@ -2,8 +2,9 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentType } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect } from "preact/hooks";
 import { session, type Role } from "./api";
+import { follows, isOurs } from "./keys";
 import { go, route } from "./route";
 import { AlertsScreen } from "./screens/alerts";
 import { AlertScreen } from "./screens/alert";
@@ -95,10 +96,15 @@ function Signed({ role }: { role: Role }) {
           <Icon name="door" />
           <span>Doorward</span>
         </a>
-        {places.map((place, at) => (
-          <NavLink key={place.path} place={place} minor={at >= ON_PHONE} />
+        {places.map((place, number) => (
+          <NavLink key={place.path} place={place} minor={number >= ON_PHONE} />
         ))}
-        <button type="button" class="navlink phone" aria-expanded={more.value} onClick={() => (more.value = !more.value)}>
+        <button
+          type="button"
+          class={`navlink phone ${places.slice(ON_PHONE).some((each) => at(each)) ? "here" : ""}`}
+          aria-expanded={more.value}
+          onClick={() => (more.value = !more.value)}
+        >
           <Icon name="more" />
           <span>More</span>
         </button>
@@ -121,9 +127,10 @@ function Signed({ role }: { role: Role }) {
   );
 }
 
+const at = ({ path }: Place): boolean => route.value.screen === path || route.value.screen + "s" === path;
+
 function NavLink({ place, minor }: { place: Place; minor: boolean }) {
-  const at = route.value.screen;
-  const here = at === place.path || at + "s" === place.path;
+  const here = at(place);
   const waiting = place.path === "alerts" ? openAlerts.value.length : 0;
   return (
     <a class={`navlink ${minor ? "minor" : ""}`} href={`#/${place.path}`} aria-current={here ? "page" : undefined}>
@@ -190,23 +197,17 @@ function Cut() {
 }
 
 function useKeys(help: { value: boolean }): void {
-  useEffect(() => {
-    let first = "";
+  useLayoutEffect(() => {
     const pressed = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+      if (!isOurs(event)) return;
       if (event.key === "?") help.value = true;
       else if (event.key === "/") focusSearch(event);
       else if (event.key === "j" || event.key === "k") step(event.key === "j" ? 1 : -1);
-      else if (first === "g") PLACES.filter((each) => each.key === event.key).forEach((each) => go("/" + each.path));
-      first = event.key;
+      else if (follows("g")) PLACES.filter((each) => each.key === event.key).forEach((each) => go("/" + each.path));
     };
     document.addEventListener("keydown", pressed);
     return () => document.removeEventListener("keydown", pressed);
   }, []);
-}
-
-function typing(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.matches("input, textarea, select") || !!target.closest("dialog[open]"));
 }
 
 function focusSearch(event: KeyboardEvent): void {

@@ -2,9 +2,10 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentType } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect } from "preact/hooks";
 import { ask, doorKey, query, Refused, type Alert, type DoorEvent, type DoorNow } from "../api";
 import { titleOf } from "../doors";
+import { follows, isOurs } from "../keys";
 import { LiveView } from "../live";
 import { alerts, doors, takeAlert } from "../state";
 import { Clip } from "../ui/clip";
@@ -117,7 +118,7 @@ function Standing({ alert }: { alert: Alert }) {
   if (alert.state === "open")
     return (
       <Chip tone="alarm" icon="bell">
-        open{alert.escalation > 0 ? `, escalated ${alert.escalation} ×` : ""}
+        open{alert.escalation > 0 ? `, escalated: step ${alert.escalation}` : ""}
       </Chip>
     );
   return (
@@ -195,10 +196,9 @@ function Decide({ alert, door, why }: { alert: Alert; door: DoorNow | null; why:
   const work = useWork();
   const acknowledge = () => work.run(() => change(alert, "acknowledge"));
   const open = alert.state === "open";
-  useEffect(() => {
+  useLayoutEffect(() => {
     const pressed = (event: KeyboardEvent) => {
-      if (event.target instanceof HTMLElement && event.target.matches("input, textarea, select")) return;
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (!isOurs(event) || follows("g")) return;
       if (event.key === "a" && open) void acknowledge();
       if (event.key === "n") {
         event.preventDefault();

@@ -79,7 +79,7 @@ function Line({ alert }: { alert: Alert }) {
             )}
           </span>
           {alert.folded > 0 && <Chip>{alert.folded + 1} times</Chip>}
-          {alert.escalation > 0 && <Chip tone="warn">escalated {alert.escalation} ×</Chip>}
+          {alert.escalation > 0 && <Chip tone="warn">escalated: step {alert.escalation}</Chip>}
           {alert.by && (
             <Chip icon="person">
               {alert.state} by {alert.by}

@@ -262,7 +262,7 @@ function opened(frame: HTMLElement, map: FloorMap, quiet = false): L.Map {
       : {}),
   });
   L.imageOverlay(`/api/maps/${map.id}/picture`, bounds, { alt: `Floor plan ${map.name}` }).addTo(made);
-  made.fitBounds(bounds);
+  made.fitBounds(bounds, { padding: [34, 16] });
   return made;
 }
 

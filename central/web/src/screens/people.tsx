@@ -23,7 +23,7 @@ export function PeopleScreen() {
 function List() {
   const text = route.value.search.get("text") ?? "";
   const adds = useSignal(false);
-  const more = useSignal<{ of: string; lines: PersonLine[]; end: boolean }>({ of: "", lines: [], end: false });
+  const more = useSignal<{ of: string | null; lines: PersonLine[]; end: boolean }>({ of: null, lines: [], end: false });
   const work = useWork();
   const found = useLoaded(() => ask<PersonLine[]>("/people" + query({ text, limit: PAGE })), text);
   const later = more.value.of === text ? more.value : { lines: [], end: (found.value?.length ?? 0) < PAGE };
@@ -284,6 +284,8 @@ function PersonScreen({ id }: { id: string }) {
   );
 }
 
+const MARKS = { lost: "Lost", stolen: "Stolen", revoked: "Withdraw" };
+
 function Credentials({ person, at, again }: { person: Person; at: string; again: () => Promise<void> }) {
   const key = useSignal("");
   const work = useWork();
@@ -297,7 +299,9 @@ function Credentials({ person, at, again }: { person: Person; at: string; again:
     work.run(async () => {
       await ask(`/credentials/${encodeURIComponent(held.key)}`, { method: "PATCH", body: { state } });
       await again();
-      return `${held.key} is ${state}: doors that are online refuse it within seconds.`;
+      return state === "active"
+        ? `${held.key} counts again.`
+        : `${held.key} is ${state}: doors that are online refuse it within seconds.`;
     });
   return (
     <Panel title="Fobs">
@@ -314,14 +318,14 @@ function Credentials({ person, at, again }: { person: Person; at: string; again:
                   <Button
                     key={state}
                     busy={work.busy}
-                    aria-label={`${held.key} is ${state}`}
+                    aria-label={`${MARKS[state]}: ${held.key}`}
                     onClick={() => void mark(held, state)}
                   >
-                    {state === "revoked" ? "Withdraw" : state.charAt(0).toUpperCase() + state.slice(1)}
+                    {MARKS[state]}
                   </Button>
                 ))
               ) : (
-                <Button busy={work.busy} aria-label={`${held.key} is active again`} onClick={() => void mark(held, "active")}>
+                <Button busy={work.busy} aria-label={`Found again: ${held.key}`} onClick={() => void mark(held, "active")}>
                   Found again
                 </Button>
               ))}
@@ -350,11 +354,7 @@ function Credentials({ person, at, again }: { person: Person; at: string; again:
           </Button>
         </form>
       )}
-      {work.done && (
-        <p role="status">
-          {work.done.replace(" is active: doors that are online refuse it within seconds.", " is active again.")}
-        </p>
-      )}
+      {work.done && <p role="status">{work.done}</p>}
       <Trouble error={work.error} />
     </Panel>
   );

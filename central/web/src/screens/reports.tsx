@@ -34,7 +34,7 @@ const utc = (told: string): string => new Date(told).toISOString();
 export function ReportsScreen() {
   const which = useSignal("presence");
   const from = useSignal(local(new Date(Date.now() - 86_400_000)));
-  const to = useSignal(local(new Date()));
+  const to = useSignal(local(new Date(Date.now() + 60_000)));
   const asked = useSignal("");
   const ready = from.value !== "" && to.value !== "";
   const path = ready ? `/reports/${which.value}` + query({ from: utc(from.value), to: utc(to.value) }) : "";

@@ -5,7 +5,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { sentenceOf, type Band, type DoorNow } from "../api";
 import { bandOf, isAbove, standing } from "../doors";
-import { resyncs } from "../state";
+import { link, resyncs } from "../state";
 import { lasted, wholeTime, when } from "../times";
 import { Icon } from "./icons";
 
@@ -31,12 +31,14 @@ export function Age({ at }: { at: string }) {
   return <span class="num">{lasted((now.value - new Date(at).getTime()) / 1000)}</span>;
 }
 
+/** While nothing new comes, a state is what was: never shown as what is. */
 export function StateWord({ door, large = false }: { door: DoorNow; large?: boolean }) {
   const now = standing(door);
+  const old = link.value === "cut";
   return (
-    <span class={`state tone-${now.tone} ${large ? "large" : ""}`}>
-      <Icon name={now.icon} />
-      <span class="word">{now.word}</span>
+    <span class={`state tone-${old ? "lost" : now.tone} ${large ? "large" : ""}`}>
+      <Icon name={old ? "offline" : now.icon} />
+      <span class="word">{old ? `was ${now.word.toLowerCase()}` : now.word}</span>
     </span>
   );
 }
