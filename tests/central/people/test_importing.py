@@ -118,7 +118,7 @@ def test_whoever_changes_people_all_the_time_is_not_overwritten(centre: Centre) 
     assert issued(centre) == {}
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(HOLDERS)
 def test_what_is_exported_and_imported_elsewhere_is_the_same_people(holders: list[tuple[Person, list[Held]]]) -> None:
     taken = [held.key for _, fobs in holders for held in fobs]
