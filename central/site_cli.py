@@ -151,7 +151,9 @@ def _tell_revoked(args: argparse.Namespace, done: Any) -> int:
     _say(f"{done.site}/{done.door}: {len(done.serials)} certificate(s) revoked; {reload_words(done.reloaded)}")
     if done.serials:
         _say(
-            "its connection was ended" if done.thrown_out else "if it is connected, it stays so, mute, until the broker restarts"
+            "its connection was ended"
+            if done.thrown_out
+            else "if it is connected: from the reload on it is mute and deaf, and the broker's restart ends its connection"
         )
     _put(args, done)
     return DONE

@@ -150,7 +150,8 @@ class Authority:
     def _note(self, purpose: Purpose, name: str, certificate: x509.Certificate) -> None:
         line = Issued(serial=f"{certificate.serial_number:x}", purpose=purpose, name=name, since=certificate.not_valid_before_utc,
                       until=certificate.not_valid_after_utc)  # fmt: skip
-        self._write([*self.issued(), line])
+        over = {old.serial for old in self.issued() if old.name.startswith(f"{PROBE}/") and old.until < line.since + BACKDATED}
+        self._write([*(old for old in self.issued() if old.serial not in over), line])
 
     def _write(self, lines: list[Issued]) -> None:
         put(self._list, msgspec.json.format(msgspec.json.encode(lines)) + b"\n", OWNER_ONLY)

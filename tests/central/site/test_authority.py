@@ -109,3 +109,9 @@ def test_a_damaged_list_is_told_and_never_taken_for_an_empty_one(tmp_path_factor
     (folder / "issued.json").write_bytes(raw)
     with pytest.raises(ConfigError, match=r"issued\.json"):
         Authority(folder).issued()
+
+
+def test_what_broker_check_tried_with_long_ago_is_not_listed_for_ever(authority: Authority) -> None:
+    for hours in range(5):
+        authority.issue("door", "broker-check/broker-check", NOW + timedelta(hours=hours), life=timedelta(minutes=10))
+    assert len(authority.issued()) == 1
