@@ -28,7 +28,7 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), payment=(), usb=(), microphone=(self), display-capture=()",
+    "permissions-policy": "camera=(self), geolocation=(), payment=(), usb=(), microphone=(self), display-capture=()",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-embedder-policy": "require-corp",
     "cross-origin-resource-policy": "same-origin",
