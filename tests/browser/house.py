@@ -36,7 +36,8 @@ from central.site.registry import DoorRegistry
 
 PASSWORD = "four cats on a warm roof"
 ACCOUNTS = {"grace": ("guard", "Grace Hopper"), "mary": ("manager", "Mary Somerville"), "charles": ("auditor", "Charles Babbage")}
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+        "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # fmt: skip
 STILL = {"lock": "secured", "contact": "closed", "alarm": "none", "mode": "Locked", "health": {}}
 
 ITEMS = [

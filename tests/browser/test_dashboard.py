@@ -226,3 +226,17 @@ def test_a_screen_reader_finds_its_way_on_every_screen(site: Site, browser: Brow
     assert ("event", serious(page)) == ("event", [])
     assert errors == []
     context.close()
+
+
+def test_nobody_is_looked_at_before_they_have_signed(site: Site, manager: Page) -> None:
+    manager.goto(f"{site.url}/#/people/p-0003/enrol")
+    expect(manager.get_by_role("region", name="Text of the consent")).to_be_visible()
+    assert manager.get_by_role("button", name="Use this device's camera").count() == 0
+    assert manager.get_by_role("button", name="Sign", exact=True).is_disabled()
+    manager.get_by_label("I have read this and agree").check()
+    manager.get_by_label("Signed").fill("Sofia Kovalevskaya")
+    manager.get_by_role("button", name="Sign", exact=True).click()
+    manager.get_by_role("button", name="Use this device's camera").click()
+    pictures = manager.get_by_role("region", name="2. Pictures")
+    expect(pictures.locator("[aria-live]")).to_contain_text("face", timeout=30_000)
+    expect(manager.get_by_role("button", name="Keep templates")).to_be_disabled()
