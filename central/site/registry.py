@@ -65,9 +65,11 @@ class DoorRegistry:
             )
         told = _File(site=entry.site, door=entry.door, name=entry.name, public_key=entry.public_key.hex(), enrolled=now)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (self._folder, path.parent):
+                folder.mkdir(parents=True, exist_ok=True)
+                folder.chmod(0o755)
             write_whole(path, msgspec.json.format(msgspec.json.encode(told)) + b"\n")
-            path.chmod(0o644)  # names and public keys: the centre reads them under an account of its own
+            path.chmod(0o644)  # names and public keys: the centre reads them under an account of its own, whatever our umask
         except OSError as error:
             raise ConfigError(f"{path}: cannot be written: {error}") from error
 

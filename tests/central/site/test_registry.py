@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -35,6 +36,19 @@ def test_doors_come_in_order_and_a_removed_one_is_gone(tmp_path: Path) -> None:
     assert registry.remove("hq", "front")
     assert not registry.remove("hq", "front")
     assert [door.door for door in registry.doors()] == ["back", "side"]
+
+
+def test_the_centre_reads_them_under_its_own_account_whoever_enrolled(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        DoorRegistry(tmp_path).put(entry("front"), NOW)
+    finally:
+        os.umask(before)
+    assert [(tmp_path / path).stat().st_mode & 0o777 for path in ("doors", "doors/hq", "doors/hq/front.json")] == [
+        0o755,
+        0o755,
+        0o644,
+    ]
 
 
 def test_a_site_without_doors_has_none(tmp_path: Path) -> None:
