@@ -257,6 +257,7 @@ class AccessPost:
                 self._handle(*self._queue.popleft(), now_s)
             self._ask(now_s)
         except OSError as error:
+            self._fetch.drop()
             self._refuse(f"the disk of this door does not take the bundle: {error}")
             self._retry_s = now_s + TRY_DISK_AGAIN_S
         if self._retry_s and now_s >= self._retry_s:
@@ -281,7 +282,7 @@ class AccessPost:
         if raw and self._on_disk != (offer.version, offer.withdrawn):
             write_whole(self._file, raw)
             self._on_disk = (offer.version, offer.withdrawn)
-        self._kept = offer.revision
+        self._kept, self._refused = offer.revision, self._fetch.refused
         self._aim()
         self._say()
 

@@ -157,7 +157,8 @@ class Link:
         if self._on_norms is not None:
             say.subscribe(f"{self._base}/norms/prior")
         if self._access is not None:
-            say.subscribe(f"{self._base}/access/version", f"{self._base}/access/part/+/+")
+            # Nothing of it need wait for us at the broker: the offer is retained, and comes with each connection
+            say.subscribe(f"{self._base}/access/version", f"{self._base}/access/part/+/+", qos=0)
             self._access.connected()
         say.publish(f"{self._base}/online", b"true", retain=True)
         with self._lock:

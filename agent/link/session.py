@@ -84,9 +84,10 @@ class Say:
         """Bytes wait for the wire: whoever has much to say waits with more, so that it need not lie in memory."""
         return self._client.want_write()
 
-    def subscribe(self, *topics: str) -> None:
+    def subscribe(self, *topics: str, qos: int = 1) -> None:
+        """With `qos` 0 the broker keeps nothing of it for a session that is away."""
         self._filters += topics
-        self._client.subscribe([(topic, 1) for topic in topics])
+        self._client.subscribe([(topic, qos) for topic in topics])
 
     def asked_for(self, topic: str) -> bool:
         """Whether some subscription of this connection fits. Brokers have been seen to hand one client another's messages."""

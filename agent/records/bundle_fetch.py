@@ -84,6 +84,10 @@ class BundleFetch:
         """A new connection: nobody answers what was asked on the old one."""
         self._pieces.again()
 
+    def drop(self) -> None:
+        """The disk does not take it: what is offered next, be it the same, is begun anew with what could be written."""
+        self._target, self._pieces = None, Pieces({})
+
     def wanted(self, now_s: float) -> list[str]:
         """Names of pieces to ask for now."""
         return self._pieces.wanted(now_s)
@@ -100,7 +104,7 @@ class BundleFetch:
     # -- what comes
 
     def took(self, name: str, piece: bytes, now_s: float, in_force: int, held: Held) -> bool:
-        """A piece came. Returns whether the bundle is whole now. Raises OSError when it cannot be written; it is asked for again then."""
+        """A piece came. Returns whether the bundle is whole now. Raises OSError when it cannot be written: `drop`, and `aim` later."""
         came = self._pieces.took(name, piece, now_s)
         if came is None or self._target is None:
             return False
@@ -133,6 +137,7 @@ class BundleFetch:
         return False
 
     def _assemble(self, bulk: Bulk, start: bytes, head: Head, held: Held) -> bool:
+        """Raises OSError."""
         try:
             with replacing(self._path) as file:
                 file.write(start)
@@ -165,12 +170,8 @@ class BundleFetch:
 
     def _keep(self, digest: bytes, whole: bytes) -> None:
         """Not on the disk yet when this returns: its hash is looked at whenever it is read."""
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self._folder / digest.hex()).write_bytes(whole)
-        except OSError:
-            self._target, self._pieces = None, Pieces({})  # the next offer begins with what could be written
-            raise
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self._folder / digest.hex()).write_bytes(whole)
 
     def _sweep(self, wanted: set[str]) -> None:
         for file in self._folder.iterdir():

@@ -43,8 +43,8 @@ SETTLE_S = 0.05
 """A change is seldom alone."""
 LOOK_EVERY_S = 30.0
 """So often everything is looked at even if nothing rings; an offer that only says that nothing changed is said so often at most."""
-REST_SHARE = 1.0
-"""After a bundle was made its door rests for so many times as long as that took: a large door with many changes takes half a core at most."""
+REST_SHARE = 0.5
+"""After a bundle was made its door rests for this share of the time that took: others of the centre have work, too."""
 AFTER_FAULT_S = 10.0
 NICE = 10
 PIECES_A_TURN = 8
@@ -77,7 +77,7 @@ class BundleDesk:
         self._replaced: deque[Place] = deque()
         """Doors whose index of pieces is of a bundle that is offered no more."""
         self._wanted = Wanted()
-        self._rest_until_s: dict[Place, float] = {}
+        self._rest_until_s: dict[tuple[Place, bytes], float] = {}
         self.confirmed = Confirmed()
         """What doors say they have."""
         self._look, self._make = threading.Event(), threading.Event()
@@ -179,6 +179,7 @@ class BundleDesk:
         told = self._told.get(place)
         same = told is not None and (told.offer.version, told.withdrawn, told.public_key) == (version, withdrawn, door.public_key)
         if told is not None and same and not self._is_due(place, told, shelved):
+            self._repeat(place, told)
             return
         box = told.offer.withdrawn if told is not None and same else sealed(withdrawn, PublicKey(door.public_key))
         offer = Offer(
@@ -195,6 +196,16 @@ class BundleDesk:
         """Nothing changed for the door; that this is so up to a newer revision is worth a word now and then."""
         is_news = shelved is not None and shelved.card.as_of > told.offer.as_of
         return is_news and self._clock.mono_s() - self._said_s[place] >= LOOK_EVERY_S
+
+    def _repeat(self, place: Place, told: Told) -> None:
+        """Say it again to a door that is there and does not act by it: brokers lose what they cannot pass on at once."""
+        heard, now_s = self.confirmed.of(place), self._clock.mono_s()
+        if heard is None or now_s - self._said_s[place] < LOOK_EVERY_S:
+            return
+        if heard.version < told.offer.version or heard.revision < told.offer.revision:
+            with self._lock:
+                self._said_s[place] = now_s
+                self._unsaid.append((place, told.raw))
 
     def _withdrawals(self, place: Place, door: DoorEntry, recent: dict[str, Since], version: int) -> tuple[Withdrawal, ...]:
         """What its bundle cannot know, newest first where there are too many."""
@@ -236,14 +247,14 @@ class BundleDesk:
 
     def _make_stale(self) -> None:
         now_s = time.monotonic()
-        self._rest_until_s = {place: until_s for place, until_s in self._rest_until_s.items() if until_s > now_s}
+        self._rest_until_s = {each: until_s for each, until_s in self._rest_until_s.items() if until_s > now_s}
         readings = Readings(self._people)
         for door in self._stale(self._people.revision):
             if self._stopping:
                 return
-            place = (door.site, door.door)
-            if place not in self._rest_until_s:
-                self._rest_until_s[place] = time.monotonic() + AFTER_FAULT_S
+            resting = (door.site, door.door), door.public_key
+            if resting not in self._rest_until_s:
+                self._rest_until_s[resting] = time.monotonic() + AFTER_FAULT_S
                 self._guarded(f"bundle of {door.site}/{door.door}", partial(self._make_for, door, readings))
 
     def _stale(self, revision: int) -> Iterable[DoorEntry]:
@@ -269,7 +280,7 @@ class BundleDesk:
         shelved, is_new = self._shelf.put(place, rules, reading.people, door.public_key, self._clock.wall(), reading.content)
         self._ledger.seen_in_use(reading.in_use, reading.version)
         took_s = time.monotonic() - began_s
-        self._rest_until_s[place] = time.monotonic() + REST_SHARE * took_s
+        self._rest_until_s[place, door.public_key] = time.monotonic() + REST_SHARE * took_s
         with self._lock:
             self._shelved[place] = shelved
             if is_new:

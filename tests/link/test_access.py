@@ -173,6 +173,14 @@ def test_a_forged_offer_changes_nothing_and_is_on_record_once(centre: Centre, do
     assert [event.kind for event in events_of(door.journal)].count("bundle.refused") == 1
 
 
+def test_a_good_offer_after_a_forged_one_is_all_there_is_to_say(centre: Centre, door: Door) -> None:
+    door.post.start(lambda: None)
+    door.post.received("version", b"rubbish")
+    assert "damaged" in door.wire.access.refused
+    door.post.received("version", centre.offer(3))
+    wait_until(lambda: (door.wire.access.refused, door.wire.access.revision) == ("", 3), 10, "still refused")
+
+
 def test_a_kept_offer_that_was_spoilt_keeps_nobody_out_and_stops_nothing(centre: Centre) -> None:
     offer_file(centre.folder / "access.bundle").write_bytes(b"rubbish")
     door = Door(centre.folder)

@@ -120,9 +120,23 @@ def test_a_disk_that_takes_nothing_is_told_and_what_is_offered_next_begins_anew(
     (name,) = fetch.wanted(0.0)
     with pytest.raises(OSError, match="coming"):
         fetch.took(name, sender.piece(name), 0.0, 0, {})
+    fetch.drop()
     (tmp_path / ".access.bundle.coming").unlink()
     fetch.aim(sender.bulk, 0, {})
     fetched(fetch, sender)
+    assert read(tmp_path / "access.bundle").rules.version == 7
+
+
+def test_a_bundle_that_is_all_here_and_cannot_be_written_waits_for_the_disk(tmp_path: Path, sender: Sender) -> None:
+    hindrance = tmp_path / ".access.bundle.part"
+    hindrance.mkdir()
+    fetch = BundleFetch(tmp_path / "access.bundle", KEYS)
+    fetch.aim(sender.bulk, 0, {})
+    with pytest.raises(OSError, match="part"):
+        fetched(fetch, sender)
+    fetch.drop()
+    hindrance.rmdir()
+    assert fetch.aim(sender.bulk, 0, {})  # nothing is asked for twice
     assert read(tmp_path / "access.bundle").rules.version == 7
 
 

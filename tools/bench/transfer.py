@@ -52,8 +52,8 @@ def transfer(setting: Setting) -> Section:
         ear = opened.enter_context(Ear.listening(stage.port))
         idle = [pass_once(stage, OWNER_FOB) for _ in range(setting.repeats(READS))]
         setting.say(f"  putting {number:,} people into a database")
-        doors = [f"{SITE}/{DOOR}={stage.folder / 'door.pub'}"]
-        centre = opened.enter_context(Centre.running(stage.folder / "central", stage.port, number, 1, doors))
+        doors = [f"{SITE}/{DOOR}={stage.keys / 'door.pub'}"]
+        centre = opened.enter_context(Centre.running(stage.folder / "people", stage.keys, stage.port, number, 1, doors))
         began = centre.ask("start")
         offered = centre.ask("offered", SITE, DOOR)
         rounds = [_fetched(stage, ear, offered, again=bool(n)) for n in range(1 if setting.quick else ROUNDS)]
@@ -150,7 +150,7 @@ class Centre:
 
     @classmethod
     @contextmanager
-    def running(cls, folder: Path, port: int, number: int, faces: int, doors: list[str]) -> Iterator[Centre]:
+    def running(cls, folder: Path, keys: Path, port: int, number: int, faces: int, doors: list[str]) -> Iterator[Centre]:
         command = [
             sys.executable,
             "-m",
@@ -204,6 +204,7 @@ def _take_back(stage: Stage, ear: Ear) -> None:
     """The door as it was before it fetched anything."""
     stage.take_down("door")
     bundle = stage.records / "access.bundle"
+    shutil.rmtree(stage.records / ".access.bundle.coming", ignore_errors=True)
     for file in stage.records.glob("access.bundle*"):
         if not file.name.endswith(OLDER):
             file.unlink()
@@ -280,7 +281,7 @@ def _fleet(setting: Setting) -> _Fleet:
             opened.callback(door.stop)
             door.start()
         words = [f"{SITE}/door-{number}={door.public}" for number, door in enumerate(doors)]
-        centre = opened.enter_context(Centre.running(folder / "central", stage.port, FLEET_PEOPLE, 0, words))
+        centre = opened.enter_context(Centre.running(folder / "people", folder, stage.port, FLEET_PEOPLE, 0, words))
         centre.ask("start")
         _until(lambda: all(door.passes(FIRST_FOB) for door in doors))
         withdrawn_ms = []

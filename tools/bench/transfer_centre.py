@@ -40,7 +40,7 @@ NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 class Centre:
     """`doors` are SITE/DOOR=FILE with the file of the public key."""
 
-    def __init__(self, folder: Path, port: int, number: int, faces: int, first_fob: str, doors: list[str]) -> None:
+    def __init__(self, folder: Path, keys: Path, port: int, number: int, faces: int, first_fob: str, doors: list[str]) -> None:
         folder.mkdir(exist_ok=True)
         self.engine: Engine = open_database(sqlite_url(folder / "central.db"))
         upgrade(self.engine)
@@ -55,7 +55,6 @@ class Centre:
         for door in doors:
             (site, name), file = door.split("=")[0].split("/"), door.split("=")[1]
             self.people.put_door(WHO, site, name, name, bytes(door_public(Path(file))))
-        keys = folder.parent
         self.desk = BundleDesk(self.people, Address(port=port), keys, folder / "bundles", SystemClock())
 
     def _fill(self, vault: Vault, number: int, faces: int) -> None:
@@ -103,8 +102,8 @@ def _template(vault: Vault, name: str, chance: random.Random) -> dict[str, Any]:
 
 
 def main(words: list[str]) -> int:
-    folder, port, number, faces, first_fob, *doors = words
-    centre = Centre(Path(folder), int(port), int(number), int(faces), first_fob, doors)
+    folder, keys, port, number, faces, first_fob, *doors = words
+    centre = Centre(Path(folder), Path(keys), int(port), int(number), int(faces), first_fob, doors)
     _say({"ready": True})
     for line in _lines():
         deed, *rest = line.split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -201,9 +202,17 @@ def test_a_door_is_behind_until_it_says_otherwise(site: Desk) -> None:
 
 
 def hear(site: Desk, version: int) -> None:
-    site.desk.message(
-        "doorward/hq/front/state/access", b'{"value": {"version": %d, "credentials": 2}, "at": "x"}' % version, True
-    )
+    said = {"value": {"version": version, "revision": version, "credentials": 2}, "at": "2026-03-02T08:30:02Z"}
+    site.desk.message("doorward/hq/front/state/access", json.dumps(said).encode(), True)
+
+
+def test_a_door_that_did_not_hear_is_told_again_and_one_that_did_is_not(site: Desk) -> None:
+    for version, again in ((1, 1), (site.version(), 0)):
+        hear(site, version)
+        site.desk._unsaid.clear()
+        site.desk._said_s[PLACE] -= 60.0
+        site.desk._offer_all()
+        assert [place for place, _ in site.desk._unsaid].count(PLACE) == again
 
 
 def test_everybody_who_lets_nobody_in_is_found(site: Desk) -> None:
