@@ -63,12 +63,18 @@ class AuditPage(Struct, frozen=True):
 def endpoints(accounts: Accounts, audit: AuditLog) -> list[Endpoint]:
     """Accounts write their own records, in the transaction that changes them."""
 
+    def listed(ask: Ask) -> list[Account]:
+        _demand_all_sites(ask)
+        return accounts.all()
+
     def add(ask: Ask) -> Reply:
+        _demand_all_sites(ask)
         told = ask.json(NewAccount)
         _fit(lambda: accounts.add(ask.caller.account, told.account, told.role, told.password, shown=told.name, sites=told.sites))
         return Reply(status=201, body=b"null")
 
     def change(ask: Ask) -> Changed:
+        _demand_all_sites(ask)
         account, told = ask.path["account"], ask.json(Change)
         _must(accounts, account)
         return _fit(lambda: _change(accounts, ask.caller.account, account, told))
@@ -79,17 +85,24 @@ def endpoints(accounts: Accounts, audit: AuditLog) -> list[Endpoint]:
         _fit(lambda: accounts.reset(ask.caller.account, ask.caller.account, told.new))
 
     def records(ask: Ask) -> AuditPage:
+        _demand_all_sites(ask)
         limit = ask.whole("limit", 100, 1, MOST_RECORDS)
         found = audit.rows(ask.whole("before", 0, 0, 2**62), limit + 1)
         return AuditPage(found[:limit], len(found) > limit, audit.head())
 
     return [
-        Endpoint(method="GET", path="/accounts", allowed=READS, work=lambda ask: accounts.all()),
+        Endpoint(method="GET", path="/accounts", allowed=READS, work=listed),
         Endpoint(method="POST", path="/accounts", allowed=MANAGES, work=add, max_bytes=16 * 1024, recorded=False),
         Endpoint(method="PATCH", path="/accounts/{account}", allowed=MANAGES, work=change, max_bytes=16 * 1024, recorded=False),
         Endpoint(method="POST", path="/session/password", allowed=EVERYBODY, work=own_password, max_bytes=4096, recorded=False),
         Endpoint(method="GET", path="/audit", allowed=READS_AUDIT, work=records, recorded=True),
     ]
+
+
+def _demand_all_sites(ask: Ask) -> None:
+    """Accounts and the log are of the whole centre: who may see one site only could else let themselves see all."""
+    if ask.caller.sites:
+        raise Unfit(403, "not_allowed", "this is for accounts that see every site")
 
 
 def _change(accounts: Accounts, by: str, account: str, told: Change) -> Changed:

@@ -165,6 +165,44 @@ def test_who_may_not_is_refused_and_that_is_on_record(house: House) -> None:
     assert (house.audit.rows(limit=1)[0].who, house.audit.rows(limit=1)[0].what) == ("charles", "GET /audit")
 
 
+def test_a_manager_of_one_site_cannot_make_themselves_one_of_all(house: House) -> None:
+    house.accounts.add("test", "grace", "manager", PASSWORD)
+    with house.signed_in("charles", "manager", ("lab",)) as browser:
+        assert browser.patch("/api/accounts/charles", json={"sites": []}).status_code == 403
+        assert browser.post("/api/accounts", json={"account": "eva", "role": "guard", "password": PASSWORD}).status_code == 403
+        assert browser.get("/api/accounts").status_code == 403
+    with house.signed_in("grace") as browser:
+        assert browser.patch("/api/accounts/charles", json={"sites": ["lab", "hq"]}).json()["account"]["sites"] == ["lab", "hq"]
+
+
+def test_a_manager_adds_changes_and_locks_out_an_account(house: House) -> None:
+    with house.signed_in() as browser:
+        told = {"account": "charles", "role": "guard", "password": PASSWORD, "name": "Charles Babbage", "sites": ["hq"]}
+        assert browser.post("/api/accounts", json=told).status_code == 201
+        assert browser.post("/api/accounts", json=told).json()["error"] == "unfit"
+        assert browser.patch("/api/accounts/charles", json={"totp": True}).json()["totp_uri"].startswith("otpauth://")
+        assert browser.patch("/api/accounts/charles", json={"disabled": True}).json()["account"]["disabled"] is True
+        assert browser.patch("/api/accounts/nobody", json={}).status_code == 404
+        rows = {row["account"]: row for row in browser.get("/api/accounts").json()}
+        assert (rows["charles"]["name"], rows["charles"]["totp"], rows["charles"]["disabled"]) == ("Charles Babbage", True, True)
+
+
+def test_ones_own_password_is_changed_with_the_old_one(house: House) -> None:
+    with house.signed_in(role="guard") as browser:
+        assert browser.post("/api/session/password", json={"old": "wrong", "new": "another warm roof"}).status_code == 403
+        assert browser.post("/api/session/password", json={"old": PASSWORD, "new": "short"}).status_code == 422
+        assert browser.post("/api/session/password", json={"old": PASSWORD, "new": "another warm roof"}).status_code == 200
+        assert browser.get("/api/session").status_code == 401, "it ends every session"
+        assert browser.post("/api/session", json={"account": "ada", "password": "another warm roof"}).status_code == 200
+
+
+def test_the_audit_log_is_read_newest_first_and_the_reading_is_on_record(house: House) -> None:
+    with house.signed_in(role="auditor") as browser:
+        page = browser.get("/api/audit", params={"limit": 2}).json()
+    assert [row["what"] for row in page["records"]] == ["GET /audit", "session.begun"]
+    assert (page["more"], page["head"]["n"]) == (True, 3)
+
+
 def test_a_wrong_password_five_times_makes_the_sixth_wait(house: House) -> None:
     house.accounts.add("test", "ada", "guard", PASSWORD)
     with house.browser() as browser:
