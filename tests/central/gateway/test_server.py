@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
+import ssl
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.errors import ConfigError
 from central.gateway.server import WebServer
@@ -236,12 +243,41 @@ def test_a_port_that_is_taken_is_told(house: House) -> None:
 def test_behind_a_proxy_cookies_are_for_https_and_browsers_remember_it(tmp_path: Path) -> None:
     house = House(tmp_path, behind_proxy=True, public_url="https://doors.example.org")
     house.accounts.add("test", "ada", "guard", PASSWORD)
-    with house.open():
-        import httpx
-
-        with httpx.Client(base_url=f"http://127.0.0.1:{house.gateway.port}") as proxy:
-            answer = proxy.post("/api/session", json={"account": "ada", "password": PASSWORD},
-                                headers={"host": "doors.example.org", "origin": "https://doors.example.org"})  # fmt: skip
+    with house.open(), httpx.Client(base_url=f"http://127.0.0.1:{house.gateway.port}") as proxy:
+        answer = proxy.post("/api/session", json={"account": "ada", "password": PASSWORD},
+                            headers={"host": "doors.example.org", "origin": "https://doors.example.org"})  # fmt: skip
     assert answer.status_code == 200
     assert "secure" in answer.headers["set-cookie"].lower()
     assert answer.headers["strict-transport-security"].startswith("max-age=")
+
+
+def test_with_a_certificate_of_its_own_it_speaks_tls_alone(tmp_path: Path) -> None:
+    cert_file, key_file = self_signed(tmp_path)
+    house = House(tmp_path, cert_file=str(cert_file), key_file=str(key_file))
+    house.accounts.add("test", "ada", "guard", PASSWORD)
+    with house.open():
+        assert house.gateway.url.startswith("https://127.0.0.1:")
+        trusts = ssl.create_default_context(cafile=str(cert_file))
+        with httpx.Client(base_url=house.gateway.url, verify=trusts) as browser:
+            answer = browser.post(
+                "/api/session", json={"account": "ada", "password": PASSWORD}, headers={"origin": house.gateway.url}
+            )
+            assert browser.get("/api/doors").status_code == 200
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(house.gateway.url.replace("https", "http"))
+    assert "; secure" in answer.headers["set-cookie"].lower()
+    assert "strict-transport-security" in answer.headers
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(timezone.utc)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+    certificate = made.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return folder / "cert.pem", folder / "key.pem"
