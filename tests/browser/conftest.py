@@ -10,6 +10,7 @@ import pytest
 from msgspec import Struct
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from central.gateway.pages import DIST
 from tests.browser.house import Doors, centre_at, chromium, furnish, sign_in
 from tests.system.brokers import Broker, running
 
@@ -23,8 +24,14 @@ class Site(Struct):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def dist() -> Path:
+    """The dashboard as it is delivered."""
     subprocess.run([str(BUILD)], check=True, timeout=300)
+    return DIST
+
+
+@pytest.fixture(scope="session")
+def site(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     broker = Broker("mosquitto", folder)
     with running(broker), centre_at(folder, broker.port, NAMES) as url:

@@ -27,10 +27,16 @@ interface Opened {
   sdp: string;
 }
 
+interface Talk {
+  possible: boolean;
+  who: string;
+  yours: boolean;
+}
+
 interface Told {
   hello?: { who: string; unmasked: boolean };
   overlay?: Overlay;
-  talk?: unknown;
+  talk?: Talk;
   bye?: { reason?: string };
 }
 
@@ -75,7 +81,6 @@ class Watching {
       this.session = opened.session;
       this.unmasked.value = unmask;
       await peer.setRemoteDescription({ type: "answer", sdp: opened.sdp });
-      this.mayTalk.value = this.voice?.currentDirection === "sendrecv" || this.voice?.currentDirection === "sendonly";
       setTimeout(
         () => turn === this.begun && this.phase.value === "connecting" && this.end("no picture came from the door"),
         FIRST_PICTURE_MS,
@@ -103,16 +108,16 @@ class Watching {
   private hear(told: Told): void {
     if (told.overlay) this.overlay.value = told.overlay;
     if (told.hello) this.unmasked.value = told.hello.unmasked;
-    if (told.talk !== undefined) this.heardOfTalk(told.talk);
+    if (told.talk) this.heardOfTalk(told.talk);
     if (told.bye) this.end(told.bye.reason || "the door has ended it");
   }
 
   /** First answer takes the call: the door says whose word it is. */
-  private heardOfTalk(talk: unknown): void {
-    const state =
-      typeof talk === "object" && talk !== null ? (talk as { yours?: boolean; who?: string | null }) : { yours: talk === true };
-    this.word.value = !state.yours && state.who ? `${state.who} speaks with this door` : "";
-    if (state.yours === false && this.talking.value && state.who) this.hush();
+  private heardOfTalk(talk: Talk): void {
+    this.mayTalk.value = talk.possible;
+    this.word.value = talk.who && !talk.yours ? `${talk.who} talks with this door` : "";
+    if (talk.yours) this.talking.value = true;
+    else if (this.talking.value && talk.who) this.hush();
   }
 
   follow(person: boolean): void {
@@ -163,6 +168,8 @@ class Watching {
     peer?.close();
     this.stream.getTracks().forEach((track) => this.stream.removeTrack(track));
     this.overlay.value = null;
+    this.mayTalk.value = false;
+    this.word.value = "";
     this.phase.value = "off";
     if (session) leave(session);
   }
