@@ -7,7 +7,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { ask, doorKey, query, session, type Band, type DoorNow, type FloorMap, type PlacedDoor, type Zone } from "../api";
 import { BANDS, bandOf, isAbove, standing, titleOf } from "../doors";
 import { go, route } from "../route";
-import { doors } from "../state";
+import { doors, link } from "../state";
 import {
   Button,
   Dialog,
@@ -233,7 +233,8 @@ function MapList({ map, choose }: { map: FloorMap; choose: (key: string) => void
 }
 
 export function worst(zone: Zone): Band {
-  const found = zone.doors.map((key) => doors.value.get(key)?.value).filter((door): door is DoorNow => !!door?.online);
+  const known = link.value === "cut" ? [] : zone.doors;
+  const found = known.map((key) => doors.value.get(key)?.value).filter((door): door is DoorNow => !!door?.online);
   return found.map(bandOf).reduce<Band>((a, b) => (BANDS.indexOf(a) < BANDS.indexOf(b) ? a : b), "ordinary");
 }
 
@@ -269,8 +270,10 @@ function opened(frame: HTMLElement, map: FloorMap, quiet = false): L.Map {
 /** Built of nodes, not of markup: a door's name is never taken for HTML. */
 function pin(placed: PlacedDoor, marked: boolean): L.DivIcon {
   const door = doors.value.get(doorKey(placed))?.value;
-  const now = door ? standing(door) : { tone: "lost", word: "not known" };
-  const band = door?.online ? bandOf(door) : "ordinary";
+  const old = link.peek() === "cut";
+  const known = door ? standing(door) : { tone: "lost", word: "not known" };
+  const now = old ? { tone: "lost", word: `was ${known.word.toLowerCase()}` } : known;
+  const band = door?.online && !old ? bandOf(door) : "ordinary";
   const node = document.createElement("span");
   node.className = `pin tone-${now.tone} band-${band} ${marked ? "marked" : ""}`;
   const name = document.createElement("b");
@@ -334,7 +337,7 @@ function Plan({
         .on("click", () => choose(key))
         .addTo(layer);
     }
-  }, [...told, zones, chosen]);
+  }, [...told, zones, chosen, link.value]);
   return <div ref={frame} class={`plan ${quiet ? "small" : ""}`} role="group" aria-label={`Floor plan ${map.name}`} />;
 }
 

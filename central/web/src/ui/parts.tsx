@@ -55,7 +55,8 @@ export function BandWord({ band }: { band: Band | "" }) {
   );
 }
 
-export const DoorBand = ({ door }: { door: DoorNow }) => (door.online ? <BandWord band={bandOf(door)} /> : null);
+export const DoorBand = ({ door }: { door: DoorNow }) =>
+  door.online && link.value !== "cut" ? <BandWord band={bandOf(door)} /> : null;
 
 export function Chip({ tone = "calm", icon, children }: { tone?: string; icon?: string } & Children) {
   return (
