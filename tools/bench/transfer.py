@@ -156,6 +156,7 @@ class Centre:
             "-m",
             "tools.bench.transfer_centre",
             str(folder),
+            str(keys),
             str(port),
             str(number),
             str(faces),
