@@ -1,5 +1,5 @@
 """What tests of the history share."""
 
-from tests.central.history.stores import engine
+from tests.central.history.stores import engine, made_database, made_file
 
-__all__ = ["engine"]
+__all__ = ["engine", "made_database", "made_file"]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 
 from agent.cli import main
 from agent.core.messages import Event
@@ -56,12 +57,10 @@ def store(tmp_path: Path) -> Iterator[EventStore]:
     engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
-def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventStore]:
-    where = request.getfixturevalue("postgres_url") if request.param == "postgresql" else str(tmp_path / "fresh.db")
-    engine = open_to_write(where)
-    yield EventStore(engine)
-    engine.dispose()
+@pytest.fixture
+def fresh(engine: Engine) -> EventStore:
+    """Over both databases."""
+    return EventStore(engine)
 
 
 def exported(store: EventStore, **wanted: Any) -> io.BytesIO:

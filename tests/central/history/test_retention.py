@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Engine
 
 from agent.core.messages import Event
 from agent.errors import ConfigError
@@ -26,12 +26,10 @@ SETTINGS = History(keep_days={"*": 90, "command.*": 365, "door.*": 30, "door.for
 ALERT = {"risk": {"alert": True}}
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventStore]:
-    where = request.getfixturevalue("postgres_url") if request.param == "postgresql" else str(tmp_path / "central.db")
-    engine = open_to_write(where)
-    yield EventStore(engine)
-    engine.dispose()
+@pytest.fixture
+def store(engine: Engine) -> EventStore:
+    """Over both databases."""
+    return EventStore(engine)
 
 
 def tell(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from uuid import uuid4
@@ -29,13 +28,10 @@ def told(sequence: int, *, journal: str = "aa", door: str = "front", identity: s
     return Told("hq", door, Event(sequence=sequence, journal=journal, id=identity, kind=kind, at=NOW, mono_s=1.5, data=data))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventStore]:
-    """The same tests over both databases."""
-    where = request.getfixturevalue("postgres_url") if request.param == "postgresql" else str(tmp_path / "central.db")
-    engine = open_to_write(where)
-    yield EventStore(engine)
-    engine.dispose()
+@pytest.fixture
+def store(engine: Engine) -> EventStore:
+    """Over both databases."""
+    return EventStore(engine)
 
 
 @pytest.fixture(scope="module")
