@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from msgspec import Struct
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from central.gateway.pages import DIST
 from tests.browser.house import Doors, centre_at, chromium, furnish, sign_in
@@ -43,29 +43,40 @@ def site(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
         doors.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     expect.set_options(timeout=15_000)
     with chromium() as opened:
         yield opened
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    yield made
-    made.close()
+@pytest.fixture(scope="module")
+def signed_in(site: Site, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The cookies of a guard and a manager: passwords are slow on purpose, so each signs in once."""
+    kept: dict[str, Path] = {}
+    for account in ("grace", "mary"):
+        made = browser.new_context()
+        sign_in(made.new_page(), site.url, account)
+        kept[account] = tmp_path_factory.mktemp("cookies") / f"{account}.json"
+        made.storage_state(path=kept[account])
+        made.close()
+    return kept
 
 
-@pytest.fixture
-def guard(site: Site, context: BrowserContext) -> Page:
+def _opened(browser: Browser, site: Site, cookies: Path) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce", storage_state=cookies)
     page = context.new_page()
-    sign_in(page, site.url, "grace")
-    return page
+    page.goto(site.url)
+    expect(page.get_by_role("navigation", name="Screens")).to_be_visible()
+    yield page
+    context.close()
 
 
 @pytest.fixture
-def manager(site: Site, context: BrowserContext) -> Page:
-    page = context.new_page()
-    sign_in(page, site.url, "mary")
-    return page
+def guard(site: Site, browser: Browser, signed_in: dict[str, Path]) -> Iterator[Page]:
+    yield from _opened(browser, site, signed_in["grace"])
+
+
+@pytest.fixture
+def manager(site: Site, browser: Browser, signed_in: dict[str, Path]) -> Iterator[Page]:
+    yield from _opened(browser, site, signed_in["mary"])

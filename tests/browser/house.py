@@ -30,9 +30,8 @@ from central.database.opening import open_to_write
 from central.gateway.accounts import Accounts
 from central.gateway.audit import AuditLog
 from central.gateway.passwords import seal_in
-from central.people.records import DoorEntry
 from central.settings import Broker, CentralConfig, Database, Gateway, Keys
-from central.site.registry import DoorRegistry
+from central.site.registry import DoorEntry, DoorRegistry
 
 PASSWORD = "four cats on a warm roof"
 ACCOUNTS = {"grace": ("guard", "Grace Hopper"), "mary": ("manager", "Mary Somerville"), "charles": ("auditor", "Charles Babbage")}

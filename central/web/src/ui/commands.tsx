@@ -110,6 +110,7 @@ function HoldButton(props: { command: Command; class: string; busy: boolean; fir
       onPointerDown={press}
       onPointerLeave={leave}
       onPointerCancel={leave}
+      onContextMenu={(event) => event.preventDefault() /* a phone's answer to a long press */}
       onClick={click}
     >
       <Icon name={props.command.icon} />
