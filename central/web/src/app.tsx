@@ -78,8 +78,8 @@ function Signed({ role }: { role: Role }) {
   const help = useSignal(false);
   const more = useSignal(false);
   useKeys(help);
-  useEffect(() => {
-    if (!route.value.screen) go(role === "guard" ? "/alerts" : "/doors");
+  useLayoutEffect(() => {
+    if (location.hash.length < 3) go(role === "guard" ? "/alerts" : "/doors");
   }, [role]);
   useEffect(() => {
     more.value = false;
