@@ -102,8 +102,13 @@ def begun(found: Found, event: Happening | None, site: str, door: str, now: date
         site=site, door=door, subject=found.subject, kind=found.kind, severity=found.severity, title=found.title, sentence=found.sentence,
         reasons=found.reasons, band=found.band, person=found.person, zone=found.zone, tells=found.tells, event_n=event.n if event else 0,
         at=at, newest_at=at, state="pending" if waits else "open", next_at=now + timedelta(seconds=found.wait_s) if waits else None,
-        decide_by=at + timedelta(seconds=found.hold_s) if found.hold_s else None, parts=(found.part,), cooldown_s=found.cooldown_s,
+        decide_by=_decide_by(at, found.hold_s) if found.hold_s else None, parts=(found.part,), cooldown_s=found.cooldown_s,
     )  # fmt: skip
+
+
+def _decide_by(at: datetime, hold_s: float) -> datetime:
+    """A door whose clock has run mad may tell of the last second of the calendar."""
+    return at + min(timedelta(seconds=hold_s), datetime.max.replace(tzinfo=at.tzinfo) - at)
 
 
 def takes(alert: Alert, found: Found, now: datetime) -> bool:
@@ -140,7 +145,7 @@ def folded(alert: Alert, found: Found, event: Happening | None, now: datetime) -
         event_n=event.n if event else alert.event_n, person=found.person or alert.person, zone=found.zone or alert.zone,
         band=found.band or alert.band, tells=tuple(dict.fromkeys((*alert.tells, *found.tells))), over_at=None,
         parts=tuple(dict.fromkeys((*alert.parts, found.part)))[-MOST_PARTS:], state=state,
-        decide_by=at + timedelta(seconds=found.hold_s) if found.hold_s else alert.decide_by,
+        decide_by=_decide_by(at, found.hold_s) if found.hold_s else alert.decide_by,
     )  # fmt: skip
     if alert.state == "closed" and state == "pending":
         grown = replace(grown, next_at=now + timedelta(seconds=found.wait_s))

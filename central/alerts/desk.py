@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DataError
 
 from agent.clock import Clock
 from central.alerts import store
@@ -24,7 +25,7 @@ from central.alerts.ringing import Names, Ringing
 from central.alerts.rules import DURESS, GAP, OFFLINE, Found, Happening, Over, found_in, gap, offline, over_by
 from central.alerts.sender import Sender
 from central.alerts.vapid import Vapid
-from central.database.engine import reading, writing
+from central.database.engine import StoreError, reading, writing
 from central.gateway.asking import Unfit
 from central.settings import Alerts
 
@@ -66,6 +67,11 @@ class Audit(Protocol):
     def write(
         self, who: str, what: str, about: str, details: dict[str, Any], *, connection: Connection | None = None
     ) -> None: ...
+
+
+def _is_of_database(error: Exception) -> bool:
+    """The database does not answer; what it only does not take is the fault of an event."""
+    return isinstance(error, StoreError) and not isinstance(error.__cause__, DataError)
 
 
 def as_topic(site: str, door: str) -> str:
@@ -156,11 +162,40 @@ class AlertDesk:
             at = store.cursor(db)
             if at is None or store.newest_event(db) <= at:
                 return False
+        try:
+            return self._take_page(PAGE)
+        except Exception as error:
+            if _is_of_database(error):
+                raise
+            log.exception("alerts page not taken: one by one")
+        return self._take_page_by_ones()
+
+    def _take_page_by_ones(self) -> bool:
+        """An event that nobody foresaw is passed over, and holds up no alert of other doors."""
+        for _ in range(PAGE):
+            try:
+                if not self._take_page(1):
+                    return False
+            except Exception as error:
+                if _is_of_database(error):
+                    raise
+                self._pass_over()
+        return True
+
+    def _pass_over(self) -> None:
+        with writing(self.engine) as db:
+            for event in store.happenings(db, store.cursor(db) or 0, store.newest_event(db), 1):
+                log.exception(
+                    "alerts event passed over n=%d site=%s door=%s kind=%s", event.n, event.site, event.door, event.kind
+                )
+                store.move_cursor(db, event.n)
+
+    def _take_page(self, most: int) -> bool:
         now = self._clock.wall()
         with writing(self.engine) as db:
             after, upto = store.cursor(db) or 0, store.newest_event(db)
-            events = store.happenings(db, after, upto, PAGE)
-            is_full = len(events) == PAGE
+            events = store.happenings(db, after, upto, most)
+            is_full = len(events) == most
             book = _Book(db, now, Ringing(db, now, self.options, self.names), self)
             for event in events:
                 book.take(event)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select
 
-from central.alerts import store
+from central.alerts import desk, store
 from central.alerts.routing import Duty, Hours
 from central.database.engine import reading, writing
 from central.database.tables_events import GAPS
@@ -333,3 +333,16 @@ def test_an_event_is_taken_once_however_often_the_desk_begins(centre: Centre) ->
     assert (len(centre.alerts), centre.alerts[0].folded) == (1, 0)
     with reading(centre.engine) as db:
         assert db.scalar(select(store.ALERT_CURSORS.c.n)) == centre.alerts[0].event_n
+
+
+def test_a_door_whose_clock_has_run_mad_holds_up_no_alert(centre: Centre) -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
+    centre.happens(event("access.held", door="side", at=last, hold_s=20.0, risk=risk("high")), event("door.forced", n=2))
+    assert {each.kind for each in centre.alerts} == {"access.held", "door.forced"}
+
+
+def test_an_event_that_nobody_foresaw_is_passed_over_alone(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = desk.found_in
+    monkeypatch.setattr(desk, "found_in", lambda told: 1 / 0 if told.door == "odd" else known(told))
+    centre.happens(event("door.forced"), event("door.forced", door="odd", n=2), event("door.forced", door="side", n=3))
+    assert sorted(each.door for each in centre.alerts) == ["front", "side"]
