@@ -209,11 +209,23 @@ def _share_a_site(person: Recipient, ask: Ask) -> bool:
     return not person.sites or not ask.caller.sites or bool(set(person.sites) & set(ask.caller.sites))
 
 
+def _person(desk: AlertDesk, account: str) -> Recipient | None:
+    with reading(desk.engine) as db:
+        return next((each for each in store.recipients(db) if each.account == account), None)
+
+
+def _is_under(person: Recipient | None, ask: Ask) -> bool:
+    """A manager of some sites takes nobody off duty who watches over others, too."""
+    return not ask.caller.sites or (person is not None and bool(person.sites) and set(person.sites) <= set(ask.caller.sites))
+
+
 def _set_duty(desk: AlertDesk, ask: Ask) -> Duty:
     """Guards their own, managers everybody's."""
     duty = ask.json(Duty)
     if duty.account != ask.caller.account and ask.caller.role != "manager":
         raise Unfit(403, "not_allowed", "you may change your own duty; a manager changes that of others")
+    if duty.account != ask.caller.account and not _is_under(_person(desk, duty.account), ask):
+        raise Unfit(404, "no_such_account", f"{duty.account!r} is nobody of the sites that this account sees alone")
     faults = [*faults_of_schedule(schedule_of((*duty.hours, *duty.quiet), duty.timezone))]
     faults += [
         f"shift from {each.begin} until {each.end}: it has to end behind its beginning"

@@ -14,7 +14,7 @@ from central.enrolment.everything import collect, page
 from central.enrolment.picture import MOST_BYTES, pixels_of
 from central.enrolment.retention import Outlived, outlived
 from central.gateway.asking import Ask, Endpoint, Reply, Role, Unfit
-from central.people.endpoints import Work, guarded
+from central.people.endpoints import Work, guarded, of_all_sites
 from central.people.people import People
 
 _MANAGERS: frozenset[Role] = frozenset({"manager"})
@@ -104,4 +104,5 @@ def _endpoint(
     max_bytes: int = 64 * 1024,
 ) -> Endpoint:
     """Changes are put on record with what they changed, in the same transaction, and not once more by the gateway."""
-    return Endpoint(method=method, path=path, allowed=allowed, work=guarded(work), max_bytes=max_bytes, recorded=recorded)
+    work = guarded(of_all_sites(work))
+    return Endpoint(method=method, path=path, allowed=allowed, work=work, max_bytes=max_bytes, recorded=recorded)

@@ -119,6 +119,8 @@ def endpoints(people: People) -> list[Endpoint]:
 
     def mark(ask: Ask) -> dict[str, str]:
         state = ask.json(StateChange).state
+        if state == "active":  # whoever finds a fob lost may bar it, of whatever site they are
+            demand_all_sites(ask)
         people.mark(ask.caller.account, ask.path["key"], state)
         return {"key": ask.path["key"], "state": state}
 
@@ -135,14 +137,14 @@ def endpoints(people: People) -> list[Endpoint]:
 
     return [
         _endpoint("GET", "/people", listed, _LOOKERS),
-        _endpoint("POST", "/people", add),
-        _endpoint("GET", "/people/export", take, frozenset({"manager", "privacy"}), recorded=True),
-        _endpoint("POST", "/people/import", bring, max_bytes=MOST_SHEET_BYTES),
+        _endpoint("POST", "/people", of_all_sites(add)),
+        _endpoint("GET", "/people/export", of_all_sites(take), frozenset({"manager", "privacy"}), recorded=True),
+        _endpoint("POST", "/people/import", of_all_sites(bring), max_bytes=MOST_SHEET_BYTES),
         _endpoint("GET", "/people/{id}", one, _LOOKERS, recorded=True),
-        _endpoint("PATCH", "/people/{id}", change),
-        _endpoint("POST", "/people/{id}/credentials", issue),
+        _endpoint("PATCH", "/people/{id}", of_all_sites(change)),
+        _endpoint("POST", "/people/{id}/credentials", of_all_sites(issue)),
         _endpoint("PATCH", "/credentials/{key}", mark),
-        _endpoint("DELETE", "/credentials/{key}", give_back),
+        _endpoint("DELETE", "/credentials/{key}", of_all_sites(give_back)),
         *_rule_endpoints(people),
     ]
 
@@ -165,10 +167,10 @@ def _rule_endpoints(people: People) -> list[Endpoint]:
             keep(ask.caller.account, rule)
             return rule
 
-        return work
+        return of_all_sites(work)
 
     def drop(kind: str) -> Work:
-        return lambda ask: people.drop_rule(ask.caller.account, kind, ask.path["id"])
+        return of_all_sites(lambda ask: people.drop_rule(ask.caller.account, kind, ask.path["id"]))
 
     def entry(ask: Ask) -> DoorAccess:
         return people.book().entry_of(ask.path["site"], ask.path["door"])
@@ -199,6 +201,20 @@ def told(dossier: Dossier) -> Told:
     return Told(**of_person, credentials=dossier.credentials, templates=dossier.templates, enrolled=dossier.templates > 0,
                 has_pin=dossier.has_pin, has_duress_pin=dossier.has_duress_pin, norms_consent=dossier.norms_consent,
                 added=dossier.added)  # fmt: skip
+
+
+def demand_all_sites(ask: Ask) -> None:
+    """People and rules are of the whole centre: a profile opens doors of any site. Raises Unfit."""
+    if ask.caller.sites:
+        raise Unfit(403, "not_allowed", "people and rules are of the whole centre: this is for accounts that see every site")
+
+
+def of_all_sites(work: Work) -> Work:
+    def asked(ask: Ask) -> Any:
+        demand_all_sites(ask)
+        return work(ask)
+
+    return asked
 
 
 def guarded(work: Work) -> Work:

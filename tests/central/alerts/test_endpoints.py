@@ -11,7 +11,7 @@ import pytest
 
 from central.alerts.endpoints import WATCH, endpoints
 from central.gateway.asking import Ask, Unfit
-from tests.central.alerts.house import Centre, event, risk
+from tests.central.alerts.house import Centre, add_account, event, risk
 from tools.push_service import PushService
 
 
@@ -182,3 +182,11 @@ def test_a_roster_that_would_not_work_is_refused(centre: Centre, told: dict[str,
 def test_nobody_is_put_on_duty_who_is_not_there(centre: Centre) -> None:
     with pytest.raises(Unfit, match="is no guard or manager"):
         work(centre, "PUT", "/duty")(centre.ask("boss", "manager", **body({"account": "ghost", "switch": "on"})))
+
+
+def test_a_manager_of_one_site_takes_nobody_off_duty_who_watches_over_another(centre: Centre) -> None:
+    add_account(centre.engine, "guard-lab", "guard", ("lab",))
+    put, off = work(centre, "PUT", "/duty"), {"switch": "off"}
+    put(centre.ask("lab-boss", "manager", ("lab",), **body({"account": "guard-lab", **off})))
+    with pytest.raises(Unfit, match="nobody of the sites"):
+        put(centre.ask("lab-boss", "manager", ("lab",), **body({"account": "guard-2", **off})))

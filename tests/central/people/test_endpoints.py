@@ -173,3 +173,23 @@ def test_a_manager_at_a_browser_changes_people_and_a_guard_only_looks(tmp_path: 
         assert "attachment" in sheet.headers["content-disposition"]
         again = manager.post("/api/people/import", content=sheet.content, headers={"content-type": "text/csv"}).json()
         assert (again["unchanged"], again["bad"]) == (1, 0)
+
+
+@pytest.mark.parametrize(("method", "path"), [
+    ("POST", "/people"), ("PATCH", "/people/{id}"), ("POST", "/people/import"), ("GET", "/people/export"),
+    ("POST", "/people/{id}/credentials"), ("DELETE", "/credentials/{key}"), ("PUT", "/profiles/{id}"), ("DELETE", "/profiles/{id}"), ("PUT", "/schedules/{id}"),
+    ("PUT", "/calendars/{id}"),
+])  # fmt: skip
+def test_a_manager_of_one_site_changes_nothing_that_opens_doors_of_another(centre: Centre, method: str, path: str) -> None:
+    words = {"id": "staff", "key": FOB}
+    with pytest.raises(Unfit) as found:
+        the(centre, method, path).work(Ask(caller=Caller("mary", "manager", sites=("lab",)), now=NOW, path=words, body=b"{}"))
+    assert (found.value.status, found.value.code) == (403, "not_allowed")
+
+
+def test_a_manager_of_one_site_bars_a_lost_fob_and_puts_none_in_use_again(centre: Centre) -> None:
+    centre.holder()
+    mark, mary = the(centre, "PATCH", "/credentials/{key}").work, Caller("mary", "manager", sites=("lab",))
+    assert mark(Ask(caller=mary, now=NOW, path={"key": FOB}, body=b'{"state": "lost"}'))["state"] == "lost"
+    with pytest.raises(Unfit, match="every site"):
+        mark(Ask(caller=mary, now=NOW, path={"key": FOB}, body=b'{"state": "active"}'))
