@@ -16,11 +16,8 @@ from central.people.importing import bring_in, export
 from central.people.listing import page_of
 from central.people.records import Person
 from central.people.sheet import sheet_of
-from tests.central.history.stores import engine
 from tests.central.people.a_centre import NOW, Centre
 from tests.central.people.test_people import enrol, issued
-
-__all__ = ["engine"]
 
 
 @pytest.fixture
