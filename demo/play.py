@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from demo.answer import Answer
 from demo.catalogue import Portrait
 from demo.people import find
 from demo.scene import Scene
@@ -26,15 +27,6 @@ FROM_M = 4.0
 OPEN_S = 1.0
 GONE_S = 4.0
 """To walk out of view and be forgotten there."""
-
-
-class Answer(Struct, frozen=True, kw_only=True):
-    """What came of holding a fob to the reader."""
-
-    relay_ms: float | None
-    """From the fob's last bit to the relay; None when it did not move."""
-    event: dict[str, Any] | None
-    """The decision as the historian has it; None while it cannot be reached."""
 
 
 class Play:

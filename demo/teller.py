@@ -6,14 +6,12 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 
+from demo.answer import Answer
 from demo.terminal import picture_lines, shows_colour
-
-if TYPE_CHECKING:
-    from demo.play import Answer
 
 MAX_COLUMNS = 72
 PICTURE_WITHIN_S = 2.0

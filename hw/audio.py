@@ -1,37 +1,11 @@
-"""The door's microphone and loudspeaker: which there are, and what a driver must do. Sound is 48,000 samples a second, mono, 16 bits signed,
-in the machine's byte order, in pieces of 20 ms."""
+"""The door's microphone and loudspeaker, by their names in door.toml. What they must do stands in hw/sound.py."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 from agent.errors import HardwareError
-
-RATE_HZ = 48_000
-PIECE_SAMPLES = RATE_HZ // 50
-PIECE_BYTES = 2 * PIECE_SAMPLES
-SILENCE = bytes(PIECE_BYTES)
-
-
-class Microphone(Protocol):
-    """Open only while somebody talks with the person at the door."""
-
-    def read(self) -> bytes:
-        """The next 20 ms; waits for them. Raises HardwareError when the device is gone."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class Speaker(Protocol):
-    """What people at the door hear."""
-
-    def write(self, piece: bytes) -> None:
-        """Play 20 ms; may wait for as long. Raises HardwareError when the device is gone."""
-        ...
-
-    def close(self) -> None: ...
+from hw.sound import Microphone, Speaker
 
 
 def open_microphone(name: str) -> Microphone:

@@ -16,7 +16,7 @@ from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
 from agent.errors import HardwareError
-from hw.audio import PIECE_BYTES, RATE_HZ
+from hw.sound import PIECE_BYTES, RATE_HZ
 
 SYSTEM_CONFIG = "/usr/share/alsa/alsa.conf"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.errors import HardwareError
-from hw.audio import PIECE_BYTES, PIECE_SAMPLES, RATE_HZ
+from hw.sound import PIECE_BYTES, PIECE_SAMPLES, RATE_HZ
 
 _PIECE_S = PIECE_SAMPLES / RATE_HZ
 

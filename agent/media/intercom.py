@@ -26,7 +26,7 @@ from av.audio.resampler import AudioResampler
 
 from agent.errors import HardwareError
 from agent.media.talk import Floor, Talker, Tells
-from hw.audio import PIECE_SAMPLES, RATE_HZ, Microphone, Speaker
+from hw.sound import PIECE_SAMPLES, RATE_HZ, Microphone, Speaker
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,8 @@ from agent.notify import notify
 from agent.records.keys import centre_public
 from agent.sections import Live
 from agent.shared_view import ViewReader
-from hw.audio import Microphone, Speaker, open_microphone, open_speaker
+from hw.audio import open_microphone, open_speaker
+from hw.sound import Microphone, Speaker
 
 log = logging.getLogger(__name__)
 

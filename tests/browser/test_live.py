@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from hw.audio import RATE_HZ
+from hw.sound import RATE_HZ
 from tests.browser.house import Doors, centre_at, sign_in
 from tests.media.media_house import MediaHouse, tone
 

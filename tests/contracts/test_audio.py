@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import HardwareError
-from hw.audio import PIECE_BYTES, SILENCE, open_microphone, open_speaker
+from hw.audio import open_microphone, open_speaker
+from hw.sound import PIECE_BYTES, SILENCE
 
 KINDS = ["sim", "alsa"]
 """ALSA's own device `null` hears silence and plays into nothing: the library and its configuration are real."""

@@ -26,7 +26,7 @@ from agent.core.messages import FaceSeen, Observation
 from agent.live_wire import MEDIA_SOCKET, NEWS_SOCKET, decode_news, encode, live_folder
 from agent.local_socket import Receiver, Sender
 from agent.shared_view import ViewWriter
-from hw.audio import PIECE_SAMPLES, RATE_HZ
+from hw.sound import PIECE_SAMPLES, RATE_HZ
 from tests.system.brokers import Broker, Process, wait_until
 
 FRAME_PX = (640, 480)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from central.gateway.asking import Caller
-from hw.audio import RATE_HZ
+from hw.sound import RATE_HZ
 from tests.central.live.test_live_desk import Centre
 from tests.media.media_house import OWNER_BOX, STRANGER_BOX, MediaHouse, tone
 from tests.system.brokers import wait_until

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw.audio import RATE_HZ
+from hw.sound import RATE_HZ
 from tests.media.media_house import Browser, MediaHouse, strength, tone
 from tests.system.brokers import wait_until
 
