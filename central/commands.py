@@ -70,7 +70,8 @@ class Commander:
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._orders: list[Order] = []
-        self._awaited: set[str] = set()
+        self._awaited: dict[str, str] = {}
+        """Id -> the topic on which its door answers."""
         self._answers: dict[str, Answer] = {}
         self._subscribed: set[str] = set()
         self._session = Session(address, client_id, self, clean=True)
@@ -80,12 +81,12 @@ class Commander:
         """Send a command and wait until the door answers or the command has expired."""
         order = build(site, door, user, name, why, self._clock.wall(), valid_s)
         with self._lock:
-            self._awaited.add(order.id)
+            self._awaited[order.id] = order.answer_topic
             self._orders.append(order)
         self._session.wake()
         with self._arrived:
             self._arrived.wait_for(lambda: order.id in self._answers, valid_s)
-            self._awaited.discard(order.id)
+            del self._awaited[order.id]
             return self._answers.pop(order.id, Answer(id=order.id, ok=False, reason=NO_ANSWER, user=user))
 
     @property
@@ -111,10 +112,8 @@ class Commander:
 
     def message(self, topic: str, payload: bytes, retained: bool) -> None:
         answer = msgspec.json.decode(payload, type=Answer)
-        if retained or not topic.endswith(f"/result/{answer.id}"):
-            return
         with self._arrived:
-            if answer.id in self._awaited:
+            if not retained and self._awaited.get(answer.id) == topic:  # another door may not answer for this one
                 self._answers[answer.id] = answer
                 self._arrived.notify_all()
 

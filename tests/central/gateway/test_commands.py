@@ -7,7 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent.clock import SystemClock
 from agent.link.session import Address, Say, Session
+from central.commands import Commander
 from tests.central.gateway.house import House
 from tests.system.brokers import Broker, running, wait_until
 
@@ -17,8 +19,9 @@ pytestmark = pytest.mark.system
 class Door:
     """Answers commands as a door does: it obeys `unlock`, refuses `lock`, and is silent at `release`."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers_as: str = "front") -> None:
         self.heard: list[tuple[str, str]] = []
+        self._base = f"doorward/hq/{answers_as}"
         self._answers: list[tuple[str, bytes]] = []
         self._session: Session | None = None
 
@@ -44,7 +47,7 @@ class Door:
         order = msgspec.json.decode(payload)
         answer = {"id": order["id"], "ok": name == "unlock", "reason": "" if name == "unlock" else "stale", "user": user}
         if name != "release":
-            self._answers.append((f"doorward/hq/front/result/{order['id']}", msgspec.json.encode(answer)))
+            self._answers.append((f"{self._base}/result/{order['id']}", msgspec.json.encode(answer)))
         assert self._session is not None
         self._session.wake()
 
@@ -81,3 +84,17 @@ def test_a_command_is_shown_as_done_only_when_the_door_says_so(tmp_path: Path) -
             wait_until(lambda: not house.book.is_connected, 20, "a broker that died is not noticed")
             assert "lost its broker" in browser.get("/api/doors").json()[0]["health"]["faults"][0]
         house.book.stop()
+
+
+def test_another_door_cannot_answer_for_the_one_that_was_asked(tmp_path: Path) -> None:
+    broker = Broker("mosquitto", tmp_path)
+    with running(broker):
+        address, liar = Address(port=broker.port), Door(answers_as="back")
+        session, commander = liar.start(address), Commander(address, SystemClock(), "test-commands")
+        try:
+            wait_until(lambda: commander.is_connected and session.is_connected, 20, "the broker is not reached")
+            answer = commander.give("hq", "front", "charles", "unlock", valid_s=2.0)
+            assert (answer.ok, answer.reason, liar.heard) == (False, "no_answer", [("charles", "unlock")])
+        finally:
+            commander.close()
+            session.stop()
