@@ -1,7 +1,7 @@
 """The door's link: events up until the historian has them, commands down, retained states.
 
 An event leaves the journal only when the historian says that it has committed it; the broker's PUBACK proves nothing (brokers lose what they
-acknowledged when they are killed). What is under way and not acknowledged in time is sent again; the historian removes duplicates.
+acknowledged when they are killed). What is under way and not acknowledged in time is sent again (flight.py); the historian drops duplicates.
 
 The session is kept by the broker (clean_session false): a lock-down that a guard orders while this door is away for two seconds then
 arrives with the connection, still within its expiry. Older ones arrive too and are refused as stale, which is worth knowing.
@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import Struct
 
 from agent.clock import Clock, SystemClock
 from agent.config import Config
@@ -25,6 +24,7 @@ from agent.core.commands import Command, CommandLimits, Refusal, SeenCommands, a
 from agent.errors import WireError
 from agent.link.acks import as_ranges, parse_ack
 from agent.link.cloudevents import to_cloudevent
+from agent.link.flight import Flight
 from agent.link.session import Address, Say, Session, Will
 from agent.records.journal import Pending
 
@@ -37,8 +37,6 @@ OnNorms = Callable[[bytes], None]
 
 MAX_RESULTS = 200
 MAX_QUESTIONS = 16
-MAX_PATIENCE = 8
-"""While nobody acknowledges, the time until the next repetition doubles up to so many times `ack_timeout_s`."""
 
 
 class Source(Protocol):
@@ -61,13 +59,6 @@ class AccessNews(Protocol):
         """`name` is what follows `access/` in the topic."""
 
 
-class _Sent(Struct):
-    journal: str
-    sequence: int
-    payload: bytes
-    sent_s: float
-
-
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 
@@ -88,11 +79,10 @@ class Link:
         self._unsaid: dict[str, bytes] = {}
         self._results: deque[tuple[str, bytes]] = deque(maxlen=MAX_RESULTS)
         self._questions: deque[tuple[str, bytes]] = deque(maxlen=MAX_QUESTIONS)
-        self._flight: dict[int, _Sent] = {}
+        self._flight = Flight(config.link.ack_timeout_s)
         self._cursor = 0
         self._look = True
         self._looked_s = 0.0
-        self._patience = 1
         self._counts = {"sent": 0, "resent": 0, "acknowledged": 0, "unreadable": 0}
         address = msgspec.convert(msgspec.to_builtins(config.link), Address)
         self._session = Session(address, f"doorward-{config.site}-{config.door}", self, clean=False, in_flight=config.link.window,
@@ -163,27 +153,17 @@ class Link:
         say.publish(f"{self._base}/online", b"true", retain=True)
         with self._lock:
             self._unsaid = {name: raw for name, (_, raw) in self._states.items()}
-        self._forget_sending()
-
-    def _forget_sending(self) -> None:
-        for sent in self._flight.values():
-            sent.sent_s = float("-inf")
-        self._patience = 1
+        self._flight.again()
 
     def turn(self, say: Say, now_s: float) -> float:
         self._say_states(say)
-        self._repeat(say, now_s)
-        self._fill(say, now_s)
-        if not self._flight:
-            return self._look_again(now_s)
-        return min(sent.sent_s for sent in self._flight.values()) + self._timeout_s() - now_s
+        self._fill()
+        self._send(say, now_s)
+        return self._flight.wait_s(now_s) if self._flight else self._look_again(now_s)
 
     def leaving(self, say: Say) -> None:
         self._say_states(say)
         say.publish(f"{self._base}/online", b"false", retain=True)
-
-    def _timeout_s(self) -> float:
-        return self._config.ack_timeout_s * self._patience
 
     def _say_states(self, say: Say) -> None:
         with self._lock:
@@ -198,15 +178,7 @@ class Link:
         for topic, raw in questions:
             say.publish(topic, raw, qos=0)
 
-    def _repeat(self, say: Say, now_s: float) -> None:
-        overdue = [sent for sent in self._flight.values() if now_s - sent.sent_s >= self._timeout_s()]
-        if any(sent.sent_s > float("-inf") for sent in overdue):
-            self._patience = min(MAX_PATIENCE, self._patience * 2)
-        for sent in overdue:
-            self._counts["resent"] += 1
-            self._send(say, sent, now_s)
-
-    def _fill(self, say: Say, now_s: float) -> None:
+    def _fill(self) -> None:
         """Take what waits, as far as the window allows."""
         while self._look and (room := self._config.window - len(self._flight)) > 0:
             self._look = False  # before reading: what is committed from here on rings again
@@ -216,10 +188,8 @@ class Link:
             for pending in found:
                 self._cursor = pending.position
                 raw = to_cloudevent(pending.event, self._site, self._door)
-                sent = _Sent(pending.event.journal, pending.event.sequence, raw, now_s)
-                self._flight[pending.position] = sent
+                self._flight.put(pending.position, pending.event.journal, pending.event.sequence, raw)
                 self._counts["sent"] += 1
-                self._send(say, sent, now_s)
 
     def _look_again(self, now_s: float) -> float:
         """Nothing is under way: a journal that could not be read a moment ago rings no bell, so it is read again from its beginning now and
@@ -229,9 +199,10 @@ class Link:
             self._cursor, self._look = 0, True
         return self._looked_s + self._config.ack_timeout_s - now_s
 
-    def _send(self, say: Say, sent: _Sent, now_s: float) -> None:
-        sent.sent_s = now_s
-        say.publish(f"{self._base}/evt", sent.payload)
+    def _send(self, say: Say, now_s: float) -> None:
+        for sent in self._flight.due(now_s):
+            say.publish(f"{self._base}/evt", sent.payload)
+            self._counts["resent"] += sent.times > 1
 
     def message(self, topic: str, payload: bytes, retained: bool) -> None:
         levels = tuple(topic.split("/"))
@@ -252,13 +223,11 @@ class Link:
             log.warning("link ack unreadable bytes=%d error=%s", len(payload), error)
             return
         if ack.resend:
-            self._forget_sending()
+            self._flight.again()
         # Only what was sent can have been committed: an acknowledgement of anything else deletes nothing
-        done = [position for position, sent in self._flight.items() if sent.journal == ack.journal and ack.covers(sent.sequence)]
+        done = self._flight.take(ack)
         if not done:
             return
-        sequences = [self._flight.pop(position).sequence for position in done]
-        self._journal.acknowledge(as_ranges(sequences), ack.journal)
+        self._journal.acknowledge(as_ranges([gone.sequence for gone in done]), ack.journal)
         self._counts["acknowledged"] += len(done)
-        self._patience = 1
         self._look = True

@@ -15,7 +15,8 @@ from agent.config import parse_config
 from agent.core.commands import Command, Refusal
 from agent.core.messages import Event
 from agent.link.acks import Ack, encode_ack
-from agent.link.mqtt import MAX_PATIENCE, Link
+from agent.link.flight import MAX_PATIENCE
+from agent.link.mqtt import Link
 from agent.records.journal import Pending
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
