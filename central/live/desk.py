@@ -70,7 +70,8 @@ class LiveDesk:
         """Session -> the topic on which its door answers."""
         self._answers: dict[str, _Answer] = {}
         self._out: deque[tuple[str, bytes]] = deque()
-        self._gone: deque[tuple[str, str]] = deque(maxlen=MOST_GOODBYES)
+        self._gone: deque[tuple[str, str, tuple[str, str]]] = deque(maxlen=MOST_GOODBYES)
+        """Session, why it is over, and which door says so."""
         self._look_s = 0.0
         self._session = Session(address, client_id, self, clean=True)
 
@@ -152,9 +153,9 @@ class LiveDesk:
         while self._out:
             say.publish(*self._out.popleft())
         while self._gone:
-            session, reason = self._gone[0]
+            session, reason, place = self._gone[0]
             try:
-                self._sessions.ended(session, self._clock.wall(), reason, "door")
+                self._sessions.ended(session, self._clock.wall(), reason, "door", at=place)
             except StoreError as error:
                 log.error("live session=%s its end is not on record yet: %s", session, error)
                 return 1.0
@@ -180,7 +181,7 @@ class LiveDesk:
         if levels[5] == "answer":
             self._take(topic, levels[4], payload)
         elif (bye := msgspec.json.decode(payload, type=_Bye)).by == "door":
-            self._gone.append((levels[4], bye.reason or "the door ended it"))
+            self._gone.append((levels[4], bye.reason or "the door ended it", (levels[1], levels[2])))
 
     def _take(self, topic: str, session: str, payload: bytes) -> None:
         answer = msgspec.json.decode(payload, type=_Answer)

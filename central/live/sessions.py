@@ -59,10 +59,12 @@ class Sessions:
         with writing(self._engine) as connection:
             connection.execute(update(T).where(T.c.session == session).values(answered=now))
 
-    def ended(self, session: str, now: datetime, outcome: str, by: str) -> None:
-        """Once: what is over is over."""
+    def ended(self, session: str, now: datetime, outcome: str, by: str, at: tuple[str, str] | None = None) -> None:
+        """Once: what is over is over. `at`: only a session at this door, for no door speaks of another's."""
         with writing(self._engine) as connection:
             is_open = (T.c.session == session) & T.c.ended.is_(None)
+            if at is not None:
+                is_open &= (T.c.site == at[0]) & (T.c.door == at[1])
             row = connection.execute(select(T.c.site, T.c.door, T.c.who, T.c.asked, T.c.unmasked).where(is_open)).one_or_none()
             if row is None:
                 return
@@ -85,11 +87,19 @@ class Sessions:
         return _asked(r) if r else None
 
     def open_of_others_than(self, roles: Collection[str]) -> list[Asked]:
-        """Sessions that are not over of people who may no longer watch: their account is disabled, has another role, or other sites."""
-        both = select(T, ACCOUNTS.c.disabled, ACCOUNTS.c.role, ACCOUNTS.c.sites).join(ACCOUNTS, ACCOUNTS.c.name == T.c.who)
+        """Sessions that are not over of people who may no longer watch: their account is disabled, has another role, or other sites.
+
+        An account that was changed since, as by a new password after a laptop was stolen, has to ask anew.
+        """
+        columns = (ACCOUNTS.c.disabled, ACCOUNTS.c.role, ACCOUNTS.c.sites, ACCOUNTS.c.changed)
+        both = select(T, *columns).join(ACCOUNTS, ACCOUNTS.c.name == T.c.who)
         with reading(self._engine) as connection:
             rows = connection.execute(both.where(T.c.ended.is_(None))).all()
-        return [_asked(r) for r in rows if r.disabled or r.role not in roles or (r.sites and r.site not in r.sites)]
+        return [
+            _asked(r)
+            for r in rows
+            if r.disabled or r.role not in roles or (r.sites and r.site not in r.sites) or r.changed > r.asked
+        ]
 
     def begun_anew(self, now: datetime) -> None:
         """The centre starts: whom it lost sight of counts as gone (the doors' own events tell exactly), and old rows go."""

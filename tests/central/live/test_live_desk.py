@@ -196,7 +196,10 @@ def test_a_guard_watches_through_the_centre_and_every_step_is_on_record(tmp_path
         house.close()
 
 
-@pytest.mark.parametrize("changes", [{"disabled": True}, {"role": "installer"}, {"sites": ["lab"]}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"disabled": True}, {"role": "installer"}, {"sites": ["lab"]}, {"password": "new", "changed": NOW + timedelta(seconds=1)}],
+)
 def test_whose_account_may_no_longer_watch_is_found(deaf, changes):
     with writing(deaf.engine) as connection:
         connection.execute(insert(ACCOUNTS).values(ADA))
@@ -206,6 +209,18 @@ def test_whose_account_may_no_longer_watch_is_found(deaf, changes):
     with writing(deaf.engine) as connection:
         connection.execute(update(ACCOUNTS).values(changes))
     assert [each.session for each in sessions.open_of_others_than(WATCH)] == ["session-1"]
+
+
+def test_no_door_ends_the_record_of_who_watches_another(deaf):
+    sessions = Sessions(deaf.engine, deaf.audit)
+    for door in ("front", "back"):
+        sessions.asked(Asked(session=f"session-{door}", site="hq", door=door, who="ada", why="alert", unmasked=False), NOW)
+        sessions.answered(f"session-{door}", NOW)
+    for session in ("session-front", "session-back"):
+        deaf.desk.message(f"doorward/hq/back/rtc/{session}/bye", b'{"by": "door"}', False)
+    deaf.desk.turn(None, 0.0)
+    assert [each.session for each in deaf.desk.watching("hq", "front")] == ["session-front"]
+    assert deaf.desk.watching("hq", "back") == []
 
 
 @pytest.mark.system
