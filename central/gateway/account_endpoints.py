@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from central.gateway.accounts import Account, AccountError, Accounts
+from central.gateway.accounts import Account, AccountError, Accounts, Pending
 from central.gateway.asking import EVERYBODY, Ask, Endpoint, Reply, Role, Unfit
 from central.gateway.audit import AuditLog, Head, Record
 
@@ -19,14 +19,18 @@ MOST_RECORDS = 500
 T = TypeVar("T")
 Word = Annotated[str, Meta(max_length=200)]
 Sites = Annotated[tuple[Word, ...], Meta(max_length=200)]
+Secret = Annotated[str, Meta(max_length=500)]
+Code = Annotated[str, Meta(max_length=20)]
 
 
 class NewAccount(Struct, frozen=True, forbid_unknown_fields=True):
     account: Word
     role: Word
-    password: Annotated[str, Meta(max_length=500)]
+    password: Secret
     name: Word = ""
     sites: Sites = ()
+    own_password: Secret = ""
+    """Of whoever makes it: a page that somebody left open makes no accounts."""
 
 
 class Change(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,14 +40,28 @@ class Change(Struct, frozen=True, forbid_unknown_fields=True):
     name: Word | UnsetType = UNSET
     sites: Sites | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
-    password: Annotated[str, Meta(max_length=500)] | UnsetType = UNSET
+    password: Secret | UnsetType = UNSET
     totp: bool | UnsetType = UNSET
     """True makes a new second factor, which is told in the answer and never again; False takes it away."""
+    own_password: Secret = ""
+    """Needed for all but a name and locking somebody out, which may be in a hurry."""
 
 
 class OwnPassword(Struct, frozen=True, forbid_unknown_fields=True):
-    old: Annotated[str, Meta(max_length=500)]
-    new: Annotated[str, Meta(max_length=500)]
+    old: Secret
+    new: Secret
+
+
+class Own(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who asks shows that it is they; `code` where they have a second factor."""
+
+    password: Secret
+    code: Code = ""
+
+
+class FirstCode(Struct, frozen=True, forbid_unknown_fields=True):
+    pending: Annotated[str, Meta(max_length=1000)]
+    code: Code
 
 
 class Changed(Struct, frozen=True):
@@ -70,6 +88,7 @@ def endpoints(accounts: Accounts, audit: AuditLog) -> list[Endpoint]:
     def add(ask: Ask) -> Reply:
         _demand_all_sites(ask)
         told = ask.json(NewAccount)
+        accounts.demand_password(ask.caller.account, told.own_password, "own_password")
         _fit(lambda: accounts.add(ask.caller.account, told.account, told.role, told.password, shown=told.name, sites=told.sites))
         return Reply(status=201, body=b"null")
 
@@ -77,12 +96,26 @@ def endpoints(accounts: Accounts, audit: AuditLog) -> list[Endpoint]:
         _demand_all_sites(ask)
         account, told = ask.path["account"], ask.json(Change)
         _must(accounts, account)
+        if not _is_harmless(told):
+            accounts.demand_password(ask.caller.account, told.own_password, "own_password")
         return _fit(lambda: _change(accounts, ask.caller.account, account, told))
 
     def own_password(ask: Ask) -> None:
         told = ask.json(OwnPassword)
-        accounts.demand_password(ask.caller.account, told.old)
+        accounts.demand_password(ask.caller.account, told.old, "old")
         _fit(lambda: accounts.reset(ask.caller.account, ask.caller.account, told.new))
+
+    def begin_totp(ask: Ask) -> Pending:
+        told = ask.json(Own)
+        return accounts.begin_totp(ask.caller.account, told.password, told.code)
+
+    def confirm_totp(ask: Ask) -> None:
+        told = ask.json(FirstCode)
+        accounts.confirm_totp(ask.caller.account, told.pending, told.code)
+
+    def end_totp(ask: Ask) -> None:
+        told = ask.json(Own)
+        accounts.end_totp(ask.caller.account, told.password, told.code)
 
     def records(ask: Ask) -> AuditPage:
         _demand_all_sites(ask)
@@ -95,6 +128,12 @@ def endpoints(accounts: Accounts, audit: AuditLog) -> list[Endpoint]:
         Endpoint(method="POST", path="/accounts", allowed=MANAGES, work=add, max_bytes=16 * 1024, recorded=False),
         Endpoint(method="PATCH", path="/accounts/{account}", allowed=MANAGES, work=change, max_bytes=16 * 1024, recorded=False),
         Endpoint(method="POST", path="/session/password", allowed=EVERYBODY, work=own_password, max_bytes=4096, recorded=False),
+        Endpoint(
+            method="GET", path="/session/totp", allowed=EVERYBODY, work=lambda ask: {"on": accounts.has_totp(ask.caller.account)}
+        ),
+        Endpoint(method="POST", path="/session/totp", allowed=EVERYBODY, work=begin_totp, max_bytes=4096, recorded=False),
+        Endpoint(method="PUT", path="/session/totp", allowed=EVERYBODY, work=confirm_totp, max_bytes=4096, recorded=False),
+        Endpoint(method="DELETE", path="/session/totp", allowed=EVERYBODY, work=end_totp, max_bytes=4096, recorded=False),
         Endpoint(method="GET", path="/audit", allowed=READS_AUDIT, work=records, recorded=True),
     ]
 
@@ -103,6 +142,11 @@ def _demand_all_sites(ask: Ask) -> None:
     """Accounts and the log are of the whole centre: who may see one site only could else let themselves see all."""
     if ask.caller.sites:
         raise Unfit(403, "not_allowed", "this is for accounts that see every site")
+
+
+def _is_harmless(told: Change) -> bool:
+    """A name, or an account that is locked out: nobody may do more by it than before."""
+    return told.disabled is not False and all(each is UNSET for each in (told.role, told.sites, told.password, told.totp))
 
 
 def _change(accounts: Accounts, by: str, account: str, told: Change) -> Changed:
@@ -129,4 +173,4 @@ def _fit(work: Callable[[], T]) -> T:
     try:
         return work()
     except AccountError as error:
-        raise Unfit(422, "unfit", str(error)) from error
+        raise Unfit(422, "unfit", str(error), error.field) from error

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
 from agent.clock import Clock
-from agent.errors import DoorwardError
+from agent.errors import ConfigError, DoorwardError
 from central.database.engine import reading, writing
 from central.database.tables_accounts import ACCOUNTS, SESSIONS
 from central.gateway.asking import ROLES, Caller, Role, Unfit
@@ -33,13 +34,19 @@ MOST_SESSIONS = 50
 """Of one account at once; the one that was used longest ago ends."""
 SEEN_EVERY = timedelta(minutes=1)
 """Use of a session is written down no more often than this."""
+CONFIRM_WITHIN = timedelta(minutes=10)
+"""So long a new second factor waits for its first code."""
 BY_ACCOUNT = Patience(free=5, longest_s=60.0)
 """Short: somebody else's guesses must not keep a guard out for long. Against twelve characters a guess a minute is nothing."""
 BY_ADDRESS = Patience(free=20, longest_s=900.0)
 
 
 class AccountError(DoorwardError, ValueError):
-    """An account cannot be made or changed so; the sentence says why and what is allowed."""
+    """An account cannot be made or changed so; the sentence says why and what is allowed, `field` what it is about."""
+
+    def __init__(self, sentence: str, field: str = "") -> None:
+        super().__init__(sentence)
+        self.field = field
 
 
 class TooMany(Unfit):
@@ -70,6 +77,21 @@ class SignedIn(Struct, frozen=True):
 
     token: str
     caller: Caller
+
+
+class Pending(Struct, frozen=True):
+    """A second factor that was begun: the secret, as text and as what an app's camera reads, and what to say with its first code."""
+
+    secret: str
+    uri: str
+    pending: str
+    """Sealed: whose, which secret, until when. So nothing is kept of one that nobody confirms."""
+
+
+class _Begun(Struct, frozen=True):
+    account: str
+    secret: str
+    until: datetime
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -109,7 +131,8 @@ class Accounts:
         """Raises AccountError, StoreError."""
         if not NAME.fullmatch(account):
             raise AccountError(
-                f"account {account[:60]!r}: 1 to 40 of a-z, 0-9, _ and - are allowed, for commands carry it as a topic level"
+                f"account {account[:60]!r}: 1 to 40 of a-z, 0-9, _ and - are allowed, for commands carry it as a topic level",
+                "account",
             )
         _check(role, shown, sites)
         kept, now = self._kept(account, password), self._clock.wall()
@@ -117,7 +140,7 @@ class Accounts:
                "totp_step": 0, "disabled": False, "made": now, "changed": now}  # fmt: skip
         with writing(self._engine) as connection:
             if _row(connection, account) is not None:
-                raise AccountError(f"account {account!r} is there already: `account reset` gives it another password")
+                raise AccountError(f"account {account!r} is there already: `account reset` gives it another password", "account")
             connection.execute(insert(ACCOUNTS).values(row))
             self._audit.write(by, "account.added", account, {"role": role, "sites": list(sites)}, connection=connection)
 
@@ -163,6 +186,59 @@ class Accounts:
     def no_totp(self, by: str, account: str) -> None:
         self._set_totp(by, account, "", "account.totp_off")
 
+    # -- one's own second factor -------------------------------------------------------------------------------------------------
+
+    def has_totp(self, account: str) -> bool:
+        with reading(self._engine) as connection:
+            return bool(self._must(connection, account).totp)
+
+    def begin_totp(self, account: str, password: str, code: str) -> Pending:
+        """A secret that counts when `confirm_totp` has seen a code of it. Whoever has a second factor shows it. Raises Unfit, StoreError."""
+        self._demand_both(account, password, code)
+        secret, until = new_secret(), self._clock.wall() + CONFIRM_WITHIN
+        self._audit.write(account, "account.totp_begun", account, {})
+        sealed = self._seal.shut(msgspec.json.encode(_Begun(account, secret, until)).decode())
+        return Pending(secret, uri_of(secret, account), sealed)
+
+    def confirm_totp(self, account: str, pending: str, code: str) -> None:
+        """From now on codes of this secret are asked for; all sessions end. Raises Unfit, StoreError."""
+        begun = self._begun(pending)
+        if begun is None or begun.account != account or begun.until < self._clock.wall():
+            raise Unfit(409, "begin_again", f"it took longer than {CONFIRM_WITHIN.seconds // 60} minutes: begin again")
+        self._count(account, "")
+        if step_of(code, begun.secret, self._clock.wall(), 0) is None:
+            self._audit.write(account, "session.refused", account, {"why": "code of the new second factor"})
+            raise Unfit(422, "wrong", "this is not the code that the app shows now: is the clock of the phone right?", "code")
+        with self._lock:
+            self._by_account.forget(account)
+        self._set_totp(account, account, self._seal.shut(begun.secret), "account.totp_on")
+
+    def end_totp(self, account: str, password: str, code: str) -> None:
+        """Without a second factor from now on; all sessions end. Raises Unfit, StoreError."""
+        self._demand_both(account, password, code)
+        self.no_totp(account, account)
+
+    def _begun(self, pending: str) -> _Begun | None:
+        try:
+            return msgspec.json.decode(self._seal.open(pending), type=_Begun)
+        except (ConfigError, msgspec.DecodeError):
+            return None
+
+    def _demand_both(self, account: str, password: str, code: str) -> None:
+        """The password again, and a code that was not used yet where there is a second factor. Raises Unfit, StoreError."""
+        self.demand_password(account, password)
+        with writing(self._engine) as connection:
+            row = _row(connection, account, for_update=True)
+            if row is None or not row.totp:
+                return
+            step = step_of(code, self._seal.open(row.totp), self._clock.wall(), row.totp_step)
+            if step is not None:
+                connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.name == account).values(totp_step=step))
+        if step is None:
+            self._count(account, "")
+            self._audit.write(account, "session.refused", account, {"why": "code"})
+            raise Unfit(403, "wrong", "the code of the second factor is wrong, or was used already: wait for the next", "code")
+
     def _set_totp(self, by: str, account: str, sealed: str, what: str) -> None:
         with writing(self._engine) as connection:
             self._must(connection, account)
@@ -181,7 +257,7 @@ class Accounts:
     def _kept(self, account: str, password: str) -> str:
         weak = why_weak(password, account)
         if weak:
-            raise AccountError(weak)
+            raise AccountError(weak, "password")
         return self._passwords.keep(password)
 
     def _must(self, connection: Connection, account: str) -> Row[Any]:
@@ -276,14 +352,14 @@ class Accounts:
         surplus = list(connection.scalars(ask.limit(MOST_SESSIONS)))
         connection.execute(delete(SESSIONS).where(SESSIONS.c.digest.in_(surplus)))
 
-    def demand_password(self, account: str, password: str) -> None:
+    def demand_password(self, account: str, password: str, field: str = "password") -> None:
         """For what an open session alone may not do. Counts as a try to sign in. Raises Unfit: 403 wrong, 429; StoreError."""
         self._count(account, "")
         with reading(self._engine) as connection:
             row = _row(connection, account)
         if not self._passwords.fits(row.password if row else None, password):
-            self._audit.write(account, "session.refused", account, {"why": "old password"})
-            raise Unfit(403, "wrong", "the old password is wrong")
+            self._audit.write(account, "session.refused", account, {"why": "own password"})
+            raise Unfit(403, "wrong", "your own password is wrong", field)
         with self._lock:
             self._by_account.forget(account)
 
@@ -321,11 +397,11 @@ class Accounts:
 
 def _check(role: str, shown: str, sites: tuple[str, ...]) -> None:
     if role not in ROLES:
-        raise AccountError(f"role {role[:40]!r}: allowed are {', '.join(ROLES)}")
+        raise AccountError(f"role {role[:40]!r}: allowed are {', '.join(ROLES)}", "role")
     if len(shown) > MOST_SHOWN or any(ord(each) < 32 for each in shown):
-        raise AccountError(f"name: up to {MOST_SHOWN} characters, none of them a control character")
+        raise AccountError(f"name: up to {MOST_SHOWN} characters, none of them a control character", "name")
     if len(sites) > MOST_SITES or not all(LEVEL.fullmatch(site) for site in sites):
-        raise AccountError(f"sites: up to {MOST_SITES} names of 1 to 40 of a-z, 0-9, _ and -")
+        raise AccountError(f"sites: up to {MOST_SITES} names of 1 to 40 of a-z, 0-9, _ and -", "sites")
 
 
 def _another_manager(connection: Connection, account: str) -> None:

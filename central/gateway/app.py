@@ -304,7 +304,7 @@ def _packed(response: Response, *, packs: bool) -> Response:
 def refusal(error: Exception) -> Response:
     """The answer to whatever a request ended in."""
     if isinstance(error, Unfit):
-        response = error_of(error.status, error.code, error.sentence)
+        response = error_of(error.status, error.code, error.sentence, error.field)
         if isinstance(error, TooMany):
             response.headers["retry-after"] = str(error.retry_after_s)
         return response
@@ -319,8 +319,8 @@ def refusal(error: Exception) -> Response:
     return error_of(500, "fault", "something unexpected happened; the centre's log says what")
 
 
-def error_of(status: int, code: str, sentence: str) -> Response:
-    return _json({"error": code, "sentence": sentence}, status)
+def error_of(status: int, code: str, sentence: str, field: str = "") -> Response:
+    return _json({"error": code, "sentence": sentence} | ({"field": field} if field else {}), status)
 
 
 async def _nothing_there(request: Request) -> Response:

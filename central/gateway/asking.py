@@ -25,11 +25,14 @@ T = TypeVar("T")
 
 
 class Unfit(DoorwardError, ValueError):
-    """A request that is not carried out: HTTP status, a word for programs, and a sentence that says what, where and what is allowed."""
+    """A request that is not carried out: HTTP status, a word for programs, and a sentence that says what, where and what is allowed.
 
-    def __init__(self, status: int, code: str, sentence: str) -> None:
+    `field`: of the request's body, where the sentence is about one; a page shows it beside that field.
+    """
+
+    def __init__(self, status: int, code: str, sentence: str, field: str = "") -> None:
         super().__init__(sentence)
-        self.status, self.code, self.sentence = status, code, sentence
+        self.status, self.code, self.sentence, self.field = status, code, sentence, field
 
 
 class Caller(Struct, frozen=True):

@@ -16,7 +16,7 @@ from central.gateway.asking import EVERYBODY, Ask, Caller, Endpoint, Role, Unfit
 from central.gateway.audit import AuditLog
 from central.gateway.door_book import DoorBook, Key
 from central.gateway.door_rows import DoorRow, Facts, row_of, unheard
-from central.gateway.event_rows import EventRow, rows_of
+from central.gateway.event_rows import EventRow, rows_of, sees_people, without_people
 from central.gateway.watch import Watch
 from central.history.events import EventStore
 
@@ -27,6 +27,8 @@ SHOWN_EVENTS = 20
 ANSWER_WAIT_S = 10.0
 GUARDS_MAY = frozenset(("unlock", "lock", "lockdown", "release", "deny", "assist"))
 MAY_COMMAND: dict[Role, frozenset[str]] = {"guard": GUARDS_MAY, "manager": frozenset(NAMES)}
+OF_PEOPLE = ("people", "risk")
+"""States that tell of who is at a door."""
 UNANSWERED = "the door did not answer in time: whether it obeyed is not known, look at its state"
 
 
@@ -74,15 +76,18 @@ class Doors:
     def all(self, ask: Ask) -> list[DoorRow]:
         """Every door that was heard, has told something, or is expected."""
         keys = {(now.site, now.door) for now in self._book.snapshot()} | set(self._watch.doors()) | set(self._facts.doors())
-        return [self._row(key, ask.now) for key in sorted(keys) if ask.caller.sees(key[0])]
+        return [self._row(key, ask) for key in sorted(keys) if ask.caller.sees(key[0])]
 
     def one(self, ask: Ask) -> DoorWhole:
         key = self._known(ask)
-        now, row = self._book.now(*key), self._row(key, ask.now)
+        now, row = self._book.now(*key), self._row(key, ask)
+        states = now.states if now is not None else {}
+        if not sees_people(ask.caller):
+            states = {name: value for name, value in states.items() if name not in OF_PEOPLE}
         events = self._store.events(site=key[0], door=key[1], newest_first=True, limit=SHOWN_EVENTS)
         fields = {name: getattr(row, name) for name in DoorRow.__struct_fields__}
         return DoorWhole(
-            **fields, events=rows_of(events, ask.caller), states=now.states if now else {}, heard=now.heard if now else None
+            **fields, events=rows_of(events, ask.caller), states=states, heard=now.heard if now else None
         )
 
     def command(self, ask: Ask) -> Obeyed:
@@ -100,9 +105,10 @@ class Doors:
             id=answer.id, ok=answer.ok, reason=answer.reason, sentence=_sentence(answer.ok, answer.reason), at=answer.at
         )
 
-    def _row(self, key: Key, at: datetime) -> DoorRow:
-        now = self._book.now(*key) or unheard(*key, at)
-        return row_of(now, self._watch.last(*key), self._facts, broker=self._book.is_connected)
+    def _row(self, key: Key, ask: Ask) -> DoorRow:
+        now = self._book.now(*key) or unheard(*key, ask.now)
+        row = row_of(now, self._watch.last(*key), self._facts, broker=self._book.is_connected)
+        return row if sees_people(ask.caller) else without_people(row)
 
     def _known(self, ask: Ask) -> Key:
         key = door_of(ask)

@@ -18,7 +18,7 @@ from central.gateway.asking import EVERYBODY, Ask, Caller, Endpoint, Reply, Role
 from central.gateway.audit import AuditLog
 from central.gateway.csv_text import csv_of
 from central.gateway.door_endpoints import LEVEL, door_of
-from central.gateway.event_rows import EventRow, Explained, explained, may_see, rows_of
+from central.gateway.event_rows import ABOUT_PEOPLE, EventRow, Explained, explained, may_see, rows_of, sees_people
 from central.history.events import EventStore, Wanted
 from central.history.kept import Kept
 from central.history.usual import usual
@@ -215,6 +215,7 @@ def _wanted(ask: Ask) -> Wanted:
         site=_level(ask, "site"), door=_level(ask, "door"), kind=kind, person=person, text=text, begin=_time(ask, "from"),
         end=_time(ask, "to"), alerts=_one_of(ask, "alerts", ("0", "1")) == "1", after=ask.whole("after", 0, 0, NUMBER),
         before=ask.whole("before", 0, 0, NUMBER), newest_first=True, limit=ask.whole("limit", 100, 1, MOST_EVENTS) + 1,
+        without=() if sees_people(ask.caller) else ABOUT_PEOPLE,
     )  # fmt: skip
 
 

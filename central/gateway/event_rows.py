@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.core.explain import explain, lines_of
 from central.gateway.asking import Caller, Role
-from central.gateway.door_rows import sentence_of
+from central.gateway.door_rows import DoorRow, sentence_of
 from central.history.kept import Kept
 
 ABOUT_PEOPLE = ("access.", "risk.")
@@ -40,7 +41,18 @@ class Explained(EventRow, frozen=True, kw_only=True):
 
 
 def may_see(caller: Caller, site: str, kind: str) -> bool:
-    return caller.sees(site) and (caller.role in SEES_PEOPLE or not kind.startswith(ABOUT_PEOPLE))
+    return caller.sees(site) and (sees_people(caller) or not kind.startswith(ABOUT_PEOPLE))
+
+
+def sees_people(caller: Caller) -> bool:
+    """Whether they are told who comes and goes."""
+    return caller.role in SEES_PEOPLE
+
+
+def without_people(row: DoorRow) -> DoorRow:
+    """A door as it is shown to others: its states and devices, and nothing of who is there or was."""
+    last = row.last if row.last is not None and not row.last.kind.startswith(ABOUT_PEOPLE) else None
+    return replace(row, risk=None, people=None, last=last)
 
 
 def rows_of(found: Iterable[Kept], caller: Caller) -> list[EventRow]:

@@ -87,6 +87,10 @@ class Gateway:
         """The historian has committed something."""
         self._watch.wake()
 
+    def watching(self) -> frozenset[str]:
+        """Accounts that have the dashboard open: what is told on the stream reaches them."""
+        return self._hub.accounts()
+
     def tell(self, name: str, value: Any, site: str, roles: Collection[Role] = EVERYBODY) -> None:
         """A word to every open dashboard of these roles that sees the site, as `tell('alert', row, site, {'guard', 'manager'})`."""
         self._stream.tell(name, value, site, roles)

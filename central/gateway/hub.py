@@ -88,6 +88,11 @@ class Hub:
             self._listeners.append(listener)
             return listener
 
+    def accounts(self) -> frozenset[str]:
+        """Who has a page open that listens."""
+        with self._lock:
+            return frozenset(each.caller.account for each in self._listeners if not each.ended)
+
     def close(self, listener: Listener) -> None:
         with self._lock:
             if listener in self._listeners:

@@ -18,7 +18,7 @@ from central.gateway.app import Desk, refusal
 from central.gateway.asking import EVERYBODY, Caller, Endpoint, Role, Unfit
 from central.gateway.door_book import DoorBook, DoorNow
 from central.gateway.door_rows import Facts, row_of
-from central.gateway.event_rows import event_row, may_see
+from central.gateway.event_rows import event_row, may_see, sees_people, without_people
 from central.gateway.hub import Hub, Listener, Word, word
 from central.gateway.watch import Watch
 from central.history.events import EventStore
@@ -77,7 +77,9 @@ class Stream:
     def _changed(self, now: DoorNow) -> None:
         if len(self._hub):
             row = row_of(now, self._watch.last(now.site, now.door), self._facts, broker=self._book.is_connected)
-            self._hub.tell(word("door", row), lambda caller: caller.sees(now.site), (now.site, now.door))
+            key = (now.site, now.door)
+            self._hub.tell(word("door", row), lambda caller: caller.sees(now.site) and sees_people(caller), key)
+            self._hub.tell(word("door", without_people(row)), lambda caller: caller.sees(now.site) and not sees_people(caller), key)
 
     def _look_at_broker(self) -> None:
         """Where the broker has gone, no door is known to be there any more."""

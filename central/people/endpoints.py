@@ -16,6 +16,7 @@ from central.people.importing import Report, bring_in, export
 from central.people.listing import page_of
 from central.people.people import People
 from central.people.records import Dossier, Held, Person, Pins, Row, State
+from central.people.rules import field_of
 from central.people.sheet import SheetError, sheet_of
 from central.people.trouble import PeopleError
 
@@ -161,10 +162,14 @@ def _rule_endpoints(people: People) -> list[Endpoint]:
     def calendars(ask: Ask) -> list[Calendar]:
         return [*people.book().calendars.values()]
 
-    def put(kind: type[T], keep: Callable[[str, T], None]) -> Work:
+    def put(kind: type[T], keep: Callable[..., None]) -> Work:
         def work(ask: Ask) -> T:
             rule = _rule(ask, kind)
-            keep(ask.caller.account, rule)
+            try:
+                keep(ask.caller.account, rule, new=ask.query.get("new") == "1")
+            except PeopleError as error:
+                field = "id" if error.code == "taken" else field_of(str(error))
+                raise Unfit(_STATUS.get(error.code, 409), error.code, str(error), field) from error
             return rule
 
         return of_all_sites(work)
@@ -255,4 +260,4 @@ def _rule(ask: Ask, kind: type[T]) -> T:
     try:
         return msgspec.convert(body, kind)
     except msgspec.ValidationError as error:
-        raise Unfit(422, "unfit", str(error)) from error
+        raise Unfit(422, "unfit", str(error), field_of(str(error))) from error

@@ -256,14 +256,15 @@ class People:
 
     # rules
 
-    def put_profile(self, who: str, profile: AccessProfile) -> None:
-        self._put_rule(who, "profile", profile.id, profile)
+    def put_profile(self, who: str, profile: AccessProfile, *, new: bool = False) -> None:
+        """`new`: one of that id that is there already is left as it is, and refused. Raises PeopleError."""
+        self._put_rule(who, "profile", profile.id, profile, new)
 
-    def put_schedule(self, who: str, schedule: Schedule) -> None:
-        self._put_rule(who, "schedule", schedule.id, schedule)
+    def put_schedule(self, who: str, schedule: Schedule, *, new: bool = False) -> None:
+        self._put_rule(who, "schedule", schedule.id, schedule, new)
 
-    def put_calendar(self, who: str, calendar: Calendar) -> None:
-        self._put_rule(who, "calendar", calendar.id, calendar)
+    def put_calendar(self, who: str, calendar: Calendar, *, new: bool = False) -> None:
+        self._put_rule(who, "calendar", calendar.id, calendar, new)
 
     def drop_rule(self, who: str, kind: str, id: str) -> None:
         """Raises PeopleError where somebody or something still follows it."""
@@ -418,8 +419,10 @@ class People:
         if sealed := sealed_pins(self.vault, person.id, pins):
             change.connection.execute(update(CARDHOLDERS).where(CARDHOLDERS.c.id == person.id).values(**sealed))
 
-    def _put_rule(self, who: str, kind: str, id: str, rule: Any) -> None:
+    def _put_rule(self, who: str, kind: str, id: str, rule: Any, new: bool) -> None:
         with self.changing(who) as change:
+            if new and id in getattr(rows.book_from(change.connection), f"{kind}s"):
+                raise PeopleError("taken", f"{kind} {id[:80]!r} is there already: choose another id")
             rows.put_rule(change.connection, RULE_TABLES[kind], id, rule)
             self._check_book(change.connection, "unfit")
             change.for_doors = True

@@ -62,6 +62,20 @@ def faults_of_book(book: RuleBook) -> list[str]:
             for fault in dict.fromkeys(found)][:MOST_SENTENCES]  # fmt: skip
 
 
+_ABOUT = {
+    "zone": r"IANA time zone", "last_day": r"its last day", "intervals": r": interval of days", "doors": r"names door",
+    "special_days": r": (hours .* on days of )?calendar ", "schedule": r"follows schedule",
+    "id": r"^(profile|schedule|calendar) '[^']*': 1 to",
+}  # fmt: skip
+
+
+def field_of(sentence: str) -> str:
+    """Which field of a profile, a schedule or a calendar a sentence of `faults_of_book`, or of msgspec, is about; empty where none."""
+    if told := re.search(r"`\$\.(\w+)", sentence):
+        return told[1]
+    return next((field for field, says in _ABOUT.items() if re.search(says, sentence)), "")
+
+
 def _faults_of_names(book: RuleBook) -> Iterator[str]:
     for kind, rules in (("profile", book.profiles), ("schedule", book.schedules), ("calendar", book.calendars)):
         if len(rules) > MOST_RULES:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import httpx
+import pyotp
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,6 +19,8 @@ from agent.errors import ConfigError
 from central.gateway.server import WebServer
 from central.settings import Gateway as Settings
 from tests.central.gateway.house import PASSWORD, House, told
+
+OWN = {"own_password": PASSWORD}
 
 
 @pytest.fixture
@@ -72,7 +75,7 @@ def test_the_cookie_is_not_for_scripts_nor_for_other_pages(house: House) -> None
 
 def test_a_change_needs_the_csrf_word_and_our_own_page(house: House) -> None:
     with house.signed_in() as browser:
-        new = {"account": "grace", "role": "guard", "password": PASSWORD}
+        new = {"account": "grace", "role": "guard", "password": PASSWORD, "own_password": PASSWORD}
         assert browser.post("/api/accounts", json=new, headers={"x-doorward-csrf": "guessed"}).json()["error"] == "no_csrf"
         assert (
             browser.post("/api/accounts", json=new, headers={"origin": "https://elsewhere.example"}).json()["error"]
@@ -179,19 +182,81 @@ def test_a_manager_of_one_site_cannot_make_themselves_one_of_all(house: House) -
         assert browser.post("/api/accounts", json={"account": "eva", "role": "guard", "password": PASSWORD}).status_code == 403
         assert browser.get("/api/accounts").status_code == 403
     with house.signed_in("grace") as browser:
-        assert browser.patch("/api/accounts/charles", json={"sites": ["lab", "hq"]}).json()["account"]["sites"] == ["lab", "hq"]
+        told = {"sites": ["lab", "hq"], "own_password": PASSWORD}
+        assert browser.patch("/api/accounts/charles", json=told).json()["account"]["sites"] == ["lab", "hq"]
 
 
 def test_a_manager_adds_changes_and_locks_out_an_account(house: House) -> None:
     with house.signed_in() as browser:
-        told = {"account": "charles", "role": "guard", "password": PASSWORD, "name": "Charles Babbage", "sites": ["hq"]}
+        told = {"account": "charles", "role": "guard", "password": PASSWORD, "name": "Charles Babbage", "sites": ["hq"], **OWN}
         assert browser.post("/api/accounts", json=told).status_code == 201
         assert browser.post("/api/accounts", json=told).json()["error"] == "unfit"
-        assert browser.patch("/api/accounts/charles", json={"totp": True}).json()["totp_uri"].startswith("otpauth://")
+        assert browser.patch("/api/accounts/charles", json={"totp": True, **OWN}).json()["totp_uri"].startswith("otpauth://")
         assert browser.patch("/api/accounts/charles", json={"disabled": True}).json()["account"]["disabled"] is True
         assert browser.patch("/api/accounts/nobody", json={}).status_code == 404
         rows = {row["account"]: row for row in browser.get("/api/accounts").json()}
         assert (rows["charles"]["name"], rows["charles"]["totp"], rows["charles"]["disabled"]) == ("Charles Babbage", True, True)
+
+
+def test_what_lets_somebody_do_more_asks_for_ones_own_password_and_locking_out_does_not(house: House) -> None:
+    house.accounts.add("test", "charles", "guard", PASSWORD)
+    with house.signed_in() as browser:
+        for more in ({"role": "manager"}, {"password": "another warm roof"}, {"totp": False}, {"sites": []}, {"disabled": False}):
+            refused = browser.patch("/api/accounts/charles", json=more)
+            assert (refused.status_code, refused.json()["field"]) == (403, "own_password"), more
+            house.clock.turn(120)
+        assert browser.patch("/api/accounts/charles", json={"disabled": True}).status_code == 200
+        answer = browser.post("/api/accounts", json={"account": "Grace!", "role": "guard", "password": PASSWORD, **OWN})
+        assert (answer.status_code, answer.json()["field"]) == (422, "account")
+
+
+def test_a_second_factor_of_ones_own_counts_when_its_first_code_was_right(house: House) -> None:
+    with house.signed_in(role="guard") as browser:
+        assert browser.get("/api/session/totp").json() == {"on": False}
+        assert browser.post("/api/session/totp", json={"password": "guessed by somebody"}).status_code == 403
+        begun = browser.post("/api/session/totp", json={"password": PASSWORD}).json()
+        assert begun["secret"] in begun["uri"]
+        told = {"pending": begun["pending"], "code": _other_code(_code(house, begun["secret"]))}
+        assert browser.put("/api/session/totp", json=told).json()["field"] == "code"
+        assert browser.get("/api/session/totp").json() == {"on": False}
+        assert browser.put("/api/session/totp", json=told | {"code": _code(house, begun["secret"])}).status_code == 200
+        assert browser.get("/api/session").status_code == 401, "it ends every session"
+        assert browser.post("/api/session", json={"account": "ada", "password": PASSWORD}).json()["error"] == "code_needed"
+        sign_in = {"account": "ada", "password": PASSWORD, "code": _code(house, begun["secret"])}
+        browser.headers["x-doorward-csrf"] = browser.post("/api/session", json=sign_in).json()["csrf"]
+        assert browser.request("DELETE", "/api/session/totp", json={"password": PASSWORD}).json()["field"] == "code"
+        house.clock.turn(30)
+        own = {"password": PASSWORD, "code": _code(house, begun["secret"])}
+        assert browser.request("DELETE", "/api/session/totp", json=own).status_code == 200
+    assert {"account.totp_begun", "account.totp_on", "account.totp_off"} <= {row.what for row in house.audit.rows(limit=50)}
+
+
+def test_a_second_factor_that_was_begun_is_for_nobody_else_and_not_for_ever(house: House) -> None:
+    with house.signed_in(role="guard") as browser, house.signed_in("charles", "guard") as other:
+        begun = browser.post("/api/session/totp", json={"password": PASSWORD}).json()
+        told = {"pending": begun["pending"], "code": _code(house, begun["secret"])}
+        assert other.put("/api/session/totp", json=told).json()["error"] == "begin_again"
+        assert browser.put("/api/session/totp", json=told | {"pending": "ab" * 40}).json()["error"] == "begin_again"
+        house.clock.turn(601)
+        told["code"] = _code(house, begun["secret"])
+        assert browser.put("/api/session/totp", json=told).json()["error"] == "begin_again"
+
+
+def test_codes_of_a_new_second_factor_are_not_guessed(house: House) -> None:
+    with house.signed_in(role="guard") as browser:
+        begun = browser.post("/api/session/totp", json={"password": PASSWORD}).json()
+        told = {"pending": begun["pending"], "code": _other_code(_code(house, begun["secret"]))}
+        answers = [browser.put("/api/session/totp", json=told).status_code for _ in range(7)]
+    assert answers[-1] == 429
+
+
+def _code(house: House, secret: str) -> str:
+    return pyotp.TOTP(secret).at(house.clock.wall())
+
+
+def _other_code(code: str) -> str:
+    """Another one than that and its neighbours, all but surely."""
+    return f"{(int(code) + 500_001) % 1_000_000:06}"
 
 
 def test_ones_own_password_is_changed_with_the_old_one(house: House) -> None:

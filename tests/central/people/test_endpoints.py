@@ -99,6 +99,37 @@ def test_rules_are_put_under_the_id_of_their_path(centre: Centre) -> None:
     assert ask(centre, "GET", "/doors/{site}/{door}/rules", site="hq", door="front") == {"passback": "soft"}
 
 
+OPENING: dict[str, Any] = {"zone": "Europe/Berlin", "intervals": [{"days": [0], "from_min": 480, "until_min": 1020}]}
+WRONG_WAY = {"days": [0], "from_min": 1020, "until_min": 480}
+
+
+@pytest.mark.parametrize(("path", "body", "field"), [
+    ("/schedules/{id}", {**OPENING, "zone": "Berlin"}, "zone"),
+    ("/schedules/{id}", {**OPENING, "zone": 1}, "zone"),
+    ("/schedules/{id}", {**OPENING, "intervals": [WRONG_WAY]}, "intervals"),
+    ("/schedules/{id}", {**OPENING, "special_days": [{"calendar": "moon"}]}, "special_days"),
+    ("/schedules/{id}", {**OPENING, "special_days": [{"calendar": "moon", "hours": [{"from_min": 5, "until_min": 4}]}]}, "special_days"),
+    ("/schedules/{id}", {**OPENING, "first_day": "2026-02-01", "last_day": "2026-01-01"}, "last_day"),
+    ("/schedules/{id}", {**OPENING, "first_day": "soon"}, "first_day"),
+    ("/calendars/{id}", {"days": ["2026-02-30"]}, "days"),
+    ("/profiles/{id}", {"doors": ["front"], "schedule": "moon"}, "schedule"),
+    ("/profiles/{id}", {"doors": ["the front"], "schedule": "always"}, "doors"),
+])  # fmt: skip
+def test_a_rule_that_cannot_be_says_which_field_is_wrong(centre: Centre, path: str, body: Any, field: str) -> None:
+    with pytest.raises(Unfit) as refusal:
+        ask(centre, "PUT", path, body, id="office")
+    assert (refusal.value.status, refusal.value.field) == (422, field)
+
+
+def test_a_new_rule_takes_the_place_of_none_and_its_id_is_checked(centre: Centre) -> None:
+    ask(centre, "PUT", "/schedules/{id}", OPENING, query={"new": "1"}, id="office")
+    for id, status in (("office", 409), ("the office", 422)):
+        with pytest.raises(Unfit) as refusal:
+            ask(centre, "PUT", "/schedules/{id}", {**OPENING, "zone": "UTC"}, query={"new": "1"}, id=id)
+        assert (refusal.value.status, refusal.value.field) == (status, "id")
+    assert {each["id"]: each["zone"] for each in ask(centre, "GET", "/schedules")}["office"] == "Europe/Berlin"
+
+
 @pytest.mark.parametrize(("method", "path", "body", "status", "words"), [
     ("GET", "/people/{id}", None, 404, {"id": "nobody"}),
     ("PATCH", "/people/{id}", {"id": "other"}, 400, {"id": "holder-1"}),
