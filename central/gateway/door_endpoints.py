@@ -86,9 +86,7 @@ class Doors:
             states = {name: value for name, value in states.items() if name not in OF_PEOPLE}
         events = self._store.events(site=key[0], door=key[1], newest_first=True, limit=SHOWN_EVENTS)
         fields = {name: getattr(row, name) for name in DoorRow.__struct_fields__}
-        return DoorWhole(
-            **fields, events=rows_of(events, ask.caller), states=states, heard=now.heard if now else None
-        )
+        return DoorWhole(**fields, events=rows_of(events, ask.caller), states=states, heard=now.heard if now else None)
 
     def command(self, ask: Ask) -> Obeyed:
         """Waits for the door. On record before it is given and when it is answered; where the record cannot be written the command goes

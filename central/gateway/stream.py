@@ -79,7 +79,9 @@ class Stream:
             row = row_of(now, self._watch.last(now.site, now.door), self._facts, broker=self._book.is_connected)
             key = (now.site, now.door)
             self._hub.tell(word("door", row), lambda caller: caller.sees(now.site) and sees_people(caller), key)
-            self._hub.tell(word("door", without_people(row)), lambda caller: caller.sees(now.site) and not sees_people(caller), key)
+            self._hub.tell(
+                word("door", without_people(row)), lambda caller: caller.sees(now.site) and not sees_people(caller), key
+            )
 
     def _look_at_broker(self) -> None:
         """Where the broker has gone, no door is known to be there any more."""

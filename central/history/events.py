@@ -62,6 +62,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
     text: str = ""
     alerts: bool = False
     """Only those that somebody was to be told of at once."""
+    without: tuple[str, ...] = ()
+    """None whose kind begins so: whoever may not see them learns neither how many there are nor when."""
     begin: datetime | None = None
     end: datetime | None = None
     """By the door's clock; the end is not within."""
@@ -302,6 +304,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     conditions += [EVENTS.c.at >= wanted.begin] if wanted.begin else []
     conditions += [EVENTS.c.at < wanted.end] if wanted.end else []
     conditions += [EVENTS.c.alert] if wanted.alerts else []
+    conditions += [EVENTS.c.kind.not_like(f"{begins}%") for begins in wanted.without]
     return conditions + ([says(wanted.text)] if wanted.text else [])
 
 

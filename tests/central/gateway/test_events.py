@@ -95,6 +95,20 @@ def test_an_installer_sees_doors_and_not_who_comes_and_goes(house: House) -> Non
         ask(house, "/events/{n}", INSTALLER, {"n": "5"})
 
 
+def test_an_installer_learns_neither_when_somebody_came_nor_how_often(house: House) -> None:
+    """Not by the last event of a door, not by how many pages there are, not by the states of a door."""
+    for query in ({"person": "holder-1"}, {"text": "holder"}, {"kind": "access.*"}):
+        page = ask(house, "/events", INSTALLER, limit="1", **query)
+        assert (page.events, page.more, page.before) == ([], False, 0)
+    house.hear("doorward/hq/front/state/people", b'{"value": 2}')
+    house.hear("doorward/hq/front/state/risk", b'{"value": {"band": "high", "sentence": "somebody paces"}}')
+    house.gateway._watch._begin()
+    guard, installer = (ask(house, "/doors/{site}/{door}", who, {"site": "hq", "door": "front"}) for who in (GUARD, INSTALLER))
+    assert (guard.last.kind, guard.people, guard.risk.band) == ("access.granted", 2, "high")
+    assert (installer.last, installer.people, installer.risk, installer.states) == (None, None, None, {})
+    assert [each.last for each in ask(house, "/doors", INSTALLER)] == [None, None]
+
+
 def test_an_account_of_one_site_sees_that_site(house: House) -> None:
     assert numbers(ask(house, "/events", LAB)) == [7]
     assert ask(house, "/doors", LAB) == []

@@ -73,6 +73,17 @@ def test_a_door_that_changes_is_told_as_in_the_list(house: House) -> None:
             assert reader.until("door")[1] == another.get("/api/doors").json()[0]
 
 
+def test_an_installers_page_is_not_told_who_came(house: House) -> None:
+    house.happen(told(1, cardholder="holder-1"))
+    with house.signed_in("ned", "installer") as browser, browser.stream("GET", "/api/stream") as answer:
+        reader = Reader(answer)
+        reader.until("hello")
+        house.hear("doorward/hq/front/state/people", b'{"value": 2}')
+        house.hear("doorward/hq/front/state/lock", b'{"value": "secured"}')
+        row = reader.until("door")[1]
+        assert (row["people"], row["last"]) == (None, None)
+
+
 def test_alerts_go_to_the_roles_and_sites_that_they_concern(house: House) -> None:
     with house.signed_in("eva", "guard", ("lab",)) as browser, browser.stream("GET", "/api/stream") as answer:
         reader = Reader(answer)
