@@ -143,17 +143,22 @@ class _Open:
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         newest = await self._greet(listener.caller, after, send)
+        loop = asyncio.get_running_loop()
+        doubt_s = loop.time() + PING_S
         while not listener.ended:
             bell.clear()
             told = [each for each in self._hub.take(listener) if not 0 < each.n <= newest]
             if told:
                 await _send(send, b"".join(each.text for each in told))
                 await asyncio.sleep(TOGETHER_S)
-            if listener.doubtful and not await self._is_signed_in(request, listener):
-                break
+            if (
+                listener.doubtful or loop.time() >= doubt_s
+            ):  # another program, or time, may have ended the session, however busy it is
+                if not await self._is_signed_in(request, listener):
+                    break
+                doubt_s = loop.time() + PING_S
             if not await _rings(bell):
                 await _send(send, _PING)
-                listener.doubtful = True  # another program, or time, may have ended the session
         log.debug("stream ended account=%s why=%s", listener.caller.account, listener.ended or "session")
         await _send(send, b"", last=True)
 

@@ -12,7 +12,7 @@ import pytest
 
 from central.gateway.asking import Caller, Unfit
 from central.gateway.hub import MOST_OF_ONE, MOST_WAITING, Hub, word
-from tests.central.gateway.house import House, told
+from tests.central.gateway.house import House, accounts_of, told
 
 ADA = Caller("ada", "guard")
 
@@ -100,6 +100,21 @@ def test_a_stream_ends_with_its_session(house: House) -> None:
         reader.until("hello")
         house.accounts.change("test", "eva", disabled=True)
         assert reader.next()[0] == "(end)"
+
+
+def test_at_a_busy_door_a_stream_ends_too_when_another_program_has_ended_its_session(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("central.gateway.stream.PING_S", 0.5)
+    with house.signed_in("eva", "guard") as browser, browser.stream("GET", "/api/stream") as answer:
+        reader = Reader(answer)
+        reader.until("hello")
+        accounts_of(house.engine, house.clock, house.audit).change("command line", "eva", disabled=True)
+        for number in range(200):
+            house.hear("doorward/hq/front/state/lock", b'{"value": %d}' % number)
+            if reader.next()[0] == "(end)":
+                return
+    pytest.fail("a stolen laptop sees on, for as long as something happens")
 
 
 def test_a_page_that_missed_very_much_is_told_to_load_anew(house: House) -> None:
