@@ -94,7 +94,7 @@ class AccessPost:
         """`put` hands rules to the door's loop."""
         self._store, self._link, self._put = store, link, put
         self._file = offer_file(store.path)
-        self._fetch = BundleFetch(store.path, store.keys)
+        self._fetch = BundleFetch(store.path, store.keys, store.folder)
         self._lock = threading.Lock()
         self._rules = no_rules(store.keys.site, store.keys.name)
         """Those of the bundle in force."""
@@ -132,6 +132,7 @@ class AccessPost:
         if self._offer is not None:
             self._kept, self._on_disk = self._offer.revision, (self._offer.version, self._offer.withdrawn)
             self._fresh = (self._offer, b"")  # what was being fetched goes on
+        self._fetch.tidy(self._store.held)
         change = self._change(None)
         change.taken()
         return change.rules  # nothing else runs yet: no lock
@@ -269,7 +270,7 @@ class AccessPost:
         with self._lock:
             done, self._done = self._done, []
         for why in done:
-            self._fetch.done(why)
+            self._fetch.done(why, self._store.held)
             self._refused = why
             self._say()
 

@@ -18,8 +18,9 @@ from nacl.signing import SigningKey, VerifyKey
 
 from agent.core.withdrawn import Withdrawal
 from agent.errors import BundleError
-from agent.records.bundle_file import DIGEST_BYTES, FRAME, MAX_BYTES, MAX_HEAD_BYTES
+from agent.records.bundle_file import FRAME, MAX_BYTES, MAX_HEAD_BYTES
 from agent.records.bundle_file import MAGIC as BUNDLE_MAGIC
+from agent.records.bundle_parts import DIGEST_BYTES
 from agent.records.people_file import MAX_PARTS
 
 MAGIC = b"doorward access offer 1\n"

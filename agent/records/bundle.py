@@ -2,7 +2,8 @@
 
 What is in force lies in memory whole and was checked whole; the file may then be replaced, cut short or lost, and nobody at the door notices.
 (A file cut short under a memory map kills the program with SIGBUS, and a page that was put out of memory takes a disk's time to come
-back; docs/BENCHMARKS.md has the figures.) A copy of what is in force is kept beside the file, written from memory.
+back; docs/BENCHMARKS.md has the figures.) A copy of what is in force is kept beside the file, written from memory: its start in a file, its
+parts in a folder of the copy's own, so a small change writes little and what is spoilt of the one is whole in the other.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from agent.clock import Clock, SystemClock
 from agent.config import Config
 from agent.core.access import AccessRules, no_rules
 from agent.errors import BundleError, DoorwardError
-from agent.files import replacing
+from agent.files import write_whole
 from agent.records.bundle_file import Bundle, Keys, Unfinished, read_bundle, version_of
+from agent.records.bundle_parts import PartsFolder
 from agent.records.journal import Journal
 from agent.records.keys import centre_public, door_private
 
@@ -73,21 +75,18 @@ def last_good(path: Path) -> Path:
     return path.with_name(path.name + ".good")
 
 
-def keep(bundle: Bundle, good: Path) -> None:
-    """Make the last good copy one of this bundle, unless it is so to the last byte. Raises BundleError."""
+def keep(bundle: Bundle, good: Path, folder: PartsFolder | None = None) -> None:
+    """Make the last good copy one of this bundle; only what is not there is written. `folder`: the copy's own. Raises BundleError."""
+    folder = folder or PartsFolder(good)
     try:
-        if not _is_copy(bundle, good):
-            with replacing(good) as file:
-                file.writelines(bundle.chunks())
+        for digest, part in zip(bundle.digests, bundle.parts, strict=True):
+            folder.put(digest, part)
+        folder.sync()
+        if not good.exists() or good.read_bytes() != bundle.start:
+            write_whole(good, bundle.start)
+        folder.keep_only(bundle.digests)
     except OSError as error:
         raise BundleError(f"{good}: the last good copy cannot be kept: {error}") from error
-
-
-def _is_copy(bundle: Bundle, good: Path) -> bool:
-    if not good.exists():
-        return False
-    with good.open("rb") as file:
-        return all(file.read(len(chunk)) == chunk for chunk in bundle.chunks()) and not file.read(1)
 
 
 class BundleStore:
@@ -99,6 +98,9 @@ class BundleStore:
                           config.site, config.door)  # fmt: skip
         self._journal, self._clock = journal, clock or SystemClock()
         self._in_force: Bundle | None = None
+        self.folder = PartsFolder(self._path)
+        """Where parts lie that came one by one."""
+        self._good = PartsFolder(last_good(self._path))
         self._looked_at: Written | None = None
         self._growing: Written | None = None
         """How the file was when it was found unfinished."""
@@ -119,7 +121,7 @@ class BundleStore:
         self.refused = ""
         written = self._written()  # before reading: what is written meanwhile is news
         try:
-            taken = Taken(read_bundle(self._path, self._keys, in_force.version, self.held))
+            taken = Taken(read_bundle(self._path, self._keys, in_force.version, folder=self.folder, before=self._in_force))
         except BundleError as error:
             if isinstance(error, Unfinished) and self._growing != written:
                 self._growing = written  # somebody may still be copying it: look again before it is judged
@@ -134,7 +136,7 @@ class BundleStore:
         if self._in_force is None:
             return
         try:
-            keep(self._in_force, last_good(self._path))
+            keep(self._in_force, last_good(self._path), self._good)
         except BundleError as error:
             self._tell("bundle.refused", {"error": str(error), "set_aside": ""})
 

@@ -2,8 +2,10 @@
 
 What was fetched lies in a folder beside the bundle, an item a file under its hash, until a bundle of it is in force: a cut, a kill or a newer
 bundle in the middle costs only what was not written yet. Parts that the bundle in force has are not fetched. The head comes first and is
-checked as a file's head is, so nothing is written that the centre did not sign, and never more than a bundle may hold. The whole is written
-beside the bundle in force and renamed over it; what happens then is the same as if somebody had carried it here (agent.records.bundle).
+checked as a file's head is, so nothing is written that the centre did not sign, and never more than a bundle may hold. When all is here, the
+parts that are new go to the others (agent.records.bundle_parts) and the start is renamed over the one in force: one that was carried here by
+hand is written out once, after that a small change writes little. What happens then is the same as if somebody had carried it here
+(agent.records.bundle).
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from agent.errors import BundleError
-from agent.files import replacing
+from agent.files import write_whole
 from agent.records.access_offer import Bulk
-from agent.records.bundle_file import Head, Keys, digest_of, head_of
+from agent.records.bundle_file import Head, Keys, head_of
+from agent.records.bundle_parts import PartsFolder, digest_of
 from agent.records.bundle_pieces import Pieces
 
 log = logging.getLogger(__name__)
@@ -41,10 +44,13 @@ class Target(Struct, frozen=True):
 class BundleFetch:
     """Of one thread. A bundle that was refused is not fetched again before another one is offered."""
 
-    def __init__(self, path: Path, keys: Keys) -> None:
-        """`path`: of the bundle in force."""
+    def __init__(self, path: Path, keys: Keys, parts: PartsFolder | None = None) -> None:
+        """`path`: of the bundle in force; `parts`: the folder of its parts."""
         self._path, self._keys = path, keys
         self._folder = path.with_name(f".{path.name}.coming")
+        self._parts = parts or PartsFolder(path)
+        self._laid: frozenset[bytes] = frozenset()
+        """Parts of the start that was put in place here last, which may not be in force yet."""
         self._target: Target | None = None
         self._pieces = Pieces({})
         self.refused = ""
@@ -95,11 +101,17 @@ class BundleFetch:
     def due_s(self) -> float:
         return self._pieces.due_s()
 
-    def done(self, refused: str = "") -> None:
+    def done(self, refused: str, held: Held) -> None:
         """What was whole is in force, or was refused after all."""
         self.refused = refused
         self._pieces = Pieces({})
         self._clear()
+        self.tidy(held)
+
+    def tidy(self, held: Held) -> None:
+        """Parts of nobody's bundle go: of one that was replaced by hand, or that a power cut left."""
+        if self._parts.files():
+            self._parts.keep_only({*held, *self._laid})
 
     # -- what comes
 
@@ -126,7 +138,7 @@ class BundleFetch:
     def _begin(self, bulk: Bulk, start: bytes, head: Head, held: Held) -> bool:
         self._sweep({digest.hex() for digest in (bulk.start_digest, *(part.digest for part in head.parts))})
         self._pieces = Pieces({part.digest: part.length for part in head.parts
-                               if part.digest not in held and self._kept(part.digest, part.length) is None})  # fmt: skip
+                               if part.digest not in held and not self._is_here(part.digest, part.length)})  # fmt: skip
         log.info("bundle coming version=%d parts=%d missing=%d", bulk.version, len(head.parts), len(self._pieces))
         return not self._pieces and self._assemble(bulk, start, head, held)
 
@@ -136,24 +148,32 @@ class BundleFetch:
         self._clear()
         return False
 
+    def _is_here(self, digest: bytes, length: int) -> bool:
+        return self._kept(digest, length) is not None or self._parts.has(digest, length)
+
     def _assemble(self, bulk: Bulk, start: bytes, head: Head, held: Held) -> bool:
         """Raises OSError."""
         try:
-            with replacing(self._path) as file:
-                file.write(start)
-                for part in head.parts:
-                    file.write(self._part(part.digest, part.length, held))
+            for part in head.parts:
+                self._lay(part.digest, part.length, held)
         except BundleError as error:
             log.warning("bundle part spoilt error=%s", error)
             return self._begin(bulk, start, head, held)
+        self._parts.sync()
+        write_whole(self._path, start)
+        self._laid = frozenset(part.digest for part in head.parts)
+        self._parts.keep_only(self._laid)
         log.info("bundle whole version=%d", bulk.version)
         return True
 
-    def _part(self, digest: bytes, length: int, held: Held) -> bytes:
-        part = held.get(digest) or self._kept(digest, length)
+    def _lay(self, digest: bytes, length: int, held: Held) -> None:
+        if self._parts.has(digest, length):
+            return
+        came = self._kept(digest, length)
+        part = held.get(digest) if came is None else came
         if part is None:
             raise BundleError(f"part {digest.hex()} is gone or damaged")
-        return part
+        self._parts.put(digest, part, None if came is None else self._folder / digest.hex())
 
     # -- the folder
 

@@ -4,7 +4,8 @@
     length     u32, little-endian: bytes of the head
     signature  64 bytes: Ed25519 of that line and the head
     head       msgpack of `Head`: rules, the sealed key of the records, length and BLAKE2b-256 of each part
-    parts      one after the other, as agent.records.people_file describes them
+    parts      one after the other, as agent.records.people_file describes them; or none, and each in a file beside it
+               (agent.records.bundle_parts)
 
 The signature is checked before the head is read, the hash of a part before the part is looked into; the head names everything else, so
 the one signature covers every byte. Parts are known by their hashes: of a newer bundle a door reads only those that it does not hold already.
@@ -12,7 +13,6 @@ the one signature covers every byte. Parts are known by their hashes: of a newer
 
 from __future__ import annotations
 
-import hashlib
 import os
 import struct
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,8 @@ from nacl.signing import VerifyKey
 from agent.core.access import AccessRules, faults_of
 from agent.core.people import Directory
 from agent.errors import BundleError
-from agent.records.people_file import KEY_BYTES, MAX_PARTS, Codec, Columns, Seal, SealedRoll, count_in, first_record
+from agent.records.bundle_parts import DIGEST_BYTES, PartsFolder, digest_of
+from agent.records.people_file import KEY_BYTES, MAX_PARTS, Codec, Columns, Seal, SealedRoll, announced, count_in, first_record
 
 FAMILY = b"doorward access bundle "
 MAGIC = FAMILY + b"2\n"
@@ -40,7 +41,6 @@ FIRST_FORMAT = (b"\x92\xc4", b"\x92\xc5", b"\x92\xc6")
 MAX_HEAD_BYTES = 8 << 20
 MAX_BYTES = 512 << 20
 MAX_CREDENTIALS = 1_000_000
-DIGEST_BYTES = 32
 MOST_FAULTS_TOLD = 5
 
 
@@ -84,6 +84,8 @@ class Bundle(Struct, frozen=True):
     parts: tuple[bytes, ...]
     digests: tuple[bytes, ...]
     """The hash of each part."""
+    read_as: tuple[bytes, Columns]
+    """With which key and which fields its parts were looked into."""
 
     def chunks(self) -> Iterator[bytes]:
         """The file, piece by piece."""
@@ -100,18 +102,27 @@ class Unfinished(BundleError):
     """A bundle ends before its head or its parts do: cut off, or still being written."""
 
 
-def digest_of(part: bytes) -> bytes:
-    return hashlib.blake2b(part, digest_size=DIGEST_BYTES).digest()
+class _Source(Struct, frozen=True):
+    """Where parts may be found."""
+
+    file: BinaryIO
+    held: Mapping[bytes, bytes]
+    folder: PartsFolder
 
 
-def read_bundle(path: Path, keys: Keys, newer_than: int | None = None, held: Mapping[bytes, bytes] | None = None) -> Bundle:
-    """The bundle in a file; `held` are parts that were read before, by hash, and are not read again.
+def read_bundle(
+    path: Path, keys: Keys, newer_than: int | None = None, held: Mapping[bytes, bytes] | None = None,
+    folder: PartsFolder | None = None, before: Bundle | None = None,
+) -> Bundle:  # fmt: skip
+    """The bundle in a file and, where that is its start only, in the folder beside it.
 
+    `held` are parts that were read before, by hash, and are not read again; those of `before` are not looked into again either.
     Raises BundleError when it is missing, forged, damaged, cut off, for another door, or not newer than `newer_than`.
     """
+    known = held if held is not None else before.held if before is not None else {}
     try:
         with path.open("rb") as file:
-            return _read(file, keys, newer_than, held or {})
+            return _read(_Source(file, known, folder or PartsFolder(path)), keys, newer_than, before)
     except BundleError as error:
         raise type(error)(f"{path}: {error}") from error
     except OSError as error:
@@ -147,15 +158,20 @@ def head_of(start: bytes, keys: Keys, newer_than: int | None = None) -> tuple[He
     return head, version
 
 
-def _read(file: BinaryIO, keys: Keys, newer_than: int | None, held: Mapping[bytes, bytes]) -> Bundle:
-    start, head = _head(file, keys.centre)
+def _read(source: _Source, keys: Keys, newer_than: int | None, before: Bundle | None) -> Bundle:
+    start, head = _head(source.file, keys.centre)
     rules = _rules_for(head, keys, newer_than)
-    _check_sizes(head, os.fstat(file.fileno()).st_size - len(start))
-    seal, codec = Seal(_key_of(head, keys.door)), Codec(Columns(head.cardholder_fields, head.credential_fields))
-    parts = tuple(_part(file, number, head, held) for number in range(len(head.parts)))
-    _check_parts(head, parts, seal, codec)
+    there, whole = os.fstat(source.file.fileno()).st_size - len(start), sum(part.length for part in head.parts)
+    beside = there == 0 < whole
+    _check_sizes(head, whole if beside else there)
+    read_as = _key_of(head, keys.door), Columns(head.cardholder_fields, head.credential_fields)
+    seal, codec = Seal(read_as[0]), Codec(read_as[1])
+    parts = tuple(_part(source, number, head, beside) for number in range(len(head.parts)))
+    digests = tuple(part.digest for part in head.parts)
+    known = before.digests if before is not None and before.read_as == read_as and len(before.parts) == len(parts) else ()
+    _check_parts(head, parts, seal, codec, known)
     people = SealedRoll(parts, head.credentials, seal, codec)
-    return Bundle(msgspec.structs.replace(rules, people=people), start, parts, tuple(part.digest for part in head.parts))
+    return Bundle(msgspec.structs.replace(rules, people=people), start, parts, digests, read_as)
 
 
 def _head(file: BinaryIO, centre: VerifyKey) -> tuple[bytes, Head]:
@@ -234,13 +250,16 @@ def _check_sizes(head: Head, there: int) -> None:
         raise BundleError(f"is damaged: {there - length} bytes follow its last part")
 
 
-def _part(file: BinaryIO, number: int, head: Head, held: Mapping[bytes, bytes]) -> bytes:
+def _part(source: _Source, number: int, head: Head, beside: bool) -> bytes:
     wanted = head.parts[number]
-    known = held.get(wanted.digest)
+    known = source.held.get(wanted.digest)
     if known is not None and len(known) == wanted.length:
-        file.seek(wanted.length, 1)
+        if not beside:
+            source.file.seek(wanted.length, 1)
         return known
-    part = file.read(wanted.length)
+    part = source.folder.read(wanted.digest, wanted.length) if beside else source.file.read(wanted.length)
+    if part is None:
+        raise Unfinished(f"is damaged: part {number + 1} of {len(head.parts)} does not lie in {source.folder.path.name}, or is damaged")
     if len(part) < wanted.length:
         raise Unfinished(f"is damaged: it ends within part {number + 1} of {len(head.parts)}")
     if digest_of(part) != wanted.digest:
@@ -248,12 +267,16 @@ def _part(file: BinaryIO, number: int, head: Head, held: Mapping[bytes, bytes]) 
     return part
 
 
-def _check_parts(head: Head, parts: tuple[bytes, ...], seal: Seal, codec: Codec) -> None:
-    counted = sum(count_in(part, number, len(parts)) for number, part in enumerate(parts))
+def _check_parts(head: Head, parts: tuple[bytes, ...], seal: Seal, codec: Codec, known: tuple[bytes, ...]) -> None:
+    """`known`: hashes of parts that were found good in the same place, under the same key."""
+    fresh = [number for number, part in enumerate(head.parts) if not known or known[number] != part.digest]
+    for number in fresh:
+        count_in(parts[number], number, len(parts))
+    counted = sum(announced(part) for part in parts)
     if counted != head.credentials:
         raise BundleError(f"has {counted} credentials and announces {head.credentials}")
-    for part in parts:
-        first = first_record(part)
+    for number in fresh:
+        first = first_record(parts[number])
         try:
             if first is not None:
                 codec.decode(seal.open(*first))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from agent.records.bundle_file import digest_of
+from agent.records.bundle_parts import digest_of
 
 PIECE_BYTES = 96 << 10
 """Below the 128 KiB that some brokers take at most."""

@@ -20,7 +20,7 @@ import logging
 import struct
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from operator import lt
 from string import ascii_letters
@@ -199,9 +199,22 @@ def part_of(records: Sequence[tuple[int, bytes]]) -> bytes:
     return b"".join((HEAD.pack(len(hashes)), hashes.tobytes(), ends.tobytes(), *(record for _, record in records)))
 
 
+def records_in(part: bytes) -> Iterator[tuple[int, bytes]]:
+    """Hashes and records of a part that was checked, as `part_of` takes them."""
+    hashes, ends, first = _tables(part)
+    begins = (0, *ends[:-1]) if hashes else ()
+    return ((hashed, part[first + begin : first + end]) for hashed, begin, end in zip(hashes, begins, ends, strict=True))
+
+
+def announced(part: bytes) -> int:
+    """How many credentials a part says that it holds."""
+    count: int = HEAD.unpack_from(part)[0] if len(part) >= HEAD.size else 0
+    return count
+
+
 def count_in(part: bytes, number: int, parts: int) -> int:
     """How many credentials a part holds. Raises BundleError when its tables contradict themselves, or it is not the part of that number."""
-    count: int = HEAD.unpack_from(part)[0] if len(part) >= HEAD.size else 0
+    count = announced(part)
     if len(part) < HEAD.size + 12 * count:
         raise BundleError(f"part {number}: {len(part)} bytes are too few for the {count} credentials it announces")
     hashes, ends, first = _tables(part)

@@ -25,7 +25,8 @@ from agent.core.people import Issued, Roll
 from agent.errors import BundleError
 from agent.files import write_whole
 from agent.records.access_offer import Bulk
-from agent.records.bundle_file import DIGEST_BYTES, Head, rules_from, rules_to, start_in
+from agent.records.bundle_file import Head, rules_from, rules_to, start_in
+from agent.records.bundle_parts import DIGEST_BYTES
 from agent.records.bundle_pieces import PIECE_BYTES
 from central.access.bundles import write_bundle
 

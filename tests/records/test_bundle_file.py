@@ -18,7 +18,8 @@ from nacl.signing import SigningKey
 from agent.core.access import AccessProfile, AccessRules, DoorAccess
 from agent.core.people import Cardholder, Credential, Issued, Known, Roll
 from agent.errors import BundleError
-from agent.records.bundle_file import FRAME, MAGIC, Head, Part, Unfinished, digest_of, read_bundle, rules_to, version_of
+from agent.records.bundle_file import FRAME, MAGIC, Head, Part, Unfinished, read_bundle, rules_to, version_of
+from agent.records.bundle_parts import digest_of
 from agent.records.people_file import Codec, Columns, Seal, part_of
 from tests.records.bundles import (
     CENTRE,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from nacl.public import PrivateKey
 
-from agent.records.bundle_file import Keys, digest_of, read_bundle
+from agent.records.bundle_file import Keys, read_bundle
+from agent.records.bundle_parts import digest_of
 from agent.records.bundle_pieces import PIECE_BYTES
 from central.access.shelf import BUNDLE, CARD, Shelf
 from tests.records.bundles import CENTRE, DOOR, KEYS, NOW, PEOPLE, crowd, rules
