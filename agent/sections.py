@@ -252,6 +252,10 @@ class Records(Section, frozen=True):
 
 class Link(Section, frozen=True):
     host: str = "127.0.0.1"
+    other_hosts: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=253)], ...], Meta(max_length=9)] = ()
+    """Further nodes of a cluster of brokers (docs/NATS.md), at the same port."""
+    qos: Annotated[int, Meta(ge=0, le=1)] = 1
+    """0 for a cluster of NATS: what counts is acknowledged by the historian either way."""
     port: Annotated[int, Meta(ge=1, le=65535)] = 1883
     user: str = ""
     password_file: str = ""

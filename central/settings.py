@@ -29,6 +29,10 @@ class Broker(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the broker is and who the centre is to it: the fields of Address."""
 
     host: str = "127.0.0.1"
+    other_hosts: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=253)], ...], Meta(max_length=9)] = ()
+    """Further nodes of a cluster of brokers (docs/NATS.md), at the same port."""
+    qos: Annotated[int, Meta(ge=0, le=1)] = 1
+    """0 for a cluster of NATS."""
     port: Annotated[int, Meta(ge=1, le=65535)] = 1883
     user: str = ""
     password_file: str = ""
@@ -37,7 +41,7 @@ class Broker(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key_file: str = ""
 
     def address(self) -> Address:
-        return Address(host=self.host, port=self.port, user=self.user, password_file=self.password_file, ca_file=self.ca_file,
+        return Address(host=self.host, other_hosts=self.other_hosts, qos=self.qos, port=self.port, user=self.user, password_file=self.password_file, ca_file=self.ca_file,
                        cert_file=self.cert_file, key_file=self.key_file)  # fmt: skip
 
 

@@ -12,7 +12,6 @@ import logging
 import os
 import random
 import select
-import socket
 import threading
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ from msgspec import Struct
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from agent.errors import ConfigError
+from agent.link.buffered import BufferedClient, BufferedSocket
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ BACKOFF_MAX_S = 15.0
 CONNACK_WAIT_S = 10.0
 CONNECT_WAIT_S = 5.0
 _IDLE_S = 1.0
+_PACKETS_AT_ONCE = 100
 
 
 class Address(Struct, frozen=True, kw_only=True):
@@ -44,6 +45,10 @@ class Address(Struct, frozen=True, kw_only=True):
     cert_file: str = ""
     key_file: str = ""
     keepalive_s: int = 15
+    other_hosts: tuple[str, ...] = ()
+    """Further nodes of a cluster, at the same port: when a connection ends, the next one is tried."""
+    qos: int = 1
+    """The most that is asked of the broker. 0 where our own acknowledgements alone are to count: docs/NATS.md."""
 
 
 class Will(Struct, frozen=True):
@@ -72,22 +77,26 @@ class Handler(Protocol):
 class Say:
     """The two things that may be done on a standing connection."""
 
-    def __init__(self, client: paho.Client) -> None:
-        self._client = client
+    def __init__(self, client: paho.Client, most_qos: int = 1) -> None:
+        self._client, self._most_qos = client, most_qos
         self._filters: list[str] = []
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
-        self._client.publish(topic, payload, qos=qos, retain=retain)
+        self._client.publish(topic, payload, qos=min(qos, self._most_qos), retain=retain)
 
     @property
     def is_behind(self) -> bool:
         """Bytes wait for the wire: whoever has much to say waits with more, so that it need not lie in memory."""
-        return self._client.want_write()
+        sock = self._client.socket()
+        if isinstance(sock, BufferedSocket):
+            sock.flush()
+            return sock.unsent > 0 or self._client.want_write()
+        return True
 
     def subscribe(self, *topics: str, qos: int = 1) -> None:
         """With `qos` 0 the broker keeps nothing of it for a session that is away."""
         self._filters += topics
-        self._client.subscribe([(topic, qos) for topic in topics])
+        self._client.subscribe([(topic, min(qos, self._most_qos)) for topic in topics])
 
     def asked_for(self, topic: str) -> bool:
         """Whether some subscription of this connection fits. Brokers have been seen to hand one client another's messages."""
@@ -102,6 +111,8 @@ class Session:
         """Raises ConfigError when the password or a certificate file cannot be read."""
         self._address, self._client_id, self._handler, self._will = address, client_id, handler, will
         self._clean, self._in_flight, self._jitter = clean, in_flight, jitter or random.Random()  # noqa: S311 - spreads load, hides nothing
+        self._hosts = (address.host, *address.other_hosts)
+        self._next_host = self._jitter.randrange(len(self._hosts)) if address.other_hosts else 0  # doors spread over the nodes
         self._password = _password(address)
         self._bell_lock = threading.Lock()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -176,16 +187,18 @@ class Session:
     def _visit(self) -> None:
         """One connection, from CONNECT to its end."""
         client = self._make_client()
-        client.connect(self._address.host, self._address.port, self._address.keepalive_s)
-        _send_at_once(client)
+        host = self._hosts[self._next_host]
+        self._next_host = (self._next_host + 1) % len(self._hosts)
+        client.connect(host, self._address.port, self._address.keepalive_s)
+        sock = client.socket()
+        if isinstance(sock, BufferedSocket):
+            sock.send_at_once()
         try:
             self._attend(client)
         finally:
             self._say = None
-            sock = (
-                client.socket()
-            )  # closed without DISCONNECT, unless `_leave` has sent it: the broker then publishes our last will
-            if sock is not None:
+            # closed without DISCONNECT, unless `_leave` has sent it: the broker then publishes our last will
+            if (sock := client.socket()) is not None:
                 sock.close()
 
     def _attend(self, client: paho.Client) -> None:
@@ -205,12 +218,14 @@ class Session:
     def _pump(self, client: paho.Client, wait_s: float) -> bool:
         """Wait for the wire or the bell and serve both. False: the connection is gone."""
         sock = client.socket()
-        if sock is None:
+        if not isinstance(sock, BufferedSocket):
             return False
-        events = _wait(sock, self._bell, client.want_write(), 0.0 if _has_buffered(sock) else wait_s)
+        if sock.unsent:
+            sock.flush()
+        events = _wait(sock, self._bell, sock.unsent > 0 or client.want_write(), 0.0 if sock.pending() else wait_s)
         result = MQTTErrorCode.MQTT_ERR_SUCCESS
-        if events & select.POLLIN or _has_buffered(sock):
-            result = client.loop_read()
+        if events & select.POLLIN or sock.pending():
+            result = _read(client, sock)
         if result == MQTTErrorCode.MQTT_ERR_SUCCESS and client.want_write():
             result = client.loop_write()
         if result == MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -228,7 +243,7 @@ class Session:
         client.disconnect()
 
     def _make_client(self) -> paho.Client:
-        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=self._client_id, clean_session=self._clean,
+        client = BufferedClient(CallbackAPIVersion.VERSION2, client_id=self._client_id, clean_session=self._clean,
                              protocol=MQTTProtocolVersion.MQTTv311, reconnect_on_failure=False)  # fmt: skip
         client.connect_timeout = CONNECT_WAIT_S
         client.max_inflight_messages_set(self._in_flight + 20)
@@ -249,8 +264,8 @@ class Session:
             return
         self._connections += 1
         self._broken = ""
-        log.info("link connected client=%s host=%s port=%d", self._client_id, self._address.host, self._address.port)
-        say = Say(client)
+        log.info("link connected client=%s host=%s port=%d", self._client_id, client.host, self._address.port)
+        say = Say(client, self._address.qos)
         self._handler.connected(say)
         self._say = say
 
@@ -276,11 +291,13 @@ class Session:
         self._broken = text
 
 
-def _send_at_once(client: paho.Client) -> None:
-    """Nagle's algorithm would hold a small packet back until the other side's delayed acknowledgement, some 40 ms."""
-    sock: Any = client.socket()
-    if sock is not None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def _read(client: paho.Client, sock: BufferedSocket) -> MQTTErrorCode:
+    """What has come, but no more than so many packets in a row: there may be something to say."""
+    for _ in range(_PACKETS_AT_ONCE):
+        result = client.loop_read()
+        if result != MQTTErrorCode.MQTT_ERR_SUCCESS or client.socket() is None or not sock.pending():
+            break
+    return result
 
 
 def _wait(sock: Any, bell: int, wants_write: bool, wait_s: float) -> int:
@@ -293,12 +310,6 @@ def _wait(sock: Any, bell: int, wants_write: bool, wait_s: float) -> int:
     events = found.get(sock.fileno(), 0)
     # an end or an error of the wire is found by reading it
     return events | select.POLLIN if events & (select.POLLHUP | select.POLLERR) else events
-
-
-def _has_buffered(sock: Any) -> bool:
-    """TLS may hold a packet that no poll can see."""
-    pending = getattr(sock, "pending", None)
-    return bool(pending and pending() > 0)
 
 
 def _password(address: Address) -> str | None:

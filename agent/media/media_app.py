@@ -67,7 +67,7 @@ def address_of(config: Config) -> Address:
     return Address(
         host=link.host, port=link.port, user=live.user or link.user, password_file=live.password_file or link.password_file,
         ca_file=link.ca_file, cert_file=live.cert_file if own else link.cert_file, key_file=live.key_file if own else link.key_file,
-        keepalive_s=link.keepalive_s,
+        keepalive_s=link.keepalive_s, other_hosts=link.other_hosts, qos=link.qos,
     )  # fmt: skip
 
 
