@@ -25,12 +25,11 @@ from agent.link.session import Address, Say, Session
 from central.database.engine import StoreError
 from central.history.events import EventStore
 from central.history.kept import JournalKey, Outcome, Unreadable, key_of
+from central.history.waiting import Waiting
 
 log = logging.getLogger(__name__)
 
 MAX_BATCH = 1000
-MAX_WAITING = 20_000
-"""More messages than this are not taken in: doors repeat what is not acknowledged."""
 _KEPT_BYTES = 64 * 1024
 _RANGES_PER_ACK = 1000
 
@@ -56,7 +55,7 @@ class Historian:
         self._store = EventStore(engine, zone)
         self._clock = clock
         self._on_commit = on_commit
-        self._incoming: deque[tuple[str, bytes]] = deque()
+        self._incoming = Waiting()
         self._acks: deque[tuple[str, bytes]] = deque()
         self._greeted: deque[tuple[str, str]] = deque()
         self._bell = threading.Event()
@@ -101,10 +100,8 @@ class Historian:
             if retained and payload == b"true":
                 self._greeted.append((levels[1], levels[2]))
             return
-        if len(self._incoming) >= MAX_WAITING:
+        if not self._incoming.put(topic, payload):
             self.totals.turned_away += 1
-            return
-        self._incoming.append((topic, payload))
         self._bell.set()
 
     def leaving(self, say: Say) -> None:
@@ -117,8 +114,7 @@ class Historian:
             self._bell.wait(1.0)
             self._bell.clear()
             while self._incoming:
-                batch = [self._incoming.popleft() for _ in range(min(MAX_BATCH, len(self._incoming)))]
-                self._try_to_take(batch)
+                self._try_to_take(self._incoming.take(MAX_BATCH))
 
     def _try_to_take(self, batch: list[tuple[str, bytes]]) -> None:
         """A message that nobody foresaw may neither end the thread nor hold up what other doors have said."""

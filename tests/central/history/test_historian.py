@@ -19,7 +19,8 @@ from agent.link.cloudevents import to_cloudevent
 from agent.link.session import Address
 from central.database.opening import open_to_write
 from central.history.events import EventStore
-from central.history.historian import MAX_WAITING, Historian
+from central.history.historian import Historian
+from central.history.waiting import MAX_BYTES, MAX_WAITING, Waiting
 from tests.central.postgres import Cluster
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
@@ -122,7 +123,8 @@ def test_what_is_no_event_is_kept_and_never_acknowledged(historian: Historian, p
 @pytest.mark.parametrize("lie", [{"mono": "nan"}, {"time": "0001-01-01T00:00:00+14:00"}])
 def test_a_door_that_sends_nonsense_does_not_silence_the_others(historian: Historian, lie: dict[str, str]) -> None:
     nonsense = json.dumps({**json.loads(event(1)), **lie}).encode()
-    historian._incoming.extend([("doorward/hq/front/evt", nonsense), ("doorward/hq/back/evt", event(1, "back"))])
+    historian._incoming.put("doorward/hq/front/evt", nonsense)
+    historian._incoming.put("doorward/hq/back/evt", event(1, "back"))
     historian._bell.set()
     until(lambda: historian.totals.committed == 1)
     assert [topic for topic, _ in said(historian)] == ["doorward/hq/back/ack"]
@@ -137,7 +139,8 @@ def test_an_event_that_nobody_foresaw_is_not_acknowledged_and_holds_up_no_other(
         return commit(events, unreadable, received)
 
     monkeypatch.setattr(historian._store, "commit", surprised)
-    historian._incoming.extend(("doorward/hq/front/evt", event(number)) for number in (1, 2, 3))
+    for number in (1, 2, 3):
+        historian._incoming.put("doorward/hq/front/evt", event(number))
     historian._bell.set()
     until(lambda: historian.totals.committed == 2)
     assert {number for _, ack in said(historian) for number in range(9) if ack.covers(number)} == {1, 3}
@@ -160,8 +163,29 @@ def test_doors_that_were_there_before_are_asked_to_send_again(historian: Histori
 def test_more_than_can_be_held_is_turned_away_for_the_doors_to_repeat(tmp_path: Path) -> None:
     historian = Historian(Address(), open_to_write(tmp_path / "central.db"), FixedClock())
     for number in range(MAX_WAITING + 5):
-        historian.message("doorward/hq/front/evt", b"%d" % number, False)
+        historian.message(f"doorward/hq/door-{number % 20}/evt", b"%d" % number, False)
     assert historian.totals.turned_away == 5
+
+
+def test_whoever_has_one_doors_key_fills_neither_the_centres_memory_nor_the_others_room(tmp_path: Path) -> None:
+    historian = Historian(Address(), open_to_write(tmp_path / "central.db"), FixedClock())
+    megabyte = b"x" * (1 << 20)
+    for payload in (megabyte, b"x"):
+        for _ in range(MAX_WAITING + 5):
+            historian.message("doorward/hq/stolen/evt", payload, False)
+        historian.message("doorward/hq/front/evt", event(1), False)
+        waiting = historian._incoming.take(MAX_WAITING)
+        assert [topic for topic, _ in waiting].count("doorward/hq/front/evt") == 1
+        assert sum(len(payload) for _, payload in waiting) <= MAX_BYTES
+
+
+def test_what_was_taken_makes_room() -> None:
+    waiting = Waiting()
+    for _ in range(3):
+        while waiting.put("doorward/hq/front/evt", b"x" * 40_000):
+            pass
+        assert waiting.take(MAX_WAITING)
+    assert (len(waiting), waiting._bytes, dict(waiting._by_topic), dict(waiting._bytes_by_topic)) == (0, 0, {}, {})
 
 
 def test_an_acknowledgement_is_json_that_a_person_can_read(historian: Historian) -> None:
