@@ -15,7 +15,7 @@ from msgspec import Struct
 from agent.link.acks import Ack
 
 MAX_PATIENCE = 8
-"""The pause before a repetition grows up to so many times the timeout: it doubles while nobody acknowledges, and else is twice what that takes."""
+"""The pause before a repetition grows up to so many times the timeout: doubled while nobody answers, and else twice what answers take."""
 _NEVER_S = float("-inf")
 
 
