@@ -41,8 +41,8 @@ class Broker(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key_file: str = ""
 
     def address(self) -> Address:
-        return Address(host=self.host, other_hosts=self.other_hosts, qos=self.qos, port=self.port, user=self.user, password_file=self.password_file, ca_file=self.ca_file,
-                       cert_file=self.cert_file, key_file=self.key_file)  # fmt: skip
+        return Address(host=self.host, other_hosts=self.other_hosts, qos=self.qos, port=self.port, user=self.user,
+                       password_file=self.password_file, ca_file=self.ca_file, cert_file=self.cert_file, key_file=self.key_file)  # fmt: skip
 
 
 class Database(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
