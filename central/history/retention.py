@@ -35,6 +35,11 @@ PAUSE_S = 0.05
 """Between two batches: whoever waits to write comes first."""
 EVERY_S = 3600.0
 MOST_TOLD = 1_000
+WITNESSES = 25
+"""Newest events, whose doors' clocks are asked whether the centre's is right."""
+MOST_APART = timedelta(days=31)
+"""So far the centre's clock may be ahead of what doors say. A clock that jumps by years may not empty the history; where no door has told
+anything for a month nothing is removed either, until one does."""
 
 
 class Removal(Struct, frozen=True):
@@ -89,11 +94,18 @@ class Keeper:
     def _run(self) -> None:
         while not self._over.is_set():
             try:
-                removed = remove_due(self._engine, self._settings, self._clock.wall(), lambda: self._over.wait(PAUSE_S))
-                log.info("history removed rows=%d", removed)
+                self._look(self._clock.wall())
             except StoreError as error:
                 log.error("history not removed error=%s", error)
             self._over.wait(EVERY_S)
+
+    def _look(self, now: datetime) -> None:
+        told = told_by_doors(self._engine)
+        if told is not None and now - told > MOST_APART:
+            log.error("history not removed: the clock says %s and the doors' newest events %s; is it right?", now, told)
+            return
+        removed = remove_due(self._engine, self._settings, now, lambda: self._over.wait(PAUSE_S))
+        log.info("history removed rows=%d", removed)
 
 
 def remove_due(engine: Engine, settings: History, now: datetime, pause: Callable[[], bool] = lambda: False) -> int:
@@ -110,6 +122,13 @@ def remove_due(engine: Engine, settings: History, now: datetime, pause: Callable
             if pause():
                 return removed
     return removed + _remove_unreadable(engine, rules.otherwise, now)
+
+
+def told_by_doors(engine: Engine) -> datetime | None:
+    """What time it is by the clocks of the doors that told something last: the middle one, for a door's own clock may be anywhere."""
+    with reading(engine) as db:
+        times = sorted(db.scalars(select(EVENTS.c.at).order_by(EVENTS.c.n.desc()).limit(WITNESSES)))
+    return times[len(times) // 2] if times else None
 
 
 def removals(engine: Engine, limit: int = MOST_TOLD) -> list[Removal]:

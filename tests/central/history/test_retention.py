@@ -128,20 +128,38 @@ def test_many_batches_leave_one_line_on_record(store: EventStore) -> None:
     assert len(pauses) == 3
 
 
+class Clock:
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def wall(self) -> datetime:
+        return self.now
+
+    def mono_s(self) -> float:
+        return 0.0
+
+
 def test_the_keeper_removes_when_it_starts(tmp_path: Path) -> None:
-    class Clock:
-        def wall(self) -> datetime:
-            return NOW
-
-        def mono_s(self) -> float:
-            return 0.0
-
     store = EventStore(open_to_write(tmp_path / "central.db"))
     tell(store, "access.granted", 100)
+    tell(store, "access.denied", 1)
     keeper = Keeper(store.engine, SETTINGS, Clock())
     keeper.start()
-    wait_until(lambda: left(store) == [], 10, "nothing is removed")
+    wait_until(lambda: left(store) == ["access.denied"], 10, "nothing is removed")
     keeper.stop()
+
+
+def test_a_centre_whose_clock_jumps_by_years_keeps_what_it_has(tmp_path: Path) -> None:
+    store = EventStore(open_to_write(tmp_path / "central.db"))
+    for days_ago in (100, 2, 1, 1):
+        tell(store, "access.granted", days_ago)
+    tell(store, "access.granted", -25_000)  # one door's clock may be as wrong as it likes
+    clock = Clock(NOW + timedelta(days=20_000))
+    keeper = Keeper(store.engine, SETTINGS, clock)
+    keeper._look(clock.wall())
+    assert len(left(store)) == 5
+    keeper._look(NOW)
+    assert len(left(store)) == 4
 
 
 @pytest.mark.parametrize(
