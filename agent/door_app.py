@@ -39,8 +39,9 @@ from agent.door_hardware import (
     open_wiegand,
     opened_relays,
 )  # fmt: skip
-from agent.door_items import Fault, Item, NewRules
+from agent.door_items import EnrolOver, EnrolWord, Fault, Item, NewRules
 from agent.door_loop import DoorLoop, Parts, WiegandPort, run_turns
+from agent.enrol_desk import EnrolDesk, EnrolRules
 from agent.inbox import Inbox
 from agent.link.access import AccessPost
 from agent.link.mqtt import Link
@@ -49,6 +50,7 @@ from agent.local_socket import DOOR_SOCKET, VISION_SOCKET, Receiver, Sender
 from agent.log_thread import log_by_thread
 from agent.notify import notify
 from agent.records.bundle import BundleStore, BundleWatch
+from agent.records.enrol_word import End, Gate, read
 from agent.records.journal import Journal
 from agent.records.keys import centre_public, door_private
 from agent.records.mode import ModeKeeper, load_mode
@@ -167,6 +169,7 @@ def _open(
         save_mode=ModeKeeper(folder / "mode", on_fault("door.fault")).save, beat=_Beat(clock, dead_man, inbox, inputs.look),
         norms_key=_norms_key(config), access_health=access.health, risk=risk_policy(config.risk),
         emotional_allowed=config.deployment.profile == "standard", live=live,
+        enrol=_enrolment(config, manifest, link, to_vision, clock, inbox),
     )  # fmt: skip
 
     def start() -> None:
@@ -218,6 +221,23 @@ def _norms_post(config: Config, link: Link, refused: Callable[[str], None]) -> N
     if config.behaviour.enabled and config.behaviour.norms != "off":
         link.listen_for_norms(post.received)
     return post
+
+
+def _enrolment(config: Config, manifest: Manifest, link: Link, to_vision: Sender, clock: Clock, inbox: Inbox[Item]) -> EnrolDesk:
+    """At this door's camera. Signatures are checked in the link's thread."""
+    gate = Gate(centre_public(Path(config.records.centre_key)), config.site, config.door, clock.wall())
+
+    def on_enrol(session: str, what: str, payload: bytes, retained: bool) -> None:
+        if what == "begin":
+            inbox.put(EnrolWord(gate.admit(session, payload, retained, clock.wall())))
+        elif not retained and (end := read(payload, End)) is not None and end.by != "door":
+            inbox.put(EnrolOver(session))
+
+    link.listen_for_enrolment(on_enrol)
+    rules = EnrolRules(
+        allowed=config.vision.enrol, needs_life=config.policy.liveness == "require_live", embedder_id=manifest.embedder_id
+    )
+    return EnrolDesk(rules, door_private(Path(config.records.door_key)), link, to_vision)
 
 
 def _wiring(config: Config) -> Wiring:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from agent.core.access import AccessRules
 from agent.core.commands import Command, Refusal
 from agent.core.messages import ReaderNews
+from agent.records.enrol_word import Begin, Declined
 
 
 class Edge(Struct, frozen=True, gc=False):
@@ -56,6 +57,18 @@ class NewRules(Struct, frozen=True):
     """To be called when the rules count."""
 
 
+class EnrolWord(Struct, frozen=True):
+    """The centre wants somebody enrolled at this door's camera; Declined where its word is not followed."""
+
+    word: Begin | Declined
+
+
+class EnrolOver(Struct, frozen=True):
+    """The centre says that an enrolment is over."""
+
+    session: str
+
+
 class Fault(Struct, frozen=True):
     """Another thread met something that people must know."""
 
@@ -63,4 +76,4 @@ class Fault(Struct, frozen=True):
     text: str
 
 
-Item = Edge | EdgesLost | ReaderNews | InputEdge | InputFault | Command | Refusal | NewRules | Fault
+Item = Edge | EdgesLost | ReaderNews | InputEdge | InputFault | Command | Refusal | NewRules | EnrolWord | EnrolOver | Fault

@@ -33,8 +33,9 @@ from agent.core.messages import CredentialRead, DoorMode, Event, KeyPressed, Rea
 from agent.core.people import Cardholder
 from agent.core.risk_policy import RiskPolicy
 from agent.core.wiegand import WiegandFramer
-from agent.door_items import Edge, EdgesLost, Fault, InputEdge, InputFault, Item, NewRules
+from agent.door_items import Edge, EdgesLost, EnrolOver, EnrolWord, Fault, InputEdge, InputFault, Item, NewRules
 from agent.doorway import Doorway
+from agent.enrol_desk import EnrolDesk
 from agent.eyes import Eyes
 from agent.inbox import Inbox
 from agent.live_desk import LiveDesk
@@ -119,6 +120,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     """How the rules in force stand to what the centre offers."""
     live: LiveDesk | None = None
     """None where nobody may watch live."""
+    enrol: EnrolDesk | None = None
+    """None where the centre's word cannot be heard."""
 
 
 class DoorLoop:
@@ -128,7 +131,7 @@ class DoorLoop:
         self._parts, self._clock = parts, clock
         self._news = Newsroom(parts.to_vision, self._holder_of, lambda: self.state.renew_s is not None, parts.norms_key)
         self._doorway = Doorway(parts.lock, parts.rules, parts.journal, clock, door.DoorState(mode=mode), self._hear)
-        self._eyes = Eyes(parts.from_vision, parts.emotional_allowed)
+        self._eyes = Eyes(parts.from_vision, parts.emotional_allowed, parts.enrol.heard if parts.enrol is not None else None)
         self._watchfulness = Watchfulness(
             parts.risk, self._eyes, self._doorway, clock, parts.to_vision, parts.link.publish_state, self._own_facts, self._lock_down
         )  # fmt: skip
@@ -157,13 +160,13 @@ class DoorLoop:
         self._rex_again_s: float | None = None
         """When a request to exit that still stands is obeyed once more."""
         self._rex_held = False
-        self._told: tuple[door.DoorState, bool, str] | None = None
-        """The state that was published, whether the lock had really let go, and what its monitor made of it."""
+        self._told: tuple[door.DoorState, bool, str, bool] | None = None
+        """The state that was published, whether the lock had really let go, what its monitor made of it, and whether somebody is enrolled."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             Edge: self._take_edge, EdgesLost: self._take_loss, CredentialRead: self._take_read, ReadFault: self._take_read_fault,
             KeyPressed: self._take_key, ReaderStatus: self._take_reader_status, InputEdge: self._take_input,
             InputFault: self._take_input_fault, Command: self._orders.take, Refusal: self._orders.refuse, NewRules: self._take_rules,
-            Fault: self._take_fault,
+            EnrolWord: self._take_enrol_word, EnrolOver: self._take_enrol_over, Fault: self._take_fault,
         }  # fmt: skip
         self._inputs: dict[str, Callable[[bool, float], None]] = {
             "contact": self._contact, "rex": self._rex, "fire": self._fire, "interlock": self._interlock, "bolt": self._bolt,
@@ -187,6 +190,8 @@ class DoorLoop:
     def say_goodbye(self) -> None:
         """The program ends: what was only counted until now is told."""
         self._note_noise(float("inf"))
+        if self._parts.enrol is not None:
+            self._parts.enrol.close(self._clock.mono_s(), self.announce)
         self.announce("door.stopped", {"mode": self.state.mode.value})
 
     def turn(self) -> None:
@@ -254,13 +259,15 @@ class DoorLoop:
         self._note_noise(now_s)
         self._watchfulness.keep(now_s)
         self._keep()
-        if (self.state, self._doorway.released, self._lock_trouble) != self._told:
+        if (self.state, self._doorway.released, self._lock_trouble, self._enrols) != self._told:
             self._publish_door()
         if now_s >= self._health_due_s:
             self._publish_health(now_s)
         self._news.send()
         if self._parts.live is not None:
             self._parts.live.turn(now_s, self.announce)
+        if self._parts.enrol is not None:
+            self._parts.enrol.turn(now_s, self._eyes.health_now(now_s) is not None, self.announce)
 
     def _keep(self) -> None:
         if self._parts.desk.kept is not self._kept:
@@ -409,8 +416,13 @@ class DoorLoop:
         return True, "done"
 
     def _deny(self, command: Command) -> tuple[bool, str]:
-        done = self._cases.guard_says(False, command.user)
-        return done, "done" if done else "nobody waits for a guard"
+        """Of whoever waits; where the door had refused already, its signs say no once more, for whoever still stands there."""
+        if self._cases.guard_says(False, command.user):
+            return True, "done"
+        if self._doorway.released:
+            return False, "nobody waits for a guard, and the lock is released"
+        self._teller.refused()
+        return True, "nobody waited: the signs said no"
 
     def _lock_down(self, why: str) -> None:
         """The site has put in writing that a risk may do this. Whoever leaves still does."""
@@ -448,6 +460,18 @@ class DoorLoop:
         for fault in self._parts.desk.faults:
             self.announce("rules.not_applied", {"error": fault})
 
+    @property
+    def _enrols(self) -> bool:
+        return self._parts.enrol is not None and self._parts.enrol.is_on
+
+    def _take_enrol_word(self, heard: EnrolWord) -> None:
+        if self._parts.enrol is not None:
+            self._parts.enrol.word(heard.word)
+
+    def _take_enrol_over(self, heard: EnrolOver) -> None:
+        if self._parts.enrol is not None:
+            self._parts.enrol.end(heard.session)
+
     def _take_fault(self, fault: Fault) -> None:
         self.announce(fault.what, {"error": fault.text})
 
@@ -455,12 +479,12 @@ class DoorLoop:
 
     def _publish_door(self) -> None:
         state, link, released = self.state, self._parts.link, self._doorway.released
-        self._told = (state, released, self._lock_trouble)
+        self._told = (state, released, self._lock_trouble, self._enrols)
         link.publish_state("mode", state.mode.value)
         link.publish_state("lock", self._lock_trouble or ("released" if released else "secured"))
         link.publish_state("contact", {True: "open", False: "closed", None: "unknown"}[state.open])
         link.publish_state("alarm", state.alarm)
-        self._teller.door(state)
+        self._teller.door(state, self._enrols)
 
     def _publish_health(self, now_s: float) -> None:
         self._health_due_s = now_s + HEALTH_EVERY_S

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from agent.core.conduct import Conduct
 from agent.core.decide import View, view_at
-from agent.core.messages import CLOCK_SLACK_S, TABLE, FromVision, Observation, VisionHealth
+from agent.core.messages import CLOCK_SLACK_S, TABLE, EnrolSeen, EnrolTemplate, FromVision, Observation, VisionHealth
 from agent.core.risk import is_flood, lawful
 from agent.errors import WireError
 from agent.local_socket import Receiver, decode_from_vision
@@ -17,8 +18,10 @@ log = logging.getLogger(__name__)
 class Eyes:
     """The door's end of the socket from vision; newest wins."""
 
-    def __init__(self, from_vision: Receiver, emotional_allowed: bool = False) -> None:
-        self._from_vision, self._emotional_allowed = from_vision, emotional_allowed
+    def __init__(self, from_vision: Receiver, emotional_allowed: bool = False,
+                 enrols: Callable[[EnrolSeen | EnrolTemplate], None] | None = None) -> None:  # fmt: skip
+        """`enrols` hears what is said of somebody who is being enrolled."""
+        self._from_vision, self._emotional_allowed, self._enrols = from_vision, emotional_allowed, enrols
         self.seen: Observation | None = None
         self.health: VisionHealth | None = None
         self.conduct: Conduct | None = None
@@ -58,6 +61,9 @@ class Eyes:
     def _take(self, message: FromVision, now_s: float) -> None:
         if isinstance(message, VisionHealth):
             self.health = message
+        elif isinstance(message, EnrolSeen | EnrolTemplate):
+            if self._enrols is not None:
+                self._enrols(message)
         elif (
             not (message.at_s if isinstance(message, Conduct) else message.taken_s) <= now_s + CLOCK_SLACK_S
         ):  # so put, it refuses NaN too

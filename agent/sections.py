@@ -287,6 +287,8 @@ class Vision(Section, frozen=True):
     """Count how alike different people look to this camera, for `doorward calibrate`; nothing of a face is kept."""
     scene_watch: bool = True
     """Tell of a camera that is frozen, black, covered, dazzled, moved or out of focus."""
+    enrol: bool = True
+    """The centre may enrol somebody at this camera who has signed; False where it must not, as in a street: docs/ENROLMENT.md."""
     stages: tuple[Stage, ...] = ("attention", "liveness", "persons")
     """What is looked at beyond who it is. Networks of other stages are not opened. Expressions are `deployment.expression`."""
 

@@ -59,6 +59,10 @@ class Teller:
         """A guard opens."""
         self._show(Meaning.GRANTED, seconds)
 
+    def refused(self) -> None:
+        """A guard says no."""
+        self._show(Meaning.DENIED)
+
     def help_is_coming(self) -> None:
         self._show(Meaning.HELP_IS_COMING)
 
@@ -67,11 +71,11 @@ class Teller:
             self._asked = None  # whoever still waits is asked again
             self._show(Meaning.TRY_AGAIN)
 
-    def door(self, state: door.DoorState) -> None:
-        """The door's state has changed."""
+    def door(self, state: door.DoorState, enrols: bool = False) -> None:
+        """The door's state has changed. `enrols`: somebody's face is being enrolled at its camera, and whoever stands there is to know."""
         warned = state.left_open != "no"
         # The reminder rests, so that a fob which is answered meanwhile does not end it
-        self._rest(Meaning.CLOSE_THE_DOOR if warned else Meaning.OUT_OF_ORDER if state.mode in door.KEPT_SHUT else Meaning.READY)
+        self._rest(_resting(state, warned, enrols))
         if warned and not self._warned:
             self._show(Meaning.CLOSE_THE_DOOR)
         elif self._warned and not warned:
@@ -85,3 +89,11 @@ class Teller:
         if meaning is not self._resting:
             self._resting = meaning
             self._signals.rest(signal_for(meaning, self._rules, self._clock.wall().astimezone()))
+
+
+def _resting(state: door.DoorState, warned: bool, enrols: bool) -> Meaning:
+    if warned:
+        return Meaning.CLOSE_THE_DOOR
+    if enrols:
+        return Meaning.ENROLLING
+    return Meaning.OUT_OF_ORDER if state.mode in door.KEPT_SHUT else Meaning.READY

@@ -17,7 +17,10 @@ from agent.norms_file import forget_norms
 from agent.notify import notify
 from agent.shared_view import ViewWriter
 from agent.vision.build import build_chain
+from agent.vision.chain import Chain
 from agent.vision.engine import open_engine
+from agent.vision.enrol import Enroller, EnrolSettings
+from agent.vision.enrol_at_door import EnrolAtDoor, Tracked
 from agent.vision.evidence import FOLDER, EvidenceWriter
 from agent.vision.eyes import Eyes
 from agent.vision.loop import Parts, VisionBroken, VisionLoop
@@ -31,6 +34,8 @@ from models_tflite.manifest import Manifest, load_manifest
 
 log = logging.getLogger(__name__)
 
+SAME_FMR = 0.001
+"""Pictures of one enrolment are of one person at this false match rate."""
 INTERVAL_SHARE = 0.8
 """Of the configured interval: a camera's frames come a little early or late, and none may be let go for that."""
 
@@ -53,9 +58,10 @@ def run_vision(config: Config, stop: Stop) -> int:
     manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
     engine = open_engine(config.vision.engine, config.vision.threads)
     run = Path(config.run_folder)
+    chain = build_chain(engine, manifest, config, calibration_in_force(config, manifest, log.warning))
     parts = Parts(
         eyes=_eyes(config, clock, stop),
-        chain=build_chain(engine, manifest, config, calibration_in_force(config, manifest, log.warning)), ring=Ring(),
+        chain=chain, ring=Ring(),
         to_door=Sender(run / DOOR_SOCKET), from_door=Receiver(run / VISION_SOCKET),
         evidence=EvidenceWriter() if config.deployment.keep_evidence else None,
         evidence_folder=Path(config.records.folder) / FOLDER,
@@ -63,6 +69,7 @@ def run_vision(config: Config, stop: Stop) -> int:
         learner=_learner(config, manifest) if config.vision.calibrate else None,
         watchman=_watchman(config) if config.vision.scene_watch else None,
         watcher=_watcher(config, clock), view=ViewWriter(run) if config.live.enabled else None,
+        enrol=_enrolment(chain, manifest) if config.vision.enrol else None,
     )  # fmt: skip
     log.info("vision started engine=%s embedder=%s camera=%s", engine.describe(), manifest.embedder_id, parts.eyes.name)
     notify("READY=1")
@@ -84,6 +91,12 @@ def _watcher(config: Config, clock: SystemClock) -> Watching | None:
         return Watching(config, lasting_name(config.vision.camera), clock)
     forget_norms(Path(config.records.folder))  # what nobody measures any more is nobody's usual either
     return None
+
+
+def _enrolment(chain: Chain, manifest: Manifest) -> EnrolAtDoor:
+    """With the networks that the chain has open."""
+    enroller = Enroller(chain.stages, chain.embedder_id, EnrolSettings())
+    return EnrolAtDoor(enroller, lambda taken_s: [Tracked(*each) for each in chain.in_view(taken_s)], manifest.threshold_at_fmr(SAME_FMR))
 
 
 def _watchman(config: Config) -> Watchman:

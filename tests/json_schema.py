@@ -84,4 +84,5 @@ _RULES: Mapping[str, Any] = {
     "maxItems": _that(lambda rule, value: len(value) <= rule, list, "as few as"),
     "maxProperties": _that(lambda rule, value: len(value) <= rule, dict, "as few as"),
     "minimum": _that(lambda rule, value: value >= rule, (int, float), "at least"),
+    "maximum": _that(lambda rule, value: value <= rule, (int, float), "at most"),
 }  # fmt: skip

@@ -23,6 +23,7 @@ from agent.link.session import Address
 from agent.media.offers import Bye
 from agent.media.offers import Offer as Invitation
 from agent.records.access_offer import Offer, signed_offer
+from agent.records.enrol_word import Answer, End, Feedback
 from central.commands import Commander
 from tests.json_schema import faults, resolve
 from tests.system.brokers import wait_until
@@ -108,6 +109,9 @@ def test_commands_and_modes_are_those_that_doors_know() -> None:
 @pytest.mark.parametrize(("below", "message"), [
     ("ack", Ack("7c479077", [(1, 40), (42, 42)])),
     ("rtc/0123abcd/offer", Invitation(sdp="v=0 and more", who="ada", why="alert 17", issued=NOW, expires=NOW + timedelta(seconds=9))),
+    ("enrol/0123abcd/answer", Answer(ok=False, reason="busy", sentence="somebody else is being enrolled")),
+    ("enrol/0123abcd/seen", Feedback(fit=True, sentence="good", pose="left", quality=0.8, yaw_deg=20.0, pitch_deg=1.0, left_s=90.0)),
+    ("enrol/0123abcd/end", End(by="door", reason="done", sentence="all pictures are there", templates=3)),
     ("rtc/0123abcd/bye", Bye(by="centre", reason="left")),
 ])  # fmt: skip
 def test_what_programs_encode_has_the_form(below: str, message: Any) -> None:
@@ -139,7 +143,7 @@ def test_the_examples_of_the_contract_have_the_form() -> None:
     ("online", b'"yes"'), ("state/mode", b'{"value": "Open", "at": "2026-03-02T08:30:00Z"}'), ("state/lock", b'{"value": "secured"}'),
     ("state/contact", b'{"value": "open", "at": "today"}'), ("cmd/ada/unlock", b'{"id": "x", "issued": "", "expires": ""}'),
     ("ack", b'{"journal": "aa", "ranges": [[1]]}'), ("evt", b"{}"), ("result/4f9e1c2a", b"[]"),
-    ("ack", b'{"journal": "aa", "ranges": [], "more": 1}'),
+    ("ack", b'{"journal": "aa", "ranges": [], "more": 1}'), ("enrol/0123abcd/seen", b'{"fit": true, "picture": "AAAA"}'),
 ])  # fmt: skip
 def test_what_has_another_form_is_found_out(below: str, payload: bytes) -> None:
     assert faults_of(f"doorward/hq/front/{below}", payload)

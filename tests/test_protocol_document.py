@@ -15,7 +15,7 @@ from agent.core.reasons import SENTENCES as SENTENCES_OF_REASONS
 
 ROOT = Path(__file__).parent.parent
 KIND = re.compile(
-    r"\"((?:access|bundle|camera|clip|command|door|fire|input|journal|live|lock|mode|norms|passback|reader|rex|risk|rules|signal|tamper|vision)\.[a-z_]+)\""
+    r"\"((?:access|bundle|camera|clip|command|door|enrolment|fire|input|journal|live|lock|mode|norms|passback|reader|rex|risk|rules|signal|tamper|vision)\.[a-z_]+)\""
 )
 
 

@@ -42,6 +42,7 @@ class Meaning(enum.Enum):
     HELP_IS_COMING = "help_is_coming"
     CLOSE_THE_DOOR = "close_the_door"
     OUT_OF_ORDER = "out_of_order"
+    ENROLLING = "enrolling"
 
 
 class Signal(Struct, frozen=True, kw_only=True):
@@ -89,6 +90,8 @@ TABLE: dict[Meaning, Signal] = {
         # Goes on until the door is shut
         _signal(Meaning.CLOSE_THE_DOOR, "amber", (0.8, 0.2), (M, 0.75), repeats=0),
         _signal(Meaning.OUT_OF_ORDER, "red", (0.8, 0.2, 0.2, 0.8), (L, M, L, M, L, 0.0), lasts_s=6.0),
+        # Long on, short off, as long as the camera takes a face for good
+        _signal(Meaning.ENROLLING, "blue", (2.4, 0.6), (S, M, S, M, L, 0.0)),
     )
 }
 """What each meaning looks and sounds like; its text is added by `signal_for`."""
@@ -105,6 +108,7 @@ TEXTS: dict[str, dict[Meaning, str]] = {
         Meaning.HELP_IS_COMING: "Please wait\nHelp is coming",
         Meaning.CLOSE_THE_DOOR: "Please close\nthe door",
         Meaning.OUT_OF_ORDER: "Out of order\nAsk reception",
+        Meaning.ENROLLING: "Your face is\nbeing enrolled",
     },
     "de": {
         Meaning.READY: "Schlüssel an den\nLeser halten",
@@ -117,6 +121,7 @@ TEXTS: dict[str, dict[Meaning, str]] = {
         Meaning.HELP_IS_COMING: "Bitte warten,\nHilfe kommt",
         Meaning.CLOSE_THE_DOOR: "Bitte die Tür\nschließen",
         Meaning.OUT_OF_ORDER: "Außer Betrieb\nEmpfang fragen",
+        Meaning.ENROLLING: "Ihr Gesicht wird\naufgenommen",
     },
     "fr": {
         Meaning.READY: "Présentez\nvotre badge",
@@ -129,6 +134,7 @@ TEXTS: dict[str, dict[Meaning, str]] = {
         Meaning.HELP_IS_COMING: "Patientez,\non vous aide",
         Meaning.CLOSE_THE_DOOR: "Fermez la porte\ns'il vous plaît",
         Meaning.OUT_OF_ORDER: "Hors service\nVoir l'accueil",
+        Meaning.ENROLLING: "Votre visage est\nenregistré",
     },
 }
 """A language is one more entry; a test holds each to two lines of sixteen characters that a display's character set has."""

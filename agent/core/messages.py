@@ -38,6 +38,10 @@ class HeadPose(Struct, frozen=True, kw_only=True):
     """0..1; below the stage's limit nothing is concluded from it."""
 
 
+Pose = Literal["front", "left", "right"]
+"""How a head is wanted for a template (agent.core.poses); `left` is the person's own."""
+
+
 class Gaze(Struct, frozen=True, kw_only=True):
     """Where the eyes look, seen from the camera (head and eyes together), signs as in HeadPose."""
 
@@ -199,8 +203,56 @@ class EvidenceRequest(Struct, frozen=True, kw_only=True, tag="evidence"):
     threshold: float | None = None
 
 
-FromVision = Observation | VisionHealth | Conduct
-ToVision = EvidenceRequest | DoorNews
+class EnrolOrder(Struct, frozen=True, kw_only=True, tag="enrol_order"):
+    """Somebody who has agreed to it is to be enrolled at this camera. door -> vision, again and again: without it vision stops."""
+
+    session: str
+    until_s: float
+    needs_life: bool
+    """Nothing is taken of a face before it is known to be alive."""
+
+
+class EnrolStop(Struct, frozen=True, kw_only=True, tag="enrol_stop"):
+    """Enrolment is over: forget what was taken. door -> vision."""
+
+    session: str
+
+
+class EnrolSeen(Struct, frozen=True, kw_only=True, tag="enrol_seen"):
+    """How somebody who is enrolled stands, and what they should do. vision -> door, a few a second. No picture, no template."""
+
+    session: str
+    at_s: float
+    began_s: float
+    """When vision began with this session: another number is another vision program, which has forgotten what was done."""
+    fit: bool
+    reason: str = ""
+    sentence: str
+    pose: str = ""
+    quality: float | None = None
+    yaw_deg: float | None = None
+    pitch_deg: float | None = None
+    poses_done: tuple[Pose, ...] = ()
+
+
+class EnrolTemplate(Struct, frozen=True, kw_only=True, tag="enrol_template"):
+    """What is compared with from now on, of one pose. vision -> door, once; forgotten by both when the enrolment is over."""
+
+    session: str
+    began_s: float
+    pose: Pose
+    embedding: bytes
+    """Unit length, float32 little-endian."""
+    embedder_id: str
+    quality: float
+    face_px: float
+    head: HeadPose
+    alive: Literal["live", "unsure", ""]
+    """What liveness says of the face; empty where it is not watched."""
+
+
+FromVision = Observation | VisionHealth | Conduct | EnrolSeen | EnrolTemplate
+ToVision = EvidenceRequest | DoorNews | EnrolOrder | EnrolStop
 
 TABLE: dict[type, Rule] = {
     Observation: Rule(rate_hz=15.0, max_age_s=0.5),

@@ -35,6 +35,9 @@ OnCommand = Callable[[Command | Refusal], None]
 OnNorms = Callable[[bytes], None]
 """Called in the link's thread with the centre's word about norms; may take as long as writing a small file."""
 
+OnEnrol = Callable[[str, str, bytes, bool], None]
+"""Called in the link's thread with a session's name, `begin` or `end`, the payload, and whether the broker had kept it."""
+
 MAX_RESULTS = 200
 MAX_QUESTIONS = 16
 
@@ -72,6 +75,7 @@ class Link:
         self._journal, self._on_command, self._clock = journal, on_command, clock or SystemClock()
         self._on_norms: OnNorms | None = None
         self._access: AccessNews | None = None
+        self._on_enrol: OnEnrol | None = None
         self._seen = SeenCommands()
         self._limits = CommandLimits(max_valid_s=config.link.max_command_s, started=self._clock.wall())
         self._lock = threading.Lock()
@@ -102,6 +106,20 @@ class Link:
         """Also take the centre's word about who may pass; to be called before `start`."""
         self._access = access
 
+    def listen_for_enrolment(self, on_enrol: OnEnrol) -> None:
+        """Also take the centre's word that somebody is to be enrolled here; to be called before `start`."""
+        self._on_enrol = on_enrol
+
+    @property
+    def is_connected(self) -> bool:
+        return self._session.is_connected
+
+    def tell(self, name: str, payload: bytes) -> None:
+        """Say something that must arrive, as answers do."""
+        with self._lock:
+            self._results.append((f"{self._base}/{name}", payload))
+        self._session.wake()
+
     def ask(self, name: str, payload: bytes) -> None:
         """Say something once, to whoever listens now; whoever asks must ask again when no answer comes."""
         with self._lock:
@@ -126,10 +144,8 @@ class Link:
         """Answer a command. One whose id could not be read has nobody to answer to: its event is all there is."""
         if command_id is None:
             return
-        raw = _encode({"id": command_id, "ok": ok, "reason": reason, "user": user, "at": self._clock.wall()})
-        with self._lock:
-            self._results.append((f"{self._base}/result/{command_id}", raw))
-        self._session.wake()
+        told = {"id": command_id, "ok": ok, "reason": reason, "user": user, "at": self._clock.wall()}
+        self.tell(f"result/{command_id}", _encode(told))
 
     def health(self) -> dict[str, Any]:
         """How the link is, for the door's health state."""
@@ -150,6 +166,8 @@ class Link:
             # Nothing of it need wait for us at the broker: the offer is retained, and comes with each connection
             say.subscribe(f"{self._base}/access/version", f"{self._base}/access/part/+/+", qos=0)
             self._access.connected()
+        if self._on_enrol is not None:
+            say.subscribe(f"{self._base}/enrol/+/begin", f"{self._base}/enrol/+/end", qos=0)  # an old one is of no use
         say.publish(f"{self._base}/online", b"true", retain=True)
         with self._lock:
             self._unsaid = {name: raw for name, (_, raw) in self._states.items()}
@@ -214,6 +232,8 @@ class Link:
             self._on_norms(payload)
         elif levels[3:4] == ("access",) and self._access is not None:
             self._access.received("/".join(levels[4:]), payload)
+        elif levels[3:4] == ("enrol",) and self._on_enrol is not None:
+            self._on_enrol(levels[4], levels[5], payload, retained)
 
     def _take_ack(self, payload: bytes) -> None:
         try:

@@ -13,6 +13,7 @@ from agent.core.messages import FaceSeen, Observation
 from agent.vision.align import Aligner
 from agent.vision.detect import Detector
 from agent.vision.embed import Embedder, EmbedPolicy, due, of_track
+from agent.vision.faces import Face
 from agent.vision.find import FaceFinder, FinderSettings
 from agent.vision.guard import Guard
 from agent.vision.landmarks import Landmarks
@@ -61,13 +62,13 @@ class Chain:
     def __init__(self, stages: Stages, embedder_id: str, engine: Callable[[], str], settings: ChainSettings,
                  looks: Looks | None = None) -> None:  # fmt: skip
         """`engine` says what runs the networks now: it may change when an accelerator is lost. `looks`: the stages beyond identity."""
-        self._stages, self._settings = stages, settings
+        self.stages, self._settings = stages, settings
         self._aligner = Aligner()
         self._tracker = Tracker(settings.track)
         self._finder, self._motion = FaceFinder(stages.detector, settings.finder), Guard("motion")
         self._looks = looks or Looks(stages.landmarks)
         self._frames = 0
-        self._embedder_id = embedder_id
+        self.embedder_id = embedder_id
         self.engine = engine
         self.times = StageTimes()
 
@@ -91,7 +92,7 @@ class Chain:
         embedded = [self._embed(pixels, track, taken_s) for track in due(self._tracker.live(), self._settings.embed, taken_s)]
         self._looks.forget(self._tracker.live())
         observation = Observation(frame=self._frames, taken_s=frame.taken_s, frame_px=(pixels.shape[1], pixels.shape[0]), faces=(),
-                                  embedder_id=self._embedder_id, engine=self.engine(), chain_ms=0.0)  # fmt: skip
+                                  embedder_id=self.embedder_id, engine=self.engine(), chain_ms=0.0)  # fmt: skip
         return First(self._told(observation, taken_s, began_s), any(embedded), frame, taken_s, began_s)
 
     def look(self, first: First) -> Observation:
@@ -99,6 +100,10 @@ class Chain:
         in_view = self._tracker.seen(first.taken_s)
         self._looks.update(Seen(first.frame.pixels, first.taken_s), in_view, self.times)
         return self._told(first.observation, first.taken_s, first.began_s)
+
+    def in_view(self, taken_s: float) -> list[tuple[int, Face]]:
+        """The faces that were found in the frame that was taken then, with their tracks."""
+        return [(track.id, track.face) for track in self._tracker.seen(taken_s) if track.seen_s == taken_s]
 
     def _told(self, observation: Observation, taken_s: float, began_s: float) -> Observation:
         """The observation with what is known now."""
@@ -119,7 +124,7 @@ class Chain:
         """Whether the track has a new picture."""
         track.tried_s, track.quality = taken_s, 0.0
         with self.times.stage("landmarks"):
-            mesh = self._stages.landmarks(pixels, track.face.points_px)
+            mesh = self.stages.landmarks(pixels, track.face.points_px)
         if mesh.score < LEAST_MESH_SCORE:
             self._tracker.doubt(track)
             return False
@@ -131,7 +136,7 @@ class Chain:
         if quality.score < self._settings.embed.least_quality:
             return False
         with self.times.stage("embed"):
-            embedded = of_track(self._stages.embedder, aligned, track)
+            embedded = of_track(self.stages.embedder, aligned, track)
         quality = completed(quality, embedded.relative, self._settings.quality)
         self._tracker.judge(track, Picture(taken_s, embedded.vector, quality.score))
         return True

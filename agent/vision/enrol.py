@@ -60,9 +60,13 @@ class Enroller:
             return _refuse(self._why_nobody(picture))
         if any(self._could_be_meant(picture, other, faces[0]) for other in faces[1:]):
             return _refuse("several_faces")
-        if faces[0].box_px[2] < self._settings.least_face_px:
+        return self.template_of_face(picture, faces[0])
+
+    def template_of_face(self, picture: Pixels, face: Face) -> Template | TemplateRefused:
+        """The template of a face that was found already: in a door's frame, by its own search."""
+        if face.box_px[2] < self._settings.least_face_px:
             return _refuse("too_small")
-        portrait = self._still.portrait(picture, faces[0])
+        portrait = self._still.portrait(picture, face)
         if portrait is None:
             return _refuse("covered")
         height_px, width_px = picture.shape[:2]

@@ -9,12 +9,13 @@ from typing import Protocol
 
 from agent.clock import Clock
 from agent.core.conduct import Conduct, DoorNews
-from agent.core.messages import EvidenceRequest, Observation, ToVision, VisionHealth
+from agent.core.messages import EnrolOrder, EnrolStop, EvidenceRequest, Observation, ToVision, VisionHealth
 from agent.errors import CameraError, DoorwardError, WireError
 from agent.local_socket import Receiver, Sender, decode_to_vision, encode
 from agent.notify import notify
 from agent.shared_view import ViewWriter
 from agent.vision.chain import First
+from agent.vision.enrol_at_door import EnrolAtDoor
 from agent.vision.evidence import EvidenceWriter, exhibit
 from agent.vision.eyes import Eyes
 from agent.vision.ring import Moment, Ring
@@ -89,6 +90,8 @@ class Parts:
     """None where the configuration wants nothing measured of what people do."""
     view: ViewWriter | None = None
     """None where nobody may watch live."""
+    enrol: EnrolAtDoor | None = None
+    """None where nobody is enrolled at this camera."""
 
 
 class VisionLoop:
@@ -125,6 +128,7 @@ class VisionLoop:
             if self._parts.learner is not None:
                 self._parts.learner.see(observation)
             self._watch(observation, frame.pixels)
+            self._enrol(observation, frame.pixels)
         if self._parts.view is not None:
             self._parts.view.show(frame.pixels, frame.taken_s, observation, self._conduct, self._clock.mono_s())
         if self._parts.watchman is not None:
@@ -137,6 +141,13 @@ class VisionLoop:
             if conduct is not None:
                 self._conduct = conduct
                 self._parts.to_door.send(encode(conduct))
+
+    def _enrol(self, observation: Observation, pixels: Pixels) -> None:
+        """Behind everything that the door waits for."""
+        enrol = self._parts.enrol
+        if enrol is not None:
+            enrol.see(pixels, observation, self._clock.mono_s())
+            enrol.take(lambda message: self._parts.to_door.send(encode(message)))
 
     def _observed(self, frame: Frame) -> Observation | None:
         """What is seen in a frame; None when that ended in an exception."""
@@ -182,8 +193,19 @@ class VisionLoop:
     def _serve(self, wish: ToVision) -> None:
         if isinstance(wish, EvidenceRequest):
             self._keep(wish)
+        elif isinstance(wish, EnrolOrder | EnrolStop):
+            self._obey(wish)
         elif self._parts.watcher is not None:
             self._parts.watcher.news(wish)
+
+    def _obey(self, wish: EnrolOrder | EnrolStop) -> None:
+        enrol = self._parts.enrol
+        if enrol is None:
+            return
+        if isinstance(wish, EnrolOrder):
+            enrol.order(wish, self._clock.mono_s())
+        else:
+            enrol.stop(wish)
 
     def _keep(self, request: EvidenceRequest) -> None:
         parts = self._parts
@@ -197,10 +219,11 @@ class VisionLoop:
         learned = parts.learner.fault if parts.learner is not None else ""
         measured = parts.watcher.fault if parts.watcher is not None else ""
         shown = parts.view.fault if parts.view is not None else ""
+        enrolled = parts.enrol.fault if parts.enrol is not None else ""
         watched, tamper = (parts.watchman.fault, parts.watchman.signs) if parts.watchman is not None else ("", ())
         faults = tuple(
             fault
-            for fault in (parts.eyes.fault, self._fault, kept, learned, watched, measured, shown, *parts.chain.faults())
+            for fault in (parts.eyes.fault, self._fault, kept, learned, watched, measured, shown, enrolled, *parts.chain.faults())
             if fault
         )
         rate = self._frames_since / max(now_s - self._health_s, 1e-3)

@@ -15,11 +15,12 @@ from msgspec import Struct
 from sqlalchemy import Connection, delete, insert
 
 from agent.core.identity import cosine
+from agent.core.messages import Pose
+from agent.core.poses import ASK, POSES, ask_next, correction, next_wanted, pose_of
 from agent.vision.enrol import Template, TemplateRefused
 from central.database.tables_people import TEMPLATES
 from central.enrolment.consent import has_consent
 from central.enrolment.likeness import Alike, Search, search
-from central.enrolment.poses import ASK, POSES, Pose, correction, next_wanted, pose_of
 from central.gateway.asking import Unfit
 from central.people.people import Change, People
 from central.people.rows import dossier
@@ -145,11 +146,11 @@ class EnrolmentDesk:
             return _told(session, "somebody_else", "this is not the person of the pictures before", made)
         before = session.taken.get(pose)
         if before is not None and before.quality >= made.quality:
-            return _told(session, "pose_done", _ask_next(session), made, pose)
+            return _told(session, "pose_done", ask_next(session.taken), made, pose)
         session.taken[pose] = made
         if session.alike is None:
             session.alike = self._search(connection, session)
-        return _told(session, "", _ask_next(session), made, pose)
+        return _told(session, "", ask_next(session.taken), made, pose)
 
     def _search(self, connection: Connection, session: _Session) -> Search:
         mine = [made.embedding for made in session.taken.values()]
@@ -213,11 +214,6 @@ def _told(session: _Session, reason: str, sentence: str, made: Template | Templa
         poses_done=tuple(pose for pose in POSES if pose in session.taken), poses_wanted=next_wanted(session.taken),
         duplicate=session.alike.found if session.alike else (), by_chance=session.alike.by_chance if session.alike else 0.0,
     )  # fmt: skip
-
-
-def _ask_next(session: _Session) -> str:
-    wanted = next_wanted(session.taken)
-    return f"good; now {ASK[wanted[0]]}" if wanted else "good; all pictures are there"
 
 
 def _sentence(found: Search) -> str:

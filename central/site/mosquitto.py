@@ -19,14 +19,15 @@ from central.site.people import COMMANDS, READS, BrokerRole, Person
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
-DOOR_WRITES = ("evt", "online", "state/#", "result/#", "access/want")
-DOOR_READS = ("ack", "cmd/#", "norms/#", "access/version", "access/part/#")
+DOOR_WRITES = ("evt", "online", "state/#", "result/#", "access/want",
+               "enrol/+/answer", "enrol/+/seen", "enrol/+/template", "enrol/+/end")  # fmt: skip
+DOOR_READS = ("ack", "cmd/#", "norms/#", "access/version", "access/part/#", "enrol/+/begin", "enrol/+/end")
 """Below doorward/SITE/DOOR: docs/PROTOCOL.md."""
 MEDIA_WRITES = ("rtc/#", "clip/+/head", "clip/+/part/+")
 MEDIA_READS = ("rtc/#", "clip/+/want")
 """Of the door's media program, which speaks with browsers: under a certificate of its own it can neither say events nor hear commands."""
 CENTRE_READS = ("doorward/#", "homeassistant/#")
-CENTRE_WRITES = ("ack", "cmd/#", "norms/prior", "access/#", "rtc/#", "clip/+/want", "online")
+CENTRE_WRITES = ("ack", "cmd/#", "norms/prior", "access/#", "rtc/#", "clip/+/want", "enrol/+/begin", "enrol/+/end", "online")
 """Below doorward/+/+. `online` because a door that was revoked can no longer be said to be gone by its last will."""
 
 MAX_PACKET_BYTES = 1 << 20
@@ -131,9 +132,14 @@ def _media(site: str, door: str) -> str:
 
 
 def _person(name: str, role: BrokerRole, site: str) -> str:
+    return _block(name, *rights_of_person(name, role, site))
+
+
+def rights_of_person(name: str, role: BrokerRole, site: str) -> tuple[list[str], list[str]]:
+    """Topics that they may hear, and say."""
     base = f"doorward/{site or '+'}/+"
     reads = [f"{base}/{below}" for below in READS[role]]
     writes = [f"{base}/cmd/{name}/{command}" for command in COMMANDS.get(role, ())]
     if role == "home-assistant":
-        return _block(name, [*reads, "homeassistant/#"], [*writes, "homeassistant/status", "homeassistant/doorward/+/+/lock"])
-    return _block(name, reads, writes)
+        return [*reads, "homeassistant/#"], [*writes, "homeassistant/status", "homeassistant/doorward/+/+/lock"]
+    return reads, writes

@@ -53,21 +53,21 @@ def arrives(listener: Visitor, speaker: Visitor, topic: str, denied: str) -> boo
     return listener.has_heard(denied, b"denied")
 
 
-@pytest.mark.parametrize("below", ["evt", "online", "state/lock", "result/x", "access/want"])
+@pytest.mark.parametrize("below", ["evt", "online", "state/lock", "result/x", "access/want", "enrol/7/template"])
 def test_a_door_speaks_for_itself_and_for_no_other(broker: GeneratedBroker, comes: Comes, below: str) -> None:
     centre = comes(broker.centre(), "doorward/#")
     front = comes(broker.door("front"))
     assert not arrives(centre, front, f"doorward/hq/front/{below}", f"doorward/hq/back/{below}")
 
 
-@pytest.mark.parametrize("below", ["cmd/ada/unlock", "ack", "norms/prior", "access/version", "access/part/7"])
+@pytest.mark.parametrize("below", ["cmd/ada/unlock", "ack", "norms/prior", "access/version", "access/part/7", "enrol/7/begin"])
 def test_a_door_hears_what_is_for_it_and_nothing_for_others(broker: GeneratedBroker, comes: Comes, below: str) -> None:
     front = comes(broker.door("front"), "#", "doorward/hq/back/#")
     centre = comes(broker.centre())
     assert not arrives(front, centre, f"doorward/hq/front/{below}", f"doorward/hq/back/{below}")
 
 
-@pytest.mark.parametrize("denied", ["cmd/ada/unlock", "ack", "norms/prior", "access/version"])
+@pytest.mark.parametrize("denied", ["cmd/ada/unlock", "ack", "norms/prior", "access/version", "enrol/7/begin"])
 def test_a_door_gives_no_commands_and_acknowledges_nothing(broker: GeneratedBroker, comes: Comes, denied: str) -> None:
     centre = comes(broker.centre(), "doorward/#")
     front = comes(broker.door("front"))
@@ -79,6 +79,12 @@ def test_what_speaks_with_browsers_can_neither_say_events_nor_hear_commands(brok
     media = comes(broker.door("front", "media"), "#")
     assert not arrives(centre, media, "doorward/hq/front/rtc/7/answer", "doorward/hq/front/evt")
     assert not arrives(media, centre, "doorward/hq/front/rtc/7/offer", "doorward/hq/front/cmd/ada/unlock")
+
+
+@pytest.mark.parametrize("denied", ["enrol/7/begin", "enrol/7/template"])
+def test_a_person_orders_no_enrolment_and_sends_no_template(broker: GeneratedBroker, comes: Comes, denied: str) -> None:
+    centre, ada = comes(broker.centre(), "doorward/#"), comes(broker.person("ada"))
+    assert not arrives(centre, ada, "doorward/hq/front/cmd/ada/unlock", f"doorward/hq/front/{denied}")
 
 
 def test_a_door_and_its_media_program_are_there_at_once(broker: GeneratedBroker, comes: Comes) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
-from agent.core.messages import HeadPose
+from agent.core.messages import HeadPose, Pose
 
-Pose = Literal["front", "left", "right"]
 POSES: tuple[Pose, ...] = ("front", "left", "right")
 """As the person has them: `left` is turned to their own left. People come to a door from both sides of its camera."""
 
@@ -39,3 +37,9 @@ def correction(head: HeadPose) -> str:
 def next_wanted(done: Iterable[Pose]) -> tuple[Pose, ...]:
     had = set(done)
     return tuple(pose for pose in POSES if pose not in had)
+
+
+def ask_next(done: Iterable[Pose]) -> str:
+    """What to do when a picture was good."""
+    wanted = next_wanted(done)
+    return f"good; now {ASK[wanted[0]]}" if wanted else "good; all pictures are there"
