@@ -73,6 +73,12 @@ class Confirmed:
         with self._lock:
             return self._heard.get(place)
 
+    @property
+    def highest(self) -> int:
+        """The newest revision of people that any door says it knows of; 0 while none has said anything."""
+        with self._lock:
+            return max((max(each.version, each.as_of, each.revision) for each in self._heard.values()), default=0)
+
     def hear(self, place: Place, payload: bytes, now: datetime) -> None:
         """Raises WireError for what no door says."""
         heard = parse_state(payload, now)

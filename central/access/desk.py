@@ -36,6 +36,7 @@ from central.access.status import DoorStatus, status_of
 from central.access.withdrawals import Ledger, Since, withdrawn_now
 from central.people.people import People
 from central.people.records import DoorEntry
+from central.people.renumbering import go_on_behind
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,9 @@ class BundleDesk:
         """Doors whose index of pieces is of a bundle that is offered no more."""
         self._wanted = Wanted()
         self._rest_until_s: dict[tuple[Place, bytes], float] = {}
+        self._numbered_s = float("-inf")
+        self._newest = 0
+        """The revision of people that was looked at last."""
         self.confirmed = Confirmed()
         """What doors say they have."""
         self._look, self._make = threading.Event(), threading.Event()
@@ -144,8 +148,21 @@ class BundleDesk:
         except Exception:
             log.exception("access %s not done", what)
 
+    def _number(self) -> None:
+        """Doors leave what is older than they know, so a database that was put back from a copy has to go on behind that: or fobs that
+        are revoked now would open until it got there by itself. Seldom, for each time every bundle is looked at anew."""
+        now_s = self._clock.mono_s()
+        if now_s - self._numbered_s >= LOOK_EVERY_S and go_on_behind(self._people, self._known_outside()):
+            self._numbered_s = now_s
+
+    def _known_outside(self) -> int:
+        with self._lock:
+            shelved = [each.bulk.version for each in self._shelved.values() if each is not None]
+        return max([self.confirmed.highest, *shelved])
+
     def _offer_all(self) -> None:
-        before = self._people.revision
+        self._number()
+        self._newest = before = self._people.revision
         withdrawn = withdrawn_now(self._people)
         since = self._ledger.take(withdrawn, self._people.revision)
         doors = {(door.site, door.door): door for door in self._people.doors()}
@@ -326,6 +343,8 @@ class BundleDesk:
             self._wanted.add((site, door), payload)
         elif rest == ["state", "access"]:
             self.confirmed.hear((site, door), payload, self._clock.wall())
+            if self.confirmed.highest > self._newest:
+                self._look.set()
 
     def leaving(self, say: Say) -> None:
         """Offers are retained; nothing is left to say."""

@@ -92,6 +92,34 @@ def test_whoever_is_suspended_is_withdrawn_with_every_fob_and_comes_back_at_once
     assert site.withdrawn() == ()
 
 
+def hear(site: Desk, number: int) -> None:
+    """The door says that it has rules of that version."""
+    site.desk.message(
+        "doorward/hq/front/state/access", b'{"value": {"version": %d, "as_of": %d, "revision": %d}}' % ((number,) * 3), True
+    )
+
+
+def test_after_the_database_was_put_back_from_a_copy_a_revoked_fob_is_newer_than_all_that_the_door_knows(site: Desk) -> None:
+    hear(site, 1000)
+    site.desk._offer_all()
+    site.people.mark("ada", FOB, "revoked")
+    site.desk._offer_all()
+    (withdrawal,) = site.withdrawn()
+    assert withdrawal.since > 1000
+    assert site.desk.offered()[PLACE].revision > 1000
+    site.make()
+    assert site.version() > 1000
+    assert ("people.renumbered", "") in site.centre.on_record()
+
+
+def test_a_lying_door_cannot_push_the_numbers_out_of_reach(site: Desk) -> None:
+    before = site.people.revision
+    for claim in (1 << 62, (1 << 62) + 1, 1 << 70):
+        hear(site, claim)
+        site.desk._offer_all()
+    assert site.people.revision == before
+
+
 def test_a_door_that_a_change_does_not_concern_keeps_its_bundle_and_hears_nothing(site: Desk) -> None:
     before = dict(site.desk._told)
     site.centre.holder("holder-2", "H10301:7:7", profiles=("keepers",))
