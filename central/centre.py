@@ -38,6 +38,7 @@ from central.history.retention import Keeper
 from central.homeassistant.discovery import Discovery
 from central.live import endpoints as live_endpoints
 from central.live.clips import ClipDesk
+from central.live.clips import forget_person as forget_clips
 from central.live.desk import LiveDesk
 from central.metrics import CentreCollector, MetricsServer
 from central.nameplates import Nameplates
@@ -76,7 +77,8 @@ class Centre:
 
         self._people = people = People(engine, clock, audit, open_vault(keys), DoorRegistry(keys.parent))
         self._bundles = BundleDesk(people, address, keys, state / BUNDLES, clock)
-        erasures = Erasures(people, self._followed_by, (forgetting.forget_person, alert_store.forget_person))
+        forget = (forget_clips, forgetting.forget_person, alert_store.forget_person)  # clips first: they are found by the events
+        erasures = Erasures(people, self._followed_by, forget)
         consents = Consents(people, load_text(config.people.consent_file))
         places, book = Places(engine, clock), DoorBook(address, clock)
         plates = Nameplates(people, places, clock)

@@ -111,10 +111,18 @@ class Erasures:
         settled = [(row.n, proof) for row in open_ones if not (proof := self._proof(row)).waiting]
         for n, proof in settled:
             with self._people.changing("centre") as change:
+                if proof.what == "person":
+                    self._forget_once_more(change, proof.cardholder)
                 change.connection.execute(update(ERASURES).where(ERASURES.c.n == n).values(proven=change.now))
                 doors = [f"{each.site}/{each.door} as of {each.as_of}" for each in proof.confirmed]
                 change.on_record(f"erasure.{proof.what}.proven", proof.cardholder, {"revision": proof.revision, "doors": doors})
         return len(settled)
+
+    def _forget_once_more(self, change: Change, id: str) -> None:
+        """A door that was away told of them later; from here on none knows them. Unless somebody new has the id by now."""
+        if dossier(change.connection, id) is None:
+            for forget in self._forget:
+                forget(change.connection, id)
 
     def _put(self, change: Change, who: str, id: str, what: What, removed: dict[str, int]) -> Proof:
         change.for_doors = True

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from nacl.exceptions import CryptoError
 from nacl.public import SealedBox
 from nacl.signing import SigningKey
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, select
 
 from agent.clock import Clock
 from agent.link.session import Address, Say, Session
@@ -146,10 +146,13 @@ class ClipDesk:
     # -- the database ----------------------------------------------------------------------------------------------------------
 
     def _event(self, site: str, door: str, event_n: int) -> str:
+        columns = (EVENTS.c.site, EVENTS.c.door, EVENTS.c.id, EVENTS.c.data)
         with reading(self._engine) as connection:
-            row = connection.execute(select(EVENTS.c.site, EVENTS.c.door, EVENTS.c.id).where(EVENTS.c.n == event_n)).one_or_none()
+            row = connection.execute(select(*columns).where(EVENTS.c.n == event_n)).one_or_none()
         if row is None or (row.site, row.door) != (site, door):
             raise Unfit(404, "no_event", f"door {site}/{door} has told of no event {event_n}")
+        if row.data.get("forgotten") is True:
+            raise Unfit(410, "forgotten", "whom this event was about was erased: the clip is nobody's to see any more")
         return str(row.id)
 
     def _is_here(self, event_n: int) -> bool:
@@ -226,6 +229,12 @@ class ClipDesk:
 
     def leaving(self, say: Say) -> None:
         self.turn(say, 0.0)
+
+
+def forget_person(db: Connection, person: str) -> dict[str, int]:
+    """Films of a cardholder who is erased; to be called while their events still name them. The door's own cannot be asked for afterwards."""
+    about = select(EVENTS.c.n).where(EVENTS.c.person == person)
+    return {"clips": db.execute(delete(CLIPS).where(CLIPS.c.event_n.in_(about))).rowcount if person else 0}
 
 
 def told(here: bool) -> dict[str, Any]:

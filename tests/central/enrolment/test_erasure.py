@@ -9,13 +9,16 @@ import msgspec
 import pytest
 from sqlalchemy import delete, insert, select
 
+from central.database import tables_events
 from central.database.engine import reading, writing
+from central.database.metadata import METADATA
 from central.database.tables_events import EVENTS
 from central.enrolment.consent import norms_withdrawn
 from central.enrolment.erasure import Erasures, Proof
 from central.enrolment.everything import collect, page
 from central.enrolment.retention import outlived, remember_reads
 from central.gateway.audit import verify
+from central.history.forgetting import forget_person
 from central.people.trouble import PeopleError
 from tests.central.enrolment.a_desk import Office
 from tests.central.people.a_centre import FOB, NOW
@@ -95,6 +98,19 @@ def test_what_other_rooms_have_of_somebody_goes_with_them_or_nothing_does(office
     with pytest.raises(RuntimeError):
         Erasures(office.people, office.at_doors.get, [fails]).erase("mary", "holder-2")
     assert office.people.person("holder-2").credentials
+
+
+def test_what_a_door_that_was_away_tells_of_them_later_is_forgotten_before_it_is_proven(office: Office) -> None:
+    METADATA.create_all(office.centre.engine, [tables_events.CONFLICTS])
+    office.centre.holder()
+    erasures = Erasures(office.people, office.at_doors.get, [forget_person])
+    erasures.erase("mary", "holder-1")
+    happened(office, "holder-1")
+    happened(office, "holder-2", sequence=2)
+    office.at_doors.update(dict.fromkeys(DOORS, office.people.revision))
+    assert erasures.settle() == 1
+    with reading(office.centre.engine) as connection:
+        assert [row.person for row in connection.execute(select(EVENTS.c.person).order_by(EVENTS.c.n))] == ["", "holder-2"]
 
 
 def test_erasures_are_settled_while_the_centre_runs(office: Office) -> None:

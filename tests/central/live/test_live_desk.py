@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from aiortc import RTCSessionDescription
 from nacl.signing import SigningKey
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from agent.clock import SystemClock
 from agent.errors import ConfigError
@@ -21,9 +21,13 @@ from agent.link.session import Address
 from central.database.engine import open_database, sqlite_url, writing
 from central.database.migrate import upgrade
 from central.database.tables_accounts import ACCOUNTS
+from central.database.tables_events import EVENTS
+from central.database.tables_live import CLIPS
 from central.gateway.asking import Ask, Caller, Unfit
 from central.gateway.audit import AuditLog
+from central.history.forgetting import forget_person as forget_events
 from central.live.clips import ClipDesk
+from central.live.clips import forget_person as forget_clips
 from central.live.desk import WATCH, LiveDesk, Opened
 from central.live.endpoints import endpoints
 from central.live.sessions import Asked, Sessions
@@ -221,6 +225,24 @@ def test_no_door_ends_the_record_of_who_watches_another(deaf):
     deaf.desk.turn(None, 0.0)
     assert [each.session for each in deaf.desk.watching("hq", "front")] == ["session-front"]
     assert deaf.desk.watching("hq", "back") == []
+
+
+def test_a_film_of_somebody_who_is_erased_goes_with_them_and_no_door_is_asked_for_another(deaf):
+    event = {"site": "hq", "door": "front", "journal": "aa", "kind": "access.denied", "at": NOW, "received": NOW, "mono_s": 0.0,
+             "alert": True}  # fmt: skip
+    with writing(deaf.engine) as connection:
+        for n, person in ((1, "holder-1"), (2, "holder-2")):
+            connection.execute(
+                insert(EVENTS).values(n=n, sequence=n, id=f"id-{n}", person=person, data={"cardholder": person}, **event)
+            )
+            connection.execute(
+                insert(CLIPS).values(event_n=n, site="hq", door="front", event=f"id-{n}", who="ada", fetched=NOW, sealed=b"")
+            )
+        assert forget_clips(connection, "holder-1") == {"clips": 1}
+        forget_events(connection, "holder-1")
+        assert connection.execute(select(CLIPS.c.event_n)).scalars().all() == [2]
+    refused(lambda: deaf.clips.fetch(GUARD, "hq", "front", 1, "curious"), 410, "forgotten")
+    refused(lambda: deaf.clips.film(GUARD, 1), 404, "no_clip")
 
 
 @pytest.mark.system
