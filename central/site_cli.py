@@ -1,4 +1,4 @@
-"""The site and its broker: `doorward central init`, `enrol-door`, `revoke-door`, `renew`, `certificates`, `person-account`, `broker-check`"""
+"""The site and its broker: `doorward central init`, `enrol-door`, `revoke-door`, `renew`, `person-account`, `broker-check`, `cluster` and more"""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def add_parts(parts: Any) -> None:
     _add_certificates(parts)
     _add_person(parts)
     _add_check(parts)
+    _add_cluster(parts)
 
 
 def _part(
@@ -246,6 +247,7 @@ def _add_person(parts: Any) -> None:
     parser.add_argument(
         "--password-file", type=Path, metavar="FILE", help="holds the password; without it one is made and told once"
     )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="at a cluster: where NAME.crt and NAME.key are written")
 
 
 def _person(args: argparse.Namespace) -> int:
@@ -273,10 +275,14 @@ def _add_account(args: argparse.Namespace, site: Any) -> int:
 
     if args.role is None:
         raise ConfigError(f"person-account add needs --role: one of {', '.join(ROLES)}")
-    done = add_person(site, args.name, args.role, args.site, args.password_file, SystemClock().wall())
+    done = add_person(site, args.name, args.role, args.site, args.password_file, SystemClock().wall(), args.out)
     _say(f"{args.name} is {args.role}{' now' if done.changed else ''}; {reload_words(done.reloaded)}")
     if args.json:
         _put(args, done)
+    elif done.certificate:
+        _say(
+            f"{done.certificate} and the key beside it: carry both to the program, with {site.root}/ca.crt, and delete the key here"
+        )
     elif done.password:
         _say("the password, which is told this once:")
         _write(done.password.encode("ascii"))
@@ -311,6 +317,53 @@ def _check(args: argparse.Namespace) -> int:
         if args.json:
             _write(msgspec.json.encode(finding))
     return DONE if all(finding.ok for finding in findings) else FINDING
+
+
+def _add_cluster(parts: Any) -> None:
+    parser = _part(
+        parts, "cluster", "doors meet at a cluster of nats-servers; again: keep what is there, and change what is told", _cluster
+    )
+    parser.add_argument(
+        "--node", action="append", metavar="NAME=HOST", help="a machine of it; three of them, as n1=n1.example.org"
+    )
+    for name, number, what in (("port", 8883, "for doors and the centre"), ("routes-port", 6222, "between the nodes"),
+                               ("client-port", 4222, "for NATS' own tools, on the machine itself"),
+                               ("monitor-port", 8222, "GET /healthz, on the machine itself")):  # fmt: skip
+        parser.add_argument(f"--{name}", type=int, metavar="PORT", help=f"{what} (default {number})")
+    parser.add_argument(
+        "--data-folder", metavar="FOLDER", help="where nodes keep their streams (default: /var/lib/doorward-nats)"
+    )
+    parser.add_argument("--user", metavar="USER", help="whom nats-server runs as (default: nats)")
+    parser.add_argument(
+        "--own-addresses", action="store_true", default=None,
+        help="each node listens at its own HOST alone: all on one machine, as 127.0.0.1, 127.0.0.2 and 127.0.0.3",
+    )  # fmt: skip
+
+
+def _cluster(args: argparse.Namespace) -> int:
+    from central.site.folder import Site
+    from central.site.joining import join
+
+    told = {"nodes": _nodes(args.node), "port": args.port, "routes_port": args.routes_port, "client_port": args.client_port,
+            "monitor_port": args.monitor_port, "data_folder": args.data_folder, "user": args.user,
+            "own_addresses": args.own_addresses}  # fmt: skip
+    made = join(Site.open(args.folder), _said(told), SystemClock().wall())
+    for thing in made.made:
+        _say(f"made: {thing}")
+    _say("next:")
+    for number, step in enumerate(made.next_steps, 1):
+        _say(f"  {number}. {step}")
+    _put(args, made)
+    return DONE
+
+
+def _nodes(words: list[str] | None) -> list[dict[str, str]] | None:
+    if words is None:
+        return None
+    parted = [word.partition("=") for word in words]
+    if any(not name or not host for name, _, host in parted):
+        raise ConfigError("--node: NAME=HOST is allowed, as n1=n1.example.org")
+    return [{"name": name, "host": host} for name, _, host in parted]
 
 
 def _hush() -> None:

@@ -24,13 +24,15 @@ from agent.errors import ConfigError
 from central.site.files import FOR_ALL, OWNER_ONLY, folder, put
 from central.site.names import PROBE
 
-Purpose = Literal["broker", "centre", "door"]
+Purpose = Literal["broker", "node", "centre", "door", "person"]
 
 CA_LIFE = timedelta(days=20 * 365)
 LIFE: dict[Purpose, timedelta] = {
     "broker": timedelta(days=3 * 365),
+    "node": timedelta(days=3 * 365),
     "centre": timedelta(days=10 * 365),
     "door": timedelta(days=5 * 365),
+    "person": timedelta(days=5 * 365),
 }
 """A door whose certificate has ended goes on deciding and keeps its events, but says and hears nothing: `doorward central certificates`
 lists what ends soon."""
@@ -93,7 +95,9 @@ class Authority:
         """A new key and a certificate for it. `hosts` are names and addresses by which a broker is reached. Raises ConfigError."""
         authority, signing = self._load()
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _leaf(_builder(_name(name), authority.subject, key.public_key(), now, life or LIFE[purpose]), purpose, hosts)
+        serial = x509.random_serial_number()
+        builder = _builder(_name(name), authority.subject, key.public_key(), now, life or LIFE[purpose], serial)
+        builder = _leaf(builder, purpose, [*map(_host, hosts), *_number(purpose, serial, life)])
         builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
         certificate = builder.sign(signing, hashes.SHA256())
         self._note(purpose, name, certificate)
@@ -160,7 +164,7 @@ class Authority:
 def pinned(name: str, now: datetime) -> Pair:
     """A key with a certificate that signs itself: whoever trusts exactly this one trusts nobody else."""
     key = ec.generate_private_key(ec.SECP256R1())
-    builder = _leaf(_builder(_name(name), _name(name), key.public_key(), now, LIFE["centre"]), "centre", ())
+    builder = _leaf(_builder(_name(name), _name(name), key.public_key(), now, LIFE["centre"]), "centre", [])
     certificate = builder.sign(key, hashes.SHA256())
     return Pair(certificate.public_bytes(serialization.Encoding.PEM), _pem_of(key))
 
@@ -181,30 +185,40 @@ def _name(common: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, life: timedelta
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, life: timedelta, serial: int = 0
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial or x509.random_serial_number())
         .not_valid_before(now - BACKDATED)
         .not_valid_after(now + life)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
-def _leaf(builder: x509.CertificateBuilder, purpose: Purpose, hosts: Sequence[str]) -> x509.CertificateBuilder:
-    use = ExtendedKeyUsageOID.SERVER_AUTH if purpose == "broker" else ExtendedKeyUsageOID.CLIENT_AUTH
+def _leaf(builder: x509.CertificateBuilder, purpose: Purpose, names: Sequence[x509.GeneralName]) -> x509.CertificateBuilder:
+    serves = [ExtendedKeyUsageOID.SERVER_AUTH] if purpose in ("broker", "node") else []
+    visits = [ExtendedKeyUsageOID.CLIENT_AUTH] if purpose != "broker" else []
     builder = (
         builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([*serves, *visits]), critical=False)
     )
-    return (
-        builder.add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False) if hosts else builder
-    )
+    return builder.add_extension(x509.SubjectAlternativeName(names), critical=False) if names else builder
+
+
+def user_of(serial: str) -> str:
+    """What a door's or person's certificate calls itself besides its name: a broker without revocation lists tells them apart by it."""
+    return f"urn:doorward:certificate:{serial}"
+
+
+def _number(purpose: Purpose, serial: int, life: timedelta | None) -> list[x509.GeneralName]:
+    """Trials by `broker-check`, which alone have a life of their own, are known by their names."""
+    numbered = purpose in ("door", "person") and life is None
+    return [x509.UniformResourceIdentifier(user_of(f"{serial:x}"))] if numbered else []
 
 
 def _host(host: str) -> x509.GeneralName:

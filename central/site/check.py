@@ -21,12 +21,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agent.link.session import Address, Say, Session
+from central.site.authority import Purpose
 from central.site.files import OWNER_ONLY, alone, put
 from central.site.folder import EVERYWHERE, Site
 from central.site.names import PROBE, door_name
 from central.site.running import LOCAL, centre_address
 
-CONNECT_S = 5.0
+CONNECT_S = 10.0
 ARRIVE_S = 5.0
 DOOR = door_name(PROBE, PROBE)
 PROBE_LIFE = timedelta(minutes=10)
@@ -109,15 +110,19 @@ def check(site: Site, now: datetime) -> list[Finding]:
             if not centre.is_let_in():
                 return [Finding(what="the centre is let in", ok=False, detail=centre.why_not())]
             found = [Finding(what="the centre is let in", ok=True)]
+            as_a_person = _as_a_person if site.cluster is None else _as_a_person_with_certificate
             return (
-                found + _strangers(site) + _as_a_door(site, centre, Path(folder), now) + _as_a_person(site, centre, Path(folder))
+                found
+                + _strangers(site)
+                + _as_a_door(site, centre, Path(folder), now)
+                + as_a_person(site, centre, Path(folder), now)
             )
         finally:
             centre.leave()
 
 
 def _strangers(site: Site) -> list[Finding]:
-    anybody = Address(host=reach(site), port=site.settings.listeners.doors_port, ca_file=str(site.root / "ca.crt"))
+    anybody = replace(_at_doors_listener(site), cert_file="", key_file="")
     return [Finding(what="who has no certificate is refused at the doors' listener", ok=not _is_answered(anybody))]
 
 
@@ -142,14 +147,27 @@ def reach(site: Site) -> str:
     return LOCAL if bind in EVERYWHERE else bind
 
 
-def _as_a_door(site: Site, centre: Visitor, folder: Path, now: datetime) -> list[Finding]:
+def _at_doors_listener(site: Site) -> Address:
+    """Without a certificate, or with the centre's, which a cluster lets in there."""
+    if site.cluster is not None:
+        return centre_address(site)
+    return Address(host=reach(site), port=site.settings.listeners.doors_port, ca_file=str(site.root / "ca.crt"))
+
+
+def _with_certificate(site: Site, purpose: Purpose, name: str, folder: Path, now: datetime) -> Address:
     with alone(site.root):
-        pair = site.authority.issue("door", DOOR, now, life=PROBE_LIFE)
-    put(folder / "door.crt", pair.certificate, OWNER_ONLY)
-    put(folder / "door.key", pair.key, OWNER_ONLY)
-    address = Address(host=reach(site), port=site.settings.listeners.doors_port, ca_file=str(site.root / "ca.crt"),
-                      cert_file=str(folder / "door.crt"), key_file=str(folder / "door.key"))  # fmt: skip
-    with _visiting(Visitor(address, "doorward-centre", f"doorward/{DOOR}/cmd/+/+", f"doorward/{PROBE}/other/cmd/+/+")) as door:
+        pair = site.authority.issue(purpose, name, now, life=PROBE_LIFE)
+    put(folder / f"{purpose}.crt", pair.certificate, OWNER_ONLY)
+    put(folder / f"{purpose}.key", pair.key, OWNER_ONLY)
+    own = {"cert_file": str(folder / f"{purpose}.crt"), "key_file": str(folder / f"{purpose}.key")}
+    return replace(_at_doors_listener(site), **own)
+
+
+def _as_a_door(site: Site, centre: Visitor, folder: Path, now: datetime) -> list[Finding]:
+    address = _with_certificate(site, "door", DOOR, folder, now)
+    with _visiting(
+        Visitor(address, f"doorward-{PROBE}-door", f"doorward/{DOOR}/cmd/+/+", f"doorward/{PROBE}/other/cmd/+/+")
+    ) as door:
         if not door.is_let_in():
             return [Finding(what="a door of this site is let in", ok=False, detail=door.why_not())]
         found = [Finding(what="a door of this site is let in", ok=True)]
@@ -157,27 +175,41 @@ def _as_a_door(site: Site, centre: Visitor, folder: Path, now: datetime) -> list
                       "a door cannot speak for another", f"doorward/{PROBE}/other/result/x")  # fmt: skip
         found += _may(door, centre, "a door hears commands to it", f"doorward/{DOOR}/cmd/{PROBE}/assist",
                       "a door does not hear commands to another", f"doorward/{PROBE}/other/cmd/{PROBE}/assist")  # fmt: skip
+        if site.cluster is not None:
+            return found
         at_centre = replace(address, host=centre_address(site).host, port=site.settings.listeners.centre_port)
         return [*found, Finding(what="a door is refused at the centre's listener", ok=not _is_answered(at_centre))]
 
 
-def _as_a_person(site: Site, centre: Visitor, folder: Path) -> list[Finding]:
+def _as_a_person_with_certificate(site: Site, centre: Visitor, folder: Path, now: datetime) -> list[Finding]:
+    with _visiting(Visitor(_with_certificate(site, "person", PROBE, folder, now), f"doorward-{PROBE}-person")) as guard:
+        return _as_a_guard(centre, guard)
+
+
+def _as_a_person(site: Site, centre: Visitor, folder: Path, now: datetime) -> list[Finding]:
     for name, password in (("right", site.probe_password()), ("wrong", "not the password")):
         put(folder / name, password.encode("utf-8"), OWNER_ONLY)
     address = Address(host=reach(site), port=site.settings.listeners.people_port, user=PROBE, password_file=str(folder / "right"),
                       ca_file=str(site.root / "ca.crt"))  # fmt: skip
-    base = f"doorward/{DOOR}/cmd"
     with _visiting(Visitor(address, "x", f"doorward/{DOOR}/result/+")) as guard:
-        if not guard.is_let_in():
-            return [Finding(what="a person with a password is let in", ok=False, detail=guard.why_not())]
-        found = [Finding(what="a person with a password is let in", ok=True)]
-        found += _may(centre, guard, "a guard gives a command of guards", f"{base}/{PROBE}/unlock",
-                      "a guard gives none of managers", f"{base}/{PROBE}/hold_unlocked")  # fmt: skip
-        found += _may(centre, guard, "a guard gives a command again", f"{base}/{PROBE}/unlock",
-                      "a guard gives none under another's name", f"{base}/somebody/unlock")[1:]  # fmt: skip
+        found = _as_a_guard(centre, guard)
+        if not found[0].ok:
+            return found
     wrong = replace(address, password_file=str(folder / "wrong"))
     with _visiting(Visitor(wrong, "x")) as stranger:
         return [*found, Finding(what="a person with a wrong password is refused", ok=not stranger.is_let_in())]
+
+
+def _as_a_guard(centre: Visitor, guard: Visitor) -> list[Finding]:
+    base, what = f"doorward/{DOOR}/cmd", "a person's program is let in"
+    if not guard.is_let_in():
+        return [Finding(what=what, ok=False, detail=guard.why_not())]
+    found = [Finding(what=what, ok=True)]
+    found += _may(centre, guard, "a guard gives a command of guards", f"{base}/{PROBE}/unlock",
+                  "a guard gives none of managers", f"{base}/{PROBE}/hold_unlocked")  # fmt: skip
+    found += _may(centre, guard, "a guard gives a command again", f"{base}/{PROBE}/unlock",
+                  "a guard gives none under another's name", f"{base}/somebody/unlock")[1:]  # fmt: skip
+    return found
 
 
 def _may(listener: Visitor, speaker: Visitor, may: str, topic: str, may_not: str, denied: str) -> list[Finding]:

@@ -18,7 +18,7 @@ from central.site.files import alone
 from central.site.folder import Site
 from central.site.names import door_name, level, media_name
 from central.site.registry import DoorEntry
-from central.site.running import reload, throw_out
+from central.site.running import reload, throw_out, where_cluster
 
 PLACE = "/etc/doorward"
 """Where the files lie on the door."""
@@ -28,8 +28,7 @@ site = "{site}"
 door = "{door}"
 
 [link]
-host = "{host}"
-port = {port}
+{link}
 ca_file = "{place}/link/ca.crt"
 cert_file = "{place}/link/door.crt"
 key_file = "{place}/link/door.key"
@@ -107,9 +106,7 @@ def _issue(site: Site, entry: DoorEntry, out: Path, now: datetime, own: dict[str
     pair = site.authority.issue("door", door_name(entry.site, entry.door), now)
     media = site.authority.issue("door", media_name(entry.site, entry.door), now)
     serial = serial_of(pair.certificate)
-    link = TOML.format(
-        place=PLACE, site=entry.site, door=entry.door, host=site.settings.host, port=site.settings.listeners.doors_port
-    )
+    link = TOML.format(place=PLACE, site=entry.site, door=entry.door, link=where(site))
     _write_archive(archive, now, {
         "README": (README.format(site=entry.site, door=entry.door, place=PLACE).encode("utf-8"), 0o644),
         "link.toml": (link.encode("utf-8"), 0o644),
@@ -127,6 +124,13 @@ def _issue(site: Site, entry: DoorEntry, out: Path, now: datetime, own: dict[str
     return Enrolled(
         site=entry.site, door=entry.door, archive=str(archive), serial=serial, valid_until=until, reloaded=reload(site)
     )
+
+
+def where(site: Site) -> str:
+    """Lines of [link]: how doors reach the broker, or the nodes of the cluster."""
+    if site.settings.cluster is None:
+        return f'host = "{site.settings.host}"\nport = {site.settings.listeners.doors_port}'
+    return where_cluster(site.settings.cluster)
 
 
 def _write_archive(path: Path, now: datetime, files: dict[str, tuple[bytes, int]]) -> None:

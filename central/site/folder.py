@@ -2,6 +2,7 @@
 
 ca/          the authority; its key is needed for enrolment, renewal and revocation only (0700)
 broker/      what Mosquitto reads: configuration, access list, passwords, certificates (root:mosquitto 0640)
+nats/        what the nodes of a cluster read, if there is one: cluster.py
 centre/      the centre's certificate at the broker (0600)
 keys/        what the centre signs bundles and pushes with (0600)
 doors/       which doors there are: registry.py
@@ -24,15 +25,16 @@ from msgspec import Meta, Struct
 from agent.errors import ConfigError
 from central.settings import Level
 from central.site.authority import Authority, Pair, hosts_of, pinned, serial_of
+from central.site.cluster import LOOPBACK, ClusterFolder
 from central.site.files import FOR_ALL, FOR_GROUP, OWNER_ONLY, folder, group_of, put
 from central.site.mosquitto import Listeners, access_list, configuration, password_file
 from central.site.names import CENTRE, level
+from central.site.nats import Cluster
 from central.site.people import People, fresh_password, hashed
 from central.site.registry import DoorRegistry
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - only compared
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +49,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     broker_user: str = "mosquitto"
     data_folder: str = "/var/lib/mosquitto"
     pid_file: str = "/run/mosquitto/mosquitto.pid"
+    cluster: Cluster | None = None
+    """Doors and the centre meet at it instead of at Mosquitto."""
 
     def check(self) -> None:
         """Raises ConfigError for what a certificate or Mosquitto's configuration cannot hold."""
@@ -69,6 +73,10 @@ class Site:
         self.doors = DoorRegistry(root)
         self.people = People(root / "people.json")
         self.broker, self.centre, self.keys = root / "broker", root / "centre", root / "keys"
+        self.cluster: ClusterFolder | None = None
+        if settings.cluster is not None:
+            own = self.centre / "centre.crt"
+            self.cluster = ClusterFolder(root, settings.cluster, self.authority, self.doors, self.people, own)
 
     @classmethod
     def open(cls, root: Path) -> Site:
@@ -93,6 +101,8 @@ class Site:
         self.write_access(now)
         told = configuration(self.broker, self.settings.listeners, self._user, self.settings.data_folder, self.settings.pid_file)
         self.put_for_broker("mosquitto.conf", told.encode("utf-8"))
+        if self.cluster is not None:
+            self.cluster.write(now)
 
     def write_access(self, now: datetime) -> None:
         """Who may what, and who is revoked: the three files that Mosquitto reads again on SIGHUP. Raises ConfigError."""
@@ -102,6 +112,8 @@ class Site:
         doors = [(door.site, door.door) for door in self.doors.doors()]
         self.put_for_broker("acl", access_list(doors, people).encode("utf-8"))
         self.put_for_broker("passwords", password_file(people, hashed(self.probe_password())).encode("utf-8"))
+        if self.cluster is not None:
+            self.cluster.write_access(now)
 
     def put_for_broker(self, name: str, raw: bytes) -> None:
         put(self.broker / name, raw, FOR_GROUP, self._group)
