@@ -10,11 +10,11 @@ from agent.core.conduct import Conduct, Evidence
 from agent.core.evidence import sentence
 from agent.core.live import Sight
 from agent.core.messages import Box
-from agent.core.risk import lawful
+from agent.core.risk import deviation_of, is_sound, lawful
 from agent.media.focus import Window
 from agent.media.veil import Subject
 
-MOST_PERSONS, MOST_ITEMS, MOST_TEXT = 16, 8, 200
+MOST_PERSONS, MOST_ITEMS, MOST_TEXT = 16, 3, 200
 
 
 def overlay(sight: Sight, window: Window, subject: Subject, emotional_allowed: bool) -> dict[str, Any]:
@@ -43,7 +43,9 @@ def _about(conduct: Conduct | None, body: int, face: int | None) -> list[str]:
 
 
 def _told(evidence: tuple[Evidence, ...]) -> list[str]:
-    return [sentence(each)[:MOST_TEXT] for each in evidence[:MOST_ITEMS]]
+    """The oddest first; what is usual here would only stand before the picture."""
+    odd = sorted((each for each in evidence if is_sound(each) and deviation_of(each) > 0), key=lambda each: -deviation_of(each))
+    return [sentence(each)[:MOST_TEXT] for each in odd[:MOST_ITEMS]]
 
 
 def encode(told: dict[str, Any]) -> str:

@@ -24,7 +24,16 @@ export function Clip({ site, door, n, why }: { site: string; door: string; n: nu
     });
   if (url.value)
     return (
-      <video class="clip" src={url.value} controls autoplay muted playsInline aria-label="What the door kept of this event" />
+      <video
+        ref={shown}
+        class="clip"
+        src={url.value}
+        controls
+        autoplay
+        muted
+        playsInline
+        aria-label="What the door kept of this event"
+      />
     );
   return (
     <div class="clipbar">
@@ -35,6 +44,8 @@ export function Clip({ site, door, n, why }: { site: string; door: string; n: nu
     </div>
   );
 }
+
+const shown = (film: HTMLVideoElement | null) => film?.scrollIntoView({ block: "center", behavior: "smooth" });
 
 async function arrived(n: number): Promise<Blob> {
   const answer = await fetch(`/api/clips/${n}`);

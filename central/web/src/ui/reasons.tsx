@@ -32,7 +32,7 @@ const unitOf = (unit: string | null | undefined): string => (unit && unit !== "c
 export function usualOf(item: RiskItem): string {
   const usual = item.usual;
   if (!usual || usual.median === null || usual.median === undefined)
-    return item.hard ? "a fact, not a measurement" : "no norm yet";
+    return item.hard ? "counts whatever is usual here" : "no norm yet";
   const range =
     usual.low !== null && usual.low !== undefined && usual.high !== null && usual.high !== undefined
       ? ` (${told(usual.low)} to ${told(usual.high)})`
@@ -43,11 +43,11 @@ export function usualOf(item: RiskItem): string {
 
 export function Reasons({ event, sentences = [] }: { event: DoorEvent | null; sentences?: string[] }) {
   const items = risksOf(event);
-  const said = new Set(items.map((each) => each.sentence));
+  const said = (sentence: string) => items.some((each) => each.sentence.startsWith(sentence));
   return (
     <ul class="reasons">
       {sentences
-        .filter((each) => !said.has(each))
+        .filter((each) => !said(each))
         .map((sentence) => (
           <li key={sentence}>
             <Icon name="raised" />
