@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 
 from agent.clock import Clock
 from agent.link.session import Address, Say, Session
-from central.database.engine import reading, writing
+from central.database.engine import StoreError, reading, writing
 from central.database.tables_events import EVENTS
 from central.database.tables_live import CLIPS
 from central.gateway.asking import Caller, Unfit
@@ -30,6 +30,7 @@ from central.settings import Live
 log = logging.getLogger(__name__)
 
 VALID_S = 10.0
+FORGET_EVERY_S = 3600.0
 MAGIC = b"doorward clip 1\n"
 MOST_BYTES = 8 * 1024 * 1024
 PART_BYTES = 64 * 1024
@@ -105,6 +106,7 @@ class ClipDesk:
         self._arrived = threading.Condition()
         self._requests: dict[str, _Request] = {}
         self._out: deque[tuple[str, bytes]] = deque()
+        self._forget_s = 0.0
         self._session = Session(address, client_id, self, clean=True)
 
     def start(self) -> None:
@@ -136,7 +138,8 @@ class ClipDesk:
     def film(self, caller: Caller, event_n: int) -> Clip:
         """What was fetched, to be looked at. Raises Unfit, StoreError."""
         with reading(self._engine) as connection:
-            row = connection.execute(select(CLIPS).where(CLIPS.c.event_n == event_n)).one_or_none()
+            kept = select(CLIPS).where(CLIPS.c.event_n == event_n, CLIPS.c.fetched >= self._oldest())
+            row = connection.execute(kept).one_or_none()
         if row is None or not caller.sees(row.site):
             raise Unfit(404, "no_clip", "no clip of this event is here: POST /clips has it fetched from the door")
         clip = self._opened(row.sealed, row.site, row.door, row.event)
@@ -168,9 +171,11 @@ class ClipDesk:
 
     def _forget(self) -> None:
         """What is too old goes."""
-        oldest = self._clock.wall() - timedelta(days=self._settings.clip_days)
         with writing(self._engine) as connection:
-            connection.execute(delete(CLIPS).where(CLIPS.c.fetched < oldest))
+            connection.execute(delete(CLIPS).where(CLIPS.c.fetched < self._oldest()))
+
+    def _oldest(self) -> datetime:
+        return self._clock.wall() - timedelta(days=self._settings.clip_days)
 
     def _opened(self, sealed: bytes, site: str, door: str, event: str) -> Clip:
         """Raises Unfit for what nobody sealed for this centre, or what is of another event."""
@@ -217,6 +222,12 @@ class ClipDesk:
     def turn(self, say: Say, now_s: float) -> float:
         while self._out:
             say.publish(*self._out.popleft())
+        if now_s >= self._forget_s:
+            self._forget_s = now_s + FORGET_EVERY_S
+            try:
+                self._forget()
+            except StoreError as error:
+                log.error("clips that are too old are not removed yet: %s", error)
         return 60.0
 
     def message(self, topic: str, payload: bytes, retained: bool) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import insert, select, update
 from agent.clock import SystemClock
 from agent.errors import ConfigError
 from agent.link.session import Address
-from central.database.engine import open_database, sqlite_url, writing
+from central.database.engine import open_database, reading, sqlite_url, writing
 from central.database.migrate import upgrade
 from central.database.tables_accounts import ACCOUNTS
 from central.database.tables_events import EVENTS
@@ -225,6 +225,18 @@ def test_no_door_ends_the_record_of_who_watches_another(deaf):
     deaf.desk.turn(None, 0.0)
     assert [each.session for each in deaf.desk.watching("hq", "front")] == ["session-front"]
     assert deaf.desk.watching("hq", "back") == []
+
+
+def test_a_film_whose_time_is_over_is_gone_though_nobody_fetched_another_since(deaf):
+    with writing(deaf.engine) as connection:
+        old = SystemClock().wall() - timedelta(days=31)
+        connection.execute(
+            insert(CLIPS).values(event_n=1, site="hq", door="front", event="id-1", who="ada", fetched=old, sealed=b"")
+        )
+    refused(lambda: deaf.clips.film(GUARD, 1), 404, "no_clip")
+    deaf.clips.turn(None, 0.0)
+    with reading(deaf.engine) as connection:
+        assert connection.execute(select(CLIPS)).all() == []
 
 
 def test_a_film_of_somebody_who_is_erased_goes_with_them_and_no_door_is_asked_for_another(deaf):
