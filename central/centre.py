@@ -92,7 +92,8 @@ class Centre:
             name_of=plates.person, norms_of=norms.of,
         )  # fmt: skip
         self._alerts = AlertDesk(engine, config.alerts, clock, audit, book, load_vapid(ensure_vapid(keys), config.alerts.contact),
-                                 base_url=gateway.url, place=plates.door, person=plates.person, area=plates.zone)  # fmt: skip
+                                 base_url=gateway.url, place=plates.door, person=plates.person, area=plates.zone,
+                                 watching=gateway.watching)  # fmt: skip
         self._alerts.on_change(self._tell_alerts)
         live = LiveDesk(engine, config.live, address, clock, audit)
         clips = ClipDesk(engine, config.live, address, clock, audit, centre_key)

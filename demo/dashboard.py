@@ -19,6 +19,9 @@ from agent.core.access import AccessProfile
 from agent.errors import DoorwardError
 from agent.records.keys import door_public
 from central.accounts_cli import ANCHOR
+from central.alerts.routing import Duty
+from central.alerts.store import save_duty
+from central.database.engine import writing
 from central.database.opening import open_to_write
 from central.enrolment.consent import Consents, Signed, load_text
 from central.enrolment.desk import EnrolmentDesk, open_networks
@@ -64,6 +67,8 @@ def furnish(stage: Stage, pictures: Sequence[Path]) -> Invitation:
         people.sync_doors(BY, [entry])
         _enrol(people, pictures)
         _draw_plan(engine)
+        with writing(engine) as connection:
+            save_duty(connection, Duty(account="guard", switch="on"), BY, clock.wall())
     finally:
         engine.dispose()
     return Invitation(f"http://127.0.0.1:{port}", password)
@@ -117,6 +122,11 @@ url = "sqlite:///{stage.database.absolute()}"
 
 [gateway]
 port = {port}
+
+[alerts]
+# A visitor looks around: nobody else is called meanwhile
+critical_s = 600
+high_s = 600
 
 [keys]
 folder = "{stage.keys.absolute()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from demo.scene import Scene
 from demo.stage import CONTACT_PIN, RELAY_PIN, Stage
 from demo.teller import Teller
 from demo.walks import Walk, walk_up
-from demo.ways import Go, Part, Point, times, way
+from demo.ways import Go, Part, Point, Wait, times, way
 
 ANSWER_WITHIN_S = 10.0
 RISK_WITHIN_S = 15.0
@@ -90,19 +91,27 @@ class Play:
     def portrait(self, role: str) -> Portrait:
         return find(self._people, role)
 
+    def awaits_the_guard(self) -> str:
+        """Whoever was refused stays until a guard has decided; returns the command, empty where nobody is asked."""
+        return ""
+
     def turns_away(self) -> None:
         """Whoever is in view goes aside and out of it; returns when they are gone and forgotten."""
-        now_s = time.monotonic()
-        there = [(walk, place) for walk in self._scene.walks if (place := walk.at(now_s)) is not None]
-        self._scene.clear()
-        for walk, place in there:
-            here, side = (place.x_m, place.z_m), 1.0 if place.x_m >= 0 else -1.0
-            aside = (here[0] + side * (1.2 + 0.4 * here[1]), here[1] + 0.8)
-            self._scene.enter(
-                way(walk.portrait, here, [Go(aside, WALKING_M_S, 2.0)], starts_s=now_s, turns_round=walk.turns_round)
-            )
+        self._go_on(lambda here: Go((here[0] + math.copysign(1.2 + 0.4 * here[1], here[0]), here[1] + 0.8), WALKING_M_S, 2.0))
         time.sleep(GONE_S)
         self.leaves()
+
+    def stays(self, for_s: float) -> None:
+        """Whoever is in view stays where they are. Returns at once."""
+        self._go_on(lambda here: Wait(for_s))
+
+    def _go_on(self, part: Callable[[Point], Part]) -> None:
+        """Everybody in view goes on from where they are now."""
+        now_s = time.monotonic()
+        there = [(walk, place) for walk in self._scene.walks if (place := walk.at(now_s)) is not None]
+        goes_on = [way(walk.portrait, here, [part(here)], starts_s=now_s, turns_round=walk.turns_round)
+                   for walk, place in there for here in [(place.x_m, place.z_m)]]  # fmt: skip
+        self._scene.replace(goes_on)
 
     def leaves(self) -> None:
         self._scene.clear()

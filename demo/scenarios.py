@@ -42,7 +42,10 @@ def _stolen_fob(play: Play) -> None:
     play.until(until[-2])
     play.teller.tell("They hold out the cardholder's fob.")
     play.teller.answer(play.holds_out(OWNER_FOB))
-    play.turns_away()
+    if play.awaits_the_guard() == "unlock":
+        play.walks_through()
+    else:
+        play.turns_away()
 
 
 def _tailgating(play: Play) -> None:

@@ -82,6 +82,10 @@ class Scene:
     def clear(self) -> None:
         self._walks = ()
 
+    def replace(self, walks: Iterable[Walk]) -> None:
+        """Everybody at once: no frame is without them. Of people who were prepared."""
+        self._walks = tuple(walks)
+
     def frame(self, t_s: float) -> Pixels:
         """The picture at `t_s`, height x width x 3, BGR; a new array."""
         picture = self._empty.copy()

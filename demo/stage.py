@@ -387,6 +387,9 @@ frames_per_s = {o.frames_per_s}
 
 [behaviour]
 floor = "{stage.folder / "floor.toml"}"
+
+[live]
+clips = {str(o.dashboard).lower()}
 """
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import select
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -17,9 +19,17 @@ from demo.play import Play
 from demo.run import DRAINED_WITHIN_S, NO_LINGER_S, READY_WITHIN_S, SEED, open_stage, perform
 from demo.scenarios import SCENARIOS
 from demo.scene import Scene
-from demo.stage import StageOptions
+from demo.stage import Stage, StageOptions
 from demo.teller import Teller
 
+COMMAND_DONE, MODE_CHANGED = "doorward.command.done", "doorward.mode.changed"
+PATIENCE_S, LOOK_EVERY_S = 600.0, 0.5
+DECIDED = {
+    "unlock": "You let them in: they go through.",
+    "deny": "You refused: they go.",
+    "lockdown": "You locked the door down: nobody gets in any more, and whoever is inside still gets out. They go.",
+}
+LIFT_IT = "The door is still locked down: lift that first, at Doors, Front door, Release."
 STORIES = ("owner", "stolen_fob")
 
 
@@ -44,13 +54,13 @@ def run_tour(args: argparse.Namespace) -> int:
         stage.start()
         stage.wait_until_guarding(READY_WITHIN_S)
         _invite(teller, invitation)
-        play = Play(stage, scene, people, teller)
-        goes_on = _asked("Press Enter when you have signed in, and watch the dashboard.")
+        goes_on = _asked("Press Enter here when you have signed in as guard: then they come.")
+        play = Guarded(stage, scene, people, teller) if goes_on else Play(stage, scene, people, teller)
         while True:
             for story in stories:
                 wrong += perform(story, play)
-            teller.tell(f"Alerts: {invitation.url}/#/alerts")
-            if not (goes_on and _asked("Enter: once more. Ctrl-C: end.")):
+            teller.tell(f"All of it stays to be looked at: {invitation.url}/#/events")
+            if not (goes_on and _once_more(stage)):
                 break
         wrong += stage.audit(DRAINED_WITHIN_S)
         events = stage.events()
@@ -62,11 +72,56 @@ def run_tour(args: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
+class Guarded(Play):
+    """A visitor sits at the dashboard and decides: whoever was refused stays for it."""
+
+    def awaits_the_guard(self) -> str:
+        self.teller.title("Now you", "They stay at the door until you decide, or press Enter here.")
+        for line in ("Open the alert 'Another face than the fob's'. Read why, press Watch live, look at them.",
+                     "Then choose: Let in, Refuse, or Lock down (hold it a moment). The door does it and says so."):  # fmt: skip
+            self.teller.tell(line)
+        known, until_s = self.known(), time.monotonic() + PATIENCE_S
+        self.stays(PATIENCE_S + LOOK_EVERY_S)
+        while time.monotonic() < until_s and not _is_enter_pressed(LOOK_EVERY_S):
+            if command := _ordered(self.stage, known):
+                self.teller.tell(DECIDED[command])
+                return command
+        self.teller.tell("Nobody decided. They give up and go.")
+        return ""
+
+
+def _ordered(stage: Stage, known: set[str]) -> str:
+    """What a guard has told the door to do, of what ends the scene."""
+    done = (event["data"]["command"] for event in stage.events() if event["type"] == COMMAND_DONE and event["id"] not in known)
+    return next((name for name in done if name in DECIDED), "")
+
+
+def _once_more(stage: Stage) -> bool:
+    while _asked("Enter: once more. Ctrl-C: end."):
+        if not _is_locked_down(stage):
+            return True
+        print(LIFT_IT, file=sys.stderr, flush=True)
+    return False
+
+
+def _is_locked_down(stage: Stage) -> bool:
+    modes = [event["data"]["mode"] for event in stage.events() if event["type"] == MODE_CHANGED]
+    return modes[-1:] == ["LockedDown"]
+
+
+def _is_enter_pressed(within_s: float) -> bool:
+    """Waits so long for it."""
+    if not select.select([sys.stdin], [], [], within_s)[0]:
+        return False
+    sys.stdin.readline()
+    return True
+
+
 def _invite(teller: Teller, invitation: Invitation) -> None:
     teller.title("The dashboard", invitation.url)
-    teller.tell(f"Sign in as guard, manager or auditor; the password of each is {invitation.password}")
-    teller.tell("As guard, open Alerts. The owner comes first and nothing rings. Then somebody comes with the owner's fob:")
-    teller.tell("see why the door refused, who the fob belongs to, what the camera sees now, and decide.")
+    teller.tell(f"Open it in a browser on this machine. Account: guard. Password: {invitation.password}")
+    teller.tell("(Accounts manager and auditor have the same password and see more, or other things.)")
+    teller.tell("The owner comes first, walks in, and nothing rings. Then somebody else comes with the owner's fob.")
 
 
 def _asked(words: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from typing import Literal
 
 from msgspec import Struct
@@ -84,13 +85,13 @@ class Walk(Struct, frozen=True, kw_only=True):
 
     def _corner(self, t_s: float) -> tuple[float, float]:
         """Position on the straight lines."""
-        if t_s <= self.starts_s:
-            return self.path[0].x_m, self.path[0].z_m
-        for start, end in zip(self.path, self.path[1:], strict=False):
-            if t_s < end.at_s:
-                share = (t_s - start.at_s) / (end.at_s - start.at_s)
-                return start.x_m + share * (end.x_m - start.x_m), start.z_m + share * (end.z_m - start.z_m)
-        return self.path[-1].x_m, self.path[-1].z_m
+        number = bisect_right(self.path, t_s, key=lambda point: point.at_s)
+        if number in (0, len(self.path)):
+            point = self.path[min(number, len(self.path) - 1)]
+            return point.x_m, point.z_m
+        start, end = self.path[number - 1], self.path[number]
+        share = (t_s - start.at_s) / (end.at_s - start.at_s)
+        return start.x_m + share * (end.x_m - start.x_m), start.z_m + share * (end.z_m - start.z_m)
 
     def _smooth(self, t_s: float) -> tuple[float, float]:
         points = [self._corner(t_s + share * SMOOTHED_S) for share in (-1.0, -0.5, 0.0, 0.5, 1.0)]

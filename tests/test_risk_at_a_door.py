@@ -330,7 +330,19 @@ def test_a_guard_refuses_whoever_is_held(held):
     assert not held.lock.released
     assert last(held, "access.denied")["reasons"] == ["guard_denied", "face_match"]
     assert held.shown is Meaning.DENIED
-    assert order(held, "deny") == (False, "nobody waits for a guard")
+
+
+def test_a_guard_says_no_to_whoever_the_door_had_refused_already(held):
+    order(held, "deny")
+    held.signals.noted.clear()
+    assert order(held, "deny") == (True, "nobody waited: the signs said no")
+    assert held.shown is Meaning.DENIED
+
+
+def test_nobody_is_told_no_while_the_lock_is_released(held):
+    order(held, "unlock")
+    assert order(held, "deny") == (False, "nobody waits for a guard, and the lock is released")
+    assert held.shown is Meaning.GRANTED
 
 
 def test_without_an_answer_a_held_person_is_denied_when_the_time_is_over(held):

@@ -96,12 +96,15 @@ class AlertDesk:
 
     def __init__(self, engine: Engine, settings: Alerts, clock: Clock, audit: Audit, doors: Doors, vapid: Vapid, *, base_url: str = "",
                  place: Callable[[str, str], str] = as_topic, person: Callable[[str], str] = str,
-                 area: Callable[[str, str], str] = lambda site, door: "") -> None:  # fmt: skip
+                 area: Callable[[str, str], str] = lambda site, door: "",
+                 watching: Callable[[], frozenset[str]] = frozenset) -> None:  # fmt: skip
         """`place`: what people call a door; `person`: the name of a cardholder, asked for only with `show_names`;
-        `area`: the zone of the building that a door lies in. Raises ConfigError."""
+        `area`: the zone of the building that a door lies in; `watching`: the accounts that have the dashboard open. Raises ConfigError."""
         self.engine, self.vapid, self.options = engine, vapid, options_of(settings)
         self._clock, self._audit, self._doors = clock, audit, doors
-        self.names = Names(_surely(place, as_topic), _surely(person, str), _surely(area, lambda site, door: ""))
+        self.names = Names(
+            _surely(place, as_topic), _surely(person, str), _surely(area, lambda site, door: ""), _surely(watching, frozenset)
+        )
         self._bell, self._stopping = threading.Event(), False
         self._doors_due_s = self._tidy_due_s = float("-inf")
         self._missing_since: dict[tuple[str, str], datetime] = {}

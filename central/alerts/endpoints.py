@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from agent.core.schedules import faults_of_schedule
 from central.alerts import store
@@ -59,7 +61,13 @@ def row_of(alert: Alert, name_of: Callable[[str], str] = str) -> Row:
     """`name_of`: of a cardholder's id."""
     zone = alert.zone or alert.area
     same = {name: getattr(alert, name) for name in Row.__struct_fields__ if name not in ("person_name", "escalation", "zone")}
-    return Row(**same, person_name=name_of(alert.person) if alert.person else "", escalation=alert.step, zone=zone)
+    row = Row(**same, person_name=name_of(alert.person) if alert.person else "", escalation=alert.step, zone=zone)
+    return replace(row, sentence=_named(row.sentence, row), reasons=tuple(_named(each, row) for each in row.reasons))
+
+
+def _named(sentence: str, row: Row) -> str:
+    """People read names: events hold ids."""
+    return re.sub(rf"(?<![\w-]){re.escape(row.person)}(?![\w-])", lambda _: row.person_name, sentence) if row.person else sentence
 
 
 def desk_row(desk: AlertDesk, alert: Alert) -> Row:

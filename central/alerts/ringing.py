@@ -28,6 +28,8 @@ class Names(msgspec.Struct, frozen=True):
     place: Callable[[str, str], str]
     person: Callable[[str], str]
     area: Callable[[str, str], str]
+    watching: Callable[[], frozenset[str]] = frozenset
+    """Accounts before whom the list of alerts is open now."""
 
 
 class Ringing:
@@ -89,6 +91,7 @@ class Ringing:
             each for each in told_at(alert.step, alert, route, people, self._duties, self._now) if not self._sleeps(each, alert)
         ]
         accounts = [each for each in awake if self._devices.get(each)]
+        is_seen = not self._names.watching().isdisjoint(awake)
         if alert.step >= self._options.apprise_step:
             accounts += [name_of(url) for url in route.apprise or self._options.apprise]
         told = store.told_since(self._db, accounts, self._now - self._options.limits.window) if accounts else {}
@@ -96,7 +99,7 @@ class Ringing:
         push = push_of(alert, self._place(alert), person, late)
         for account in accounts:
             self._one(account, alert, push, told.get(account, []))
-        return bool(accounts)
+        return bool(accounts) or is_seen
 
     def _one(self, account: str, alert: Alert, push: Push, told: list[Told]) -> None:
         if rings(alert.severity, f"{alert.site}/{alert.door}", told, self._options.limits):

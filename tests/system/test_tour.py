@@ -58,7 +58,7 @@ def tour(tmp_path: Path) -> Iterator[Tour]:
 def test_a_guard_sees_the_stolen_fob_and_who_holds_it_and_refuses(tour: Tour) -> None:
     wait_until(lambda: "Press Enter" in tour.said, 90, "the tour did not begin")
     (url,) = set(re.findall(r"http://127\.0\.0\.1:\d+", tour.said))
-    password = re.findall(r"password of each is (\S+)", tour.said)[0]
+    password = re.findall(r"Password: (\S+)", tour.said)[0]
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 390, "height": 844})
         sign_in(page, url, "guard", password)
@@ -68,8 +68,13 @@ def test_a_guard_sees_the_stolen_fob_and_who_holds_it_and_refuses(tour: Tour) ->
         expect(alert).to_be_visible(timeout=90_000)
         alert.click()
         expect(page.get_by_text(re.compile("face is not the cardholder")).first).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("escalated")).to_have_count(0)
         page.get_by_role("button", name="Acknowledge").click()
         expect(page.get_by_text(re.compile("acknowledged by guard|closed by guard"))).to_be_visible()
+        assert "You refused" not in tour.said, "they stay for as long as the guard looks"
+        page.get_by_role("button", name="Refuse").click()
+        wait_until(lambda: "You refused: they go." in tour.said, 30, "they did not go")
+        expect(page.get_by_role("list", name="Commands given here").get_by_text("done, says the door")).to_be_visible()
         page.close()
     wait_until(lambda: "once more" in tour.said, 90, "the stories did not end")
     assert tour.end() == 0, tour.said

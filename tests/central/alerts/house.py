@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from pathlib import Path
@@ -116,8 +117,9 @@ class Centre:
     """A desk that is turned by hand; nothing is sent by itself."""
 
     def __init__(
-        self, folder: Path, settings: Alerts | None = None, people: dict[str, str] | None = None, engine: Engine | None = None
-    ) -> None:
+        self, folder: Path, settings: Alerts | None = None, people: dict[str, str] | None = None, engine: Engine | None = None,
+        watching: Callable[[], frozenset[str]] = frozenset, person: Callable[[str], str] = str,
+    ) -> None:  # fmt: skip
         self.engine, self.clock, self.doors = engine or database(folder), Hands(), Doors()
         self.audit = AuditLog(self.engine, self.clock)
         for name, role in ({"guard-1": "guard", "guard-2": "guard", "boss": "manager"} if people is None else people).items():
@@ -132,6 +134,8 @@ class Centre:
             self.doors,
             vapid,
             area=lambda site, door: self.areas.get(door, ""),
+            watching=watching,
+            person=person,
         )
         with writing(self.engine) as db:
             store.move_cursor(db, 0)

@@ -346,3 +346,20 @@ def test_an_event_that_nobody_foresaw_is_passed_over_alone(centre: Centre, monke
     monkeypatch.setattr(desk, "found_in", lambda told: 1 / 0 if told.door == "odd" else known(told))
     centre.happens(event("door.forced"), event("door.forced", door="odd", n=2), event("door.forced", door="side", n=3))
     assert sorted(each.door for each in centre.alerts) == ["front", "side"]
+
+
+def test_who_is_on_duty_before_an_open_dashboard_is_told_by_it_and_others_when_they_do_not_answer(tmp_path: Path) -> None:
+    centre = Centre(tmp_path, watching=lambda: frozenset({"guard-1"}))
+    on_duty(centre, "guard-1")
+    centre.device("guard-2", "phone")
+    centre.happens(event("door.forced"))
+    assert (centre.alerts[0].step, centre.rang()) == (0, [])
+    centre.later(30)
+    assert (centre.alerts[0].step, centre.rang()) == (1, ["guard-2"])
+
+
+def test_a_dashboard_left_open_by_somebody_who_is_off_duty_tells_nobody(tmp_path: Path) -> None:
+    centre = Centre(tmp_path, watching=lambda: frozenset({"auditor-1"}))
+    centre.device("guard-2", "phone")
+    centre.happens(event("door.forced"))
+    assert centre.rang() == ["guard-2"]

@@ -67,6 +67,15 @@ def test_a_row_says_everything_that_the_dashboard_shows(centre: Centre) -> None:
     assert {"id", "at", "site", "door", "kind", "title", "sentence", "event_n", "by", "next_at", "notes", "folded"} <= row.keys()
 
 
+def test_a_sentence_names_people_as_people_do(tmp_path: Path) -> None:
+    centre = Centre(tmp_path, person={"holder-1": "Ada Lovelace"}.__getitem__)
+    centre.happens(
+        event("access.denied", cardholder="holder-1", reasons=["face_mismatch"], sentences=["another face"], risk=risk("high"))
+    )
+    (row,) = work(centre, "GET", "/alerts")(centre.ask())
+    assert row.sentence == "whoever held the fob of Ada Lovelace was not let in"
+
+
 def test_a_guard_of_another_site_neither_sees_nor_acknowledges(centre: Centre) -> None:
     centre.happens(event("door.forced"))
     assert work(centre, "GET", "/alerts")(centre.ask(sites=("depot",))) == []
