@@ -155,6 +155,8 @@ export class Refused extends Error {
     readonly status: number,
     readonly code: string,
     sentence: string,
+    /** Of what was sent, where the sentence is about one. */
+    readonly field = "",
   ) {
     super(sentence);
   }
@@ -199,8 +201,8 @@ async function fetched(path: string, sent: Sent): Promise<Response> {
 
 function refusal(status: number, text: string): Refused {
   try {
-    const told = JSON.parse(text) as { error?: string; sentence?: string };
-    return new Refused(status, told.error ?? "refused", told.sentence ?? `the centre answered ${status}`);
+    const told = JSON.parse(text) as { error?: string; sentence?: string; field?: string };
+    return new Refused(status, told.error ?? "refused", told.sentence ?? `the centre answered ${status}`, told.field);
   } catch {
     return new Refused(status, "refused", `the centre answered ${status}`);
   }
@@ -215,5 +217,14 @@ export function query(fields: Record<string, string | number | boolean | null | 
 export function sentenceOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What the centre says of these fields, to be shown beside them; and of everything else. */
+export function besides(error: unknown, fields: readonly string[]): { of: (field: string) => string; rest: unknown } {
+  const field = error instanceof Refused && fields.includes(error.field) ? error.field : "";
+  return { of: (asked) => (field && asked === field ? sentenceOf(error) : ""), rest: field ? null : error };
+}
+
+/** Changes of the whole centre: not for who sees some sites only. */
+export const managesAll = (): boolean => session.value?.role === "manager" && session.value.sites.length === 0;
 
 export const doorKey = (of: { site: string; door: string }): string => `${of.site}/${of.door}`;

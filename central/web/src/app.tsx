@@ -33,8 +33,11 @@ const PLACES: Place[] = [
   { path: "map", label: "Map", icon: "map", key: "m", roles: ALL },
   { path: "events", label: "Events", icon: "list", key: "e", roles: ALL },
   { path: "people", label: "People", icon: "people", key: "p", roles: ["guard", "manager", "privacy"] },
+  { path: "access", label: "Access", icon: "key", key: "c", roles: ["manager", "installer", "privacy", "auditor"] },
+  { path: "duty", label: "Duty", icon: "no_answer", key: "y", roles: ["guard", "manager"] },
   { path: "reports", label: "Reports", icon: "report", key: "r", roles: ["guard", "manager", "privacy", "auditor"] },
   { path: "audit", label: "Audit", icon: "audit", key: "u", roles: ["auditor", "privacy"] },
+  { path: "accounts", label: "Accounts", icon: "person", key: "o", roles: ["manager", "privacy", "auditor"] },
   { path: "settings", label: "Settings", icon: "settings", key: "s", roles: ALL },
 ];
 const ON_PHONE = 4;
@@ -42,6 +45,9 @@ const ON_PHONE = 4;
 const LATER: Record<string, () => Promise<ComponentType>> = {
   map: () => import("./screens/map").then((made) => made.MapScreen),
   people: () => import("./screens/people").then((made) => made.PeopleScreen),
+  access: () => import("./screens/access").then((made) => made.AccessScreen),
+  accounts: () => import("./screens/accounts").then((made) => made.AccountsScreen),
+  duty: () => import("./screens/duty").then((made) => made.DutyScreen),
   reports: () => import("./screens/reports").then((made) => made.ReportsScreen),
   audit: () => import("./screens/reports").then((made) => made.AuditScreen),
 };

@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { ask } from "./api";
+import { deviceName } from "./device";
 import { go } from "./route";
 
 export type Push = "unknown" | "unsupported" | "denied" | "off" | "on";
@@ -38,7 +39,7 @@ export async function turnOn(): Promise<void> {
   const { key } = await ask<{ key: string }>("/push/key");
   const worker = await navigator.serviceWorker.ready;
   const made = await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
-  await ask("/push/subscriptions", { body: made.toJSON() });
+  await ask("/push/subscriptions", { body: { ...made.toJSON(), device: await deviceName() } });
   push.value = "on";
 }
 

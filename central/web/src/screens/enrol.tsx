@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { ask } from "../api";
 import { go } from "../route";
 import { Icon } from "../ui/icons";
+import { SignaturePad } from "../ui/signature";
 import { Button, Chip, Field, Page, Panel, Trouble, useLoaded, useWork } from "../ui/parts";
 
 interface Seen {
@@ -41,10 +42,11 @@ function Consent({ at, begun }: { at: string; begun: Signal<string> }) {
   const found = useLoaded(() => ask<{ edition: string; text: string }>("/consent"), "consent");
   const name = useSignal("");
   const read = useSignal(false);
+  const drawn = useSignal("");
   const work = useWork();
   const sign = () =>
     work.run(async () => {
-      await ask(`${at}/consent`, { body: { edition: found.value!.edition, signed_name: name.value.trim() } });
+      await ask(`${at}/consent`, { body: signed(found.value!.edition, name.value, drawn.value) });
       begun.value = (await ask<{ session: string }>(`${at}/enrolment`, { body: {} })).session;
     });
   return (
@@ -64,8 +66,14 @@ function Consent({ at, begun }: { at: string; begun: Signal<string> }) {
         read this and agree
       </label>
       <Field label="Signed (the person's name, typed by them)">
-        <input maxLength={200} value={name.value} onInput={(event) => (name.value = event.currentTarget.value)} />
+        <input
+          maxLength={200}
+          autocomplete="off"
+          value={name.value}
+          onInput={(event) => (name.value = event.currentTarget.value)}
+        />
       </Field>
+      <SignaturePad drawn={drawn} />
       <Trouble error={work.error} />
       <Button
         kind="main"
@@ -77,6 +85,11 @@ function Consent({ at, begun }: { at: string; begun: Signal<string> }) {
       </Button>
     </Panel>
   );
+}
+
+/** A drawing belongs to the typed name, and is left out where somebody cannot draw. */
+function signed(edition: string, name: string, drawn: string): object {
+  return { edition, signed_name: name.trim(), ...(drawn ? { signature: drawn } : {}) };
 }
 
 function Pictures({ session, seen }: { session: string; seen: Signal<Seen | null> }) {

@@ -3,8 +3,10 @@
 import { useSignal } from "@preact/signals";
 import { ask, session } from "../api";
 import { push, turnOff, turnOn } from "../push";
+import { dutyText, type Duty, type DutyNow } from "../duty";
 import { theme, type Theme } from "../theme";
 import { Icon } from "../ui/icons";
+import { OwnPassword, SecondFactor } from "./own";
 import { Button, Page, Panel, Time, Trouble, useLoaded, useWork } from "../ui/parts";
 
 const PUSH_WORDS = {
@@ -38,8 +40,10 @@ export function SettingsScreen() {
         </Button>
         <Trouble error={work.error} />
       </Panel>
+      <OwnPassword />
+      <SecondFactor />
       {(who?.role === "guard" || who?.role === "manager") && <PushPanel />}
-      {(who?.role === "guard" || who?.role === "manager") && <Duty />}
+      {(who?.role === "guard" || who?.role === "manager") && <DutyPanel />}
       <Panel title="Look">
         <div class="segments" role="group" aria-label="Light or dark">
           {(["auto", "light", "dark"] as Theme[]).map((each) => (
@@ -53,11 +57,21 @@ export function SettingsScreen() {
   );
 }
 
+interface Tried {
+  device: string;
+  service: string;
+  ok: boolean;
+  sentence: string;
+}
+
 function PushPanel() {
   const work = useWork();
+  const tried = useSignal<Tried[]>([]);
   const test = () =>
     work.run(async () => {
-      await ask("/push/test", { body: {} });
+      tried.value = [];
+      tried.value = await ask<Tried[]>("/push/test", { body: {}, timeout_ms: 60_000 });
+      if (!tried.value.some((each) => each.ok)) return "No push service took it.";
       return "Sent. It should appear within seconds; if it does not, look whether the device is set to silent.";
     });
   const on = push.value === "on";
@@ -81,34 +95,27 @@ function PushPanel() {
         </Button>
       </div>
       {work.done && <p role="status">{work.done}</p>}
+      <ul class="notes" aria-label="Your devices">
+        {tried.value.map((each, at) => (
+          <li key={at}>
+            <Icon name={each.ok ? "done" : "refused"} /> {each.device}: {each.ok ? "taken by its push service" : each.sentence}
+          </li>
+        ))}
+      </ul>
       <Trouble error={work.error} />
     </Panel>
   );
 }
 
-interface Shift {
-  begin: string;
-  end: string;
-}
-interface OneDuty {
-  account: string;
-  switch: string;
-  shifts: Shift[];
-}
-interface DutyNow {
-  now: string[];
-  people: { duty: OneDuty; on_now: boolean; devices: number }[];
-}
-
 /** A shift from now on: it ends by itself, so nobody stays on duty by forgetting. */
-function Duty() {
+function DutyPanel() {
   const found = useLoaded(() => ask<DutyNow>("/duty"), "duty");
   const work = useWork();
   const hours = useSignal(8);
   const me = found.value?.people.find((each) => each.duty.account === session.value?.account);
   const now = new Date();
   const shift = me?.duty.shifts.find((each) => new Date(each.begin) <= now && now < new Date(each.end));
-  const set = (change: Partial<OneDuty>) =>
+  const set = (change: Partial<Duty>) =>
     work.run(async () => {
       await ask("/duty", { method: "PUT", body: { ...me!.duty, switch: "roster", ...change } });
       await found.again();
@@ -160,6 +167,11 @@ function Duty() {
             {me.on_now ? "End my duty" : "Begin duty"}
           </Button>
         </div>
+      )}
+      {me && (
+        <p>
+          Your week: {dutyText(me.duty)}. <a href={`#/duty/${encodeURIComponent(me.duty.account)}`}>Change the plan</a>
+        </p>
       )}
       {found.value && <p class="hint">On duty now: {found.value.now.join(", ") || "nobody"}</p>}
       <Trouble error={found.error ?? work.error} />

@@ -1,12 +1,15 @@
 // Name and password; a code when the account has one.
 
-import { useSignal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ask, Refused, session, type Session } from "../api";
 import { lastHeard, link } from "../state";
 import { clock } from "../times";
 import { Icon } from "../ui/icons";
 import { Button, Field, Trouble, useWork } from "../ui/parts";
+
+/** Why one has to sign in (again). */
+export const notice = signal("");
 
 export function SignIn() {
   const account = useSignal("");
@@ -31,6 +34,7 @@ export function SignIn() {
       };
       try {
         session.value = await ask<Session>("/session", { body: told });
+        notice.value = "";
       } catch (error) {
         if (!(error instanceof Refused) || error.code !== "code_needed") throw error;
         const first = !asksCode.value;
@@ -54,6 +58,7 @@ export function SignIn() {
             Not connected since {clock(lastHeard.value)}.
           </p>
         )}
+        {notice.value && <p role="status">{notice.value}</p>}
         <Field label="Account">
           <input
             name="account"

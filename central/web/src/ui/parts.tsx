@@ -1,9 +1,9 @@
 // Small parts that every screen is made of.
 
-import { useSignal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
-import { sentenceOf, type Band, type DoorNow } from "../api";
+import { sentenceOf, session, type Band, type DoorNow } from "../api";
 import { bandOf, isAbove, standing } from "../doors";
 import { link, resyncs } from "../state";
 import { lasted, wholeTime, when } from "../times";
@@ -83,18 +83,97 @@ export function Button({ icon, kind = "plain", busy = false, children, class: ex
       disabled={busy || rest.disabled}
     >
       {icon && <Icon name={icon} />}
-      <span>{children}</span>
+      {children !== undefined && <span>{children}</span>}
     </button>
   );
 }
 
-export function Field({ label, hint, children }: { label: string; hint?: string } & Children) {
+export function Field({ label, hint, error, children }: { label: string; hint?: string; error?: string } & Children) {
   return (
-    <label class="field">
+    <label class={`field ${error ? "wrong" : ""}`}>
       <span class="label">{label}</span>
       {children}
       {hint && <span class="hint">{hint}</span>}
+      <FieldError error={error} />
     </label>
+  );
+}
+
+/** What the centre says of one field, beside it. */
+export function FieldError({ error }: { error?: string | undefined }) {
+  if (!error) return null;
+  return (
+    <span class="fielderror" role="alert">
+      <Icon name="alarm" /> {error}
+    </span>
+  );
+}
+
+export interface Draft<T> {
+  value: T;
+  changed: boolean;
+  set: (change: Partial<T>) => void;
+  drop: () => void;
+}
+
+const drafts = signal<Readonly<Record<string, unknown>>>({});
+
+/** What somebody is changing and has not saved: still there when they come back to the screen, gone when the page is loaded anew. */
+export function useDraft<T extends object>(key: string, kept: T): Draft<T> {
+  const value = (drafts.value[key] ?? kept) as T;
+  const drop = () => {
+    const { [key]: _, ...others } = drafts.value;
+    drafts.value = others;
+  };
+  const set = (change: Partial<T>) => {
+    const next = { ...((drafts.value[key] ?? kept) as T), ...change };
+    if (JSON.stringify(next) === JSON.stringify(kept)) drop();
+    else drafts.value = { ...drafts.value, [key]: next };
+  };
+  return { value, changed: key in drafts.value, set, drop };
+}
+
+window.addEventListener("beforeunload", (event) => {
+  if (Object.keys(drafts.value).length) event.preventDefault();
+});
+session.subscribe((now) => {
+  if (!now) drafts.value = {};
+});
+
+/** Says that nothing is saved yet, and saves it. */
+export function SaveBar({ changed, work, save, drop }: { changed: boolean; work: Work; save: () => void; drop: () => void }) {
+  return (
+    <div class={`savebar ${changed ? "changed" : ""}`}>
+      <span role="status">{changed ? "Changed, not saved yet." : work.done || "Saved."}</span>
+      <Button kind="main" busy={work.busy} disabled={!changed} onClick={save}>
+        Save
+      </Button>
+      <Button disabled={!changed || work.busy} onClick={drop}>
+        Discard
+      </Button>
+    </div>
+  );
+}
+
+/** For what cannot be undone: the second tap does it, within some seconds. */
+export function Twice({ children, sure, busy, act }: { sure: string; busy: boolean; act: () => void } & Children) {
+  const armed = useSignal(false);
+  useEffect(() => {
+    if (!armed.value) return;
+    const timer = setTimeout(() => (armed.value = false), 5000);
+    return () => clearTimeout(timer);
+  }, [armed.value]);
+  return (
+    <Button
+      kind="danger"
+      busy={busy}
+      onClick={() => {
+        if (armed.value) act();
+        armed.value = !armed.value;
+      }}
+    >
+      {armed.value ? sure : children}
+    </Button>
   );
 }
 
@@ -184,13 +263,15 @@ export function useLoaded<T>(work: () => Promise<T>, key: string): Loaded<T> {
   return { value: value.value, error: error.value, again };
 }
 
-/** A button's work: busy while it runs, its error beside it. */
-export function useWork(): {
+export interface Work {
   busy: boolean;
   error: unknown;
   done: string;
   run: (work: () => Promise<string | void>) => Promise<void>;
-} {
+}
+
+/** A button's work: busy while it runs, its error beside it. */
+export function useWork(): Work {
   const busy = useSignal(false);
   const error = useSignal<unknown>(null);
   const done = useSignal("");
