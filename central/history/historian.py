@@ -29,7 +29,8 @@ from central.history.waiting import Waiting
 
 log = logging.getLogger(__name__)
 
-MAX_BATCH = 1000
+MAX_BATCH = 4000
+"""A commit writes each page that it touches once: four thousand events of a fleet cost half as much each as a thousand."""
 _KEPT_BYTES = 64 * 1024
 _RANGES_PER_ACK = 1000
 
@@ -122,8 +123,9 @@ class Historian:
             self._take(batch)
         except Exception:
             if len(batch) > 1:
-                for message in batch:
-                    self._try_to_take([message])
+                half = len(batch) // 2
+                self._try_to_take(batch[:half])
+                self._try_to_take(batch[half:])
                 return
             self.totals.faults += 1
             log.exception("historian not committed topic=%s", batch[0][0])

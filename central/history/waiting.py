@@ -7,7 +7,7 @@ as the wire takes, and neither the centre's memory nor the other doors' turn may
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import OrderedDict, deque
 
 MAX_WAITING = 20_000
 MAX_OF_A_DOOR = 2_000
@@ -19,42 +19,59 @@ Message = tuple[str, bytes]
 """Topic and payload."""
 
 
+class _OfADoor:
+    """Oldest first."""
+
+    def __init__(self) -> None:
+        self.payloads: deque[bytes] = deque()
+        self.bytes = 0
+
+
 class Waiting:
     """Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._messages: deque[Message] = deque()
-        self._by_topic: Counter[str] = Counter()
-        self._bytes_by_topic: Counter[str] = Counter()
-        self._bytes = 0
+        self._doors: OrderedDict[str, _OfADoor] = OrderedDict()
+        """By topic; whose turn it is comes first."""
+        self._number = self._bytes = 0
 
     def __len__(self) -> int:
-        return len(self._messages)
+        return self._number
 
     def put(self, topic: str, payload: bytes) -> bool:
         """False: there is no room."""
         with self._lock:
-            if not self._has_room(topic, len(payload)):
+            if self._number >= MAX_WAITING or self._bytes + len(payload) > MAX_BYTES:
                 return False
-            self._messages.append((topic, payload))
-            self._by_topic[topic] += 1
-            self._bytes_by_topic[topic] += len(payload)
+            door = self._doors.get(topic) or _OfADoor()
+            if len(door.payloads) >= MAX_OF_A_DOOR or door.bytes + len(payload) > MAX_BYTES_OF_A_DOOR:
+                return False
+            self._doors[topic] = door
+            door.payloads.append(payload)
+            door.bytes += len(payload)
+            self._number += 1
             self._bytes += len(payload)
             return True
 
-    def _has_room(self, topic: str, length: int) -> bool:
-        of_all = len(self._messages) < MAX_WAITING and self._bytes + length <= MAX_BYTES
-        return of_all and self._by_topic[topic] < MAX_OF_A_DOOR and self._bytes_by_topic[topic] + length <= MAX_BYTES_OF_A_DOOR
-
     def take(self, most: int) -> list[Message]:
-        """The oldest."""
+        """The oldest of each door, and as many of one as of another: what has just happened at a door does not wait until the thousands of
+        a door that was away for a week are in the database."""
+        taken: list[Message] = []
         with self._lock:
-            taken = [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
-            for topic, payload in taken:
-                self._bytes -= len(payload)
-                self._bytes_by_topic[topic] -= len(payload)
-                self._by_topic[topic] -= 1
-                if not self._by_topic[topic]:
-                    del self._by_topic[topic], self._bytes_by_topic[topic]
-            return taken
+            while self._doors and len(taken) < most:
+                share = max(1, (most - len(taken)) // len(self._doors))
+                for topic in list(self._doors)[: most - len(taken)]:
+                    taken += self._taken(topic, min(share, most - len(taken)))
+        return taken
+
+    def _taken(self, topic: str, most: int) -> list[Message]:
+        door = self._doors.pop(topic)
+        payloads = [door.payloads.popleft() for _ in range(min(most, len(door.payloads)))]
+        length = sum(map(len, payloads))
+        door.bytes -= length
+        self._bytes -= length
+        self._number -= len(payloads)
+        if door.payloads:
+            self._doors[topic] = door  # behind all others
+        return [(topic, payload) for payload in payloads]

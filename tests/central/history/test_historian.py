@@ -185,7 +185,30 @@ def test_what_was_taken_makes_room() -> None:
         while waiting.put("doorward/hq/front/evt", b"x" * 40_000):
             pass
         assert waiting.take(MAX_WAITING)
-    assert (len(waiting), waiting._bytes, dict(waiting._by_topic), dict(waiting._bytes_by_topic)) == (0, 0, {}, {})
+    assert (len(waiting), waiting._bytes, dict(waiting._doors)) == (0, 0, {})
+
+
+def test_what_has_just_happened_does_not_wait_behind_a_door_that_was_away_for_a_week() -> None:
+    waiting = Waiting()
+    for number in range(1000):
+        waiting.put("doorward/hq/back/evt", b"%d" % number)
+    waiting.put("doorward/hq/front/evt", b"just now")
+    taken = waiting.take(10)
+    assert ("doorward/hq/front/evt", b"just now") in taken
+    assert [payload for topic, payload in taken if "back" in topic] == [b"%d" % number for number in range(9)]
+
+
+def test_more_doors_than_one_batch_holds_take_turns() -> None:
+    waiting = Waiting()
+    for number in (1, 2):
+        for door in range(6):
+            waiting.put(f"doorward/hq/door-{door}/evt", b"%d" % number)
+    taken = [waiting.take(4) for _ in range(3)]
+    assert [[(topic.split("/")[2][-1], payload) for topic, payload in batch] for batch in taken] == [
+        [("0", b"1"), ("1", b"1"), ("2", b"1"), ("3", b"1")],
+        [("4", b"1"), ("5", b"1"), ("0", b"2"), ("1", b"2")],
+        [("2", b"2"), ("3", b"2"), ("4", b"2"), ("5", b"2")],
+    ]
 
 
 def test_an_acknowledgement_is_json_that_a_person_can_read(historian: Historian) -> None:
