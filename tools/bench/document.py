@@ -23,14 +23,16 @@ LIMITS = """\
 """
 
 
-def document(sections: Sequence[Section], machine: Mapping[str, str], date: str, loads: tuple[float, float], tried: str) -> str:
-    """The page. `loads` are the load averages before and after; `tried` is prose kept in tools/bench/tried.md."""
+def document(sections: Sequence[Section], machine: Mapping[str, str], date: str, loads: tuple[float, float], tried: str,
+             failed: Sequence[str] = ()) -> str:  # fmt: skip
+    """The page. `loads` are the load averages before and after; `tried` is prose kept in tools/bench/tried.md; `failed` could not run."""
     parts = [
         "# Benchmarks", "",
         f"Written by `make bench` on {date}. Do not edit: the words are in tools/bench.", "",
         *(f"- {name}: {value}" for name, value in machine.items()),
         f"- other work on the machine: load average {loads[0]:.1f} before the run, {loads[1]:.1f} after it (the run itself takes "
         f"part of the latter)",
+        *([f"- **could not be measured this time: {', '.join(failed)}**"] if failed else []),
         "", "## Goals", "", *_table([figure for section in sections for figure in section.figures if figure.goal], sections), "",
         f"![Share of reads answered within so many milliseconds]({PICTURE})", "",
     ]  # fmt: skip
@@ -70,7 +72,8 @@ def _chapter(section: Section) -> list[str]:
     )
     head, *body = [f"| {' | '.join(row)} |" for row in rows]
     notes = [line for note in section.notes for line in (note, "")]
-    others = f"Other programs on this machine took {plain(section.others_percent)} % of its cores' time meanwhile."
+    others = (f"Other programs on this machine took {plain(section.others_percent)} % of its cores' time meanwhile; load average "
+              f"{section.loads[0]:.1f} before, {section.loads[1]:.1f} after.")  # fmt: skip
     drawn = [f"![{section.picture.title}](pictures/{section.picture.file})", ""] if section.picture else []
     return [f"## {section.title}", "", section.how, "", others, "", *drawn, head, "|---" * len(rows[0]) + "|", *body, "", *notes]
 

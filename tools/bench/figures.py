@@ -58,6 +58,8 @@ class Section(Struct, frozen=True, kw_only=True):
     """Printed instead of the figures where they form rows and columns; the first row names the columns."""
     others_percent: float = 0.0
     """Share of all cores' time that other programs on the machine took meanwhile."""
+    loads: tuple[float, float] = (0.0, 0.0)
+    """Load averages when it began and when it ended."""
     samples: dict[str, tuple[float, ...]] = {}
     """Every single measurement of the distributions worth drawing, in milliseconds."""
     picture: Picture | None = None

@@ -50,20 +50,24 @@ class Audit(Struct, frozen=True, kw_only=True):
         return [*found, *([f"audit log: {self.audit_broken}"] if self.audit_broken else [])]
 
 
+KINDS = {
+    "broker": "the broker", "central": "the centre", "door": "a door", "talker": "a door without devices",
+    "several": "another while one was coming back",
+}  # fmt: skip
+
+
 class Kill(Struct, frozen=True, kw_only=True):
     """One, and when all was well again. Seconds from the kill; None where the next kill came before that on purpose."""
 
     victim: str
     """broker, central, or the name of a door."""
+    kind: str
+    """One of KINDS."""
     at_s: float
     events_s: float | None
     """Until of every door an event that it made after the kill was in the database."""
     screen_s: float | None
     """Until a guard's page showed every door as there, too."""
-
-    @property
-    def kind(self) -> str:
-        return self.victim if self.victim in ("broker", "central") else "door"
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -89,14 +93,15 @@ class Report(Struct, frozen=True, kw_only=True):
         """How long it took, of each kill of a kind that was waited for."""
         return [found for kill in self.kills if kill.kind == kind and (found := getattr(kill, what)) is not None]
 
-
-KINDS = {"broker": "broker", "central": "centre", "door": "a door"}
+    def struck(self, kind: str) -> int:
+        """How often."""
+        return sum(kill.kind == kind for kill in self.kills)
 
 
 def words(report: Report) -> str:
     audit = report.audit
     lines = [
-        f"{len(report.kills)} kills in {report.lasted_s:.0f} s; {report.database}; {report.doors} doors with locks, {report.talkers} that talk",
+        f"{len(report.kills)} kills in {report.lasted_s:.0f} s; {report.database}; {report.doors} doors and {report.talkers} without devices",
         f"{audit.events} events, {audit.lost} lost, {audit.strange} strange, {audit.twice} twice, {audit.waiting} still wait",
         f"{audit.gaps} gaps noticed, {audit.gaps_open} still open; {audit.openings} openings, {audit.openings_off_record} off record; "
         f"{audit.orders} orders, {audit.orders_off_record} off record",
@@ -104,8 +109,7 @@ def words(report: Report) -> str:
         f"{audit.alerts_wrong} in no alert or in two",
     ]  # fmt: skip
     for kind, name in KINDS.items():
-        of_kind = [kill for kill in report.kills if kill.kind == kind]
-        lines.append(f"{name}: {len(of_kind)} kills; all doors' events flow again after {_three(report.again_s(kind))}; "
+        lines.append(f"{name}: {report.struck(kind)} kills; all doors' events flow again after {_three(report.again_s(kind))}; "
                      f"and a page shows all doors after {_three(report.again_s(kind, 'screen_s'))}")  # fmt: skip
     lines += [f"FAULT: {fault}" for fault in report.faults]
     lines.append(f"other programs took {report.others_percent:.0f} % of the cores' time; load average {report.load_average:.1f}")

@@ -120,7 +120,11 @@ class _Run:
                 found = self._again(killed_s)
             except DoorwardError as error:
                 self.stuck.append(f"{victim} at {killed_s - self._began_s:.0f} s: {error}")
-        self.kills.append(Kill(victim=victim, at_s=round(killed_s - self._began_s, 2), events_s=found[0], screen_s=found[1]))
+        is_alone = not self.kills or self.kills[-1].events_s is not None
+        kind = victim.partition("-")[0] if is_alone else "several"
+        self.kills.append(
+            Kill(victim=victim, kind=kind, at_s=round(killed_s - self._began_s, 2), events_s=found[0], screen_s=found[1])
+        )
 
     def _again(self, killed_s: float) -> tuple[float, float]:
         _wait(lambda: self._flows(killed_s), "not all doors' events flow again")

@@ -1,7 +1,7 @@
 """A door's own journal and link without its pins: says as much as it is told to, and writes down what it has put on record.
 
-`python -m tools.kills.talker FOLDER SITE DOOR PORT PAUSE_S`. It falls silent when there is a file FOLDER/hush, and its link goes on. Each line
-of FOLDER/said was written when the journal had taken the event: what stands there must be in the database, however this program ended.
+`python -m tools.kills.talker FOLDER SITE DOOR PORT PAUSE_S`. It falls silent when there is a file FOLDER/hush, and its link goes on. Each
+line of FOLDER/said was written when the journal had taken the event: what stands there must be in the database, however this program ended.
 """
 
 from __future__ import annotations
