@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import msgspec
@@ -84,6 +84,14 @@ class DoorBook:
     def now(self, site: str, door: str) -> DoorNow | None:
         with self._lock:
             return self._doors.get((site, door))
+
+    def why_away(self, site: str, door: str) -> str:
+        """Why nothing can be asked of a door now, in a sentence; empty where it is there, or where that is not known."""
+        now = self.now(site, door)
+        if now is None or now.online or not self.is_connected:
+            return ""
+        since = f"{now.since.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC" if now.since else "before the centre started"
+        return f"the door is offline since {since}: it decides by itself meanwhile, and can be asked for nothing"
 
     # -- the session's thread ----------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import re
 import threading
 import uuid
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ from central.database.tables_events import EVENTS
 from central.database.tables_live import CLIPS
 from central.gateway.asking import Caller, Unfit
 from central.gateway.audit import AuditLog
+from central.live.desk import demand_there
 from central.settings import Live
 
 log = logging.getLogger(__name__)
@@ -98,9 +100,10 @@ class ClipDesk:
 
     def __init__(
         self, engine: Engine, settings: Live, address: Address, clock: Clock, audit: AuditLog, key: SigningKey,
-        client_id: str = "doorward-clips",
+        client_id: str = "doorward-clips", why_away: Callable[[str, str], str] = lambda site, door: "",
     ) -> None:  # fmt: skip
         """`key`: the centre's, for whose public part doors seal their clips."""
+        self._why_away = why_away
         self._engine, self._settings, self._clock, self._audit = engine, settings, clock, audit
         self._box = SealedBox(key.to_curve25519_private_key())
         self._arrived = threading.Condition()
@@ -198,6 +201,7 @@ class ClipDesk:
     def _ask(self, who: str, site: str, door: str, event: str, why: str) -> bytes | None:
         if not self.is_connected:
             raise Unfit(503, "no_broker", "the centre has no connection to its broker: try again in a moment")
+        demand_there(self._why_away, site, door)
         name, now = str(uuid.uuid4()), self._clock.wall()
         wish = {"event": event, "who": who, "why": why, "issued": now, "expires": now + timedelta(seconds=VALID_S)}
         request = _Request(f"doorward/{site}/{door}/clip/{name}/")

@@ -6,6 +6,7 @@ import logging
 import threading
 import uuid
 from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated
 
@@ -60,9 +61,11 @@ class LiveDesk:
     """`start`, then `open` and `close` from any thread, and `stop`."""
 
     def __init__(
-        self, engine: Engine, settings: Live, address: Address, clock: Clock, audit: AuditLog, client_id: str = "doorward-live"
-    ) -> None:
-        """Raises ConfigError for a TURN server without its secret."""
+        self, engine: Engine, settings: Live, address: Address, clock: Clock, audit: AuditLog, client_id: str = "doorward-live",
+        why_away: Callable[[str, str], str] = lambda site, door: "",
+    ) -> None:  # fmt: skip
+        """`why_away`: why a door cannot be asked now, empty where it can. Raises ConfigError for a TURN server without its secret."""
+        self._why_away = why_away
         self._settings, self._clock = settings, clock
         self._sessions, self.ice = Sessions(engine, audit), IceServers(settings)
         self._arrived = threading.Condition()
@@ -96,6 +99,7 @@ class LiveDesk:
             raise Unfit(403, "may_not_unmask", f"the role {caller.role} may not see the faces of bystanders at this site")
         if not self._session.is_connected:
             raise Unfit(503, "no_broker", "the centre has no connection to its broker: try again in a moment")
+        demand_there(self._why_away, site, door)
         asked = Asked(session=str(uuid.uuid4()), site=site, door=door, who=caller.account, why=why, unmasked=unmask)
         self._sessions.asked(asked, self._clock.wall())
         answer = self._ask(asked, sdp)
@@ -192,6 +196,12 @@ class LiveDesk:
 
     def leaving(self, say: Say) -> None:
         self.turn(say, 0.0)
+
+
+def demand_there(why_away: Callable[[str, str], str], site: str, door: str) -> None:
+    """A guard waits for no answer that cannot come. Raises Unfit."""
+    if why := why_away(site, door):
+        raise Unfit(409, "offline", why)
 
 
 def _refusal(answer: _Answer | None, waited_s: float) -> Unfit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import msgspec
 import pytest
 from aiortc import RTCSessionDescription
 from nacl.signing import SigningKey
+from paho.mqtt import publish
 from sqlalchemy import insert, select, update
 
 from agent.clock import SystemClock
@@ -25,6 +27,7 @@ from central.database.tables_events import EVENTS
 from central.database.tables_live import CLIPS
 from central.gateway.asking import Ask, Caller, Unfit
 from central.gateway.audit import AuditLog
+from central.gateway.door_book import DoorBook
 from central.history.forgetting import forget_person as forget_events
 from central.live.clips import ClipDesk
 from central.live.clips import forget_person as forget_clips
@@ -47,12 +50,15 @@ class Centre:
     """The live room of a centre, asked as the gateway asks it."""
 
     def __init__(self, folder: Path, port: int, **settings: object) -> None:
+        self.book = DoorBook(Address(port=port), SystemClock())
         self.engine = open_database(sqlite_url(folder / "central.db"))
         upgrade(self.engine)
         self.audit = AuditLog(self.engine, SystemClock())
-        self.desk = LiveDesk(self.engine, Live(**settings), Address(port=port), SystemClock(), self.audit)
+        self.desk = LiveDesk(self.engine, Live(**settings), Address(port=port), SystemClock(), self.audit,
+                             why_away=self.book.why_away)  # fmt: skip
         self.key = SigningKey.generate()
-        self.clips = ClipDesk(self.engine, Live(**settings), Address(port=port), SystemClock(), self.audit, self.key)
+        self.clips = ClipDesk(self.engine, Live(**settings), Address(port=port), SystemClock(), self.audit, self.key,
+                              why_away=self.book.why_away)  # fmt: skip
         self.endpoints = endpoints(self.desk, self.clips)
         self._work = {(each.method, each.path): each for each in self.endpoints}
 
@@ -160,6 +166,38 @@ def test_a_door_that_does_not_answer_is_no_open_session_and_is_on_record(tmp_pat
     finally:
         centre.stop()
         broker.kill()
+
+
+@pytest.mark.system
+def test_a_door_that_is_offline_is_not_waited_for_and_the_guard_reads_since_when(tmp_path):
+    broker = Broker("mosquitto", tmp_path)
+    broker.start()
+    centre = Centre(tmp_path, broker.port, answer_s=30.0, clip_answer_s=60.0)
+    row = {"n": 7, "site": "hq", "door": "front", "journal": "j", "sequence": 7, "id": "id-7", "kind": "door.forced", "at": NOW,
+           "received": NOW, "mono_s": 1.0, "data": {}, "person": "", "alert": True}  # fmt: skip
+    with writing(centre.engine) as connection:
+        connection.execute(insert(EVENTS).values(row))
+    centre.start()
+    centre.book.start()
+    try:
+        wait_until(lambda: centre.book.is_connected, 40, "the book does not reach the broker")
+        for word in (b"true", b"false"):  # it was there, and went
+            publish.single("doorward/hq/front/online", word, 1, False, "127.0.0.1", broker.port)
+            wait_until(lambda word=word: _is_online(centre) == (word == b"true"), 40, "the book does not hear the door")
+        sentence = refused(centre.watch, 409, "offline")
+        assert re.fullmatch(r"the door is offline since 20\d\d-\d\d-\d\d \d\d:\d\d UTC: it decides by itself .*", sentence)
+        assert centre.record() == [], "nobody was asked for a picture"
+        wanted = {"site": "hq", "door": "front", "event_n": 7}
+        assert refused(lambda: centre.ask("POST", "/clips", GUARD, wanted), 409, "offline") == sentence
+    finally:
+        centre.book.stop()
+        centre.stop()
+        broker.kill()
+
+
+def _is_online(centre: Centre) -> bool | None:
+    now = centre.book.now("hq", "front")
+    return now.online if now else None
 
 
 @pytest.mark.system
