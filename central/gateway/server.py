@@ -12,12 +12,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from agent.errors import ConfigError
+from central.gateway import connections
+from central.gateway.connections import Impatient
 from central.gateway.fence import origins_of
 from central.settings import Gateway
 
 log = logging.getLogger(__name__)
 
-MOST_CONNECTIONS = 1000
 LONGEST_HEAD_BYTES = 32 * 1024
 START_WAIT_S = 20.0
 LAST_ANSWERS_S = 2
@@ -79,7 +80,7 @@ class WebServer:
 def _config(settings: Gateway, built: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         built, log_config=None, log_level="warning", access_log=False, server_header=False, date_header=True, lifespan="off", ws="none",
-        http="h11", loop="asyncio", limit_concurrency=MOST_CONNECTIONS, h11_max_incomplete_event_size=LONGEST_HEAD_BYTES,
+        http=Impatient, loop="asyncio", limit_concurrency=connections.MOST, h11_max_incomplete_event_size=LONGEST_HEAD_BYTES,
         timeout_keep_alive=20, timeout_graceful_shutdown=LAST_ANSWERS_S, proxy_headers=settings.behind_proxy,
         forwarded_allow_ips="127.0.0.1,::1", ssl_certfile=settings.cert_file or None, ssl_keyfile=settings.key_file or None,
     )  # fmt: skip
