@@ -34,6 +34,10 @@ class Impatient(H11Protocol):
         super().data_received(data)
         self._wait_for_head()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._wait_for_head()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._heard()
         super().connection_lost(exc)
