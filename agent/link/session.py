@@ -31,6 +31,8 @@ BACKOFF_MAX_S = 15.0
 CONNACK_WAIT_S = 10.0
 CONNECT_WAIT_S = 5.0
 _IDLE_S = 1.0
+_MOST_TOPICS = 5_000
+"""Whose fitting is remembered: a historian hears the same few thousand again and again, and looking costs a tenth of its time."""
 _PACKETS_AT_ONCE = 100
 
 
@@ -96,11 +98,17 @@ class Say:
     def subscribe(self, *topics: str, qos: int = 1) -> None:
         """With `qos` 0 the broker keeps nothing of it for a session that is away."""
         self._filters += topics
+        self._fits.clear()
         self._client.subscribe([(topic, min(qos, self._most_qos)) for topic in topics])
 
     def asked_for(self, topic: str) -> bool:
         """Whether some subscription of this connection fits. Brokers have been seen to hand one client another's messages."""
-        return any(paho.topic_matches_sub(each, topic) for each in self._filters)
+        fits = self._fits.get(topic)
+        if fits is None:
+            if len(self._fits) >= _MOST_TOPICS:
+                self._fits.clear()
+            fits = self._fits[topic] = any(paho.topic_matches_sub(each, topic) for each in self._filters)
+        return fits
 
 
 class Session:
