@@ -47,7 +47,8 @@ class Listener:
         self._doors: dict[Key, Word] = {}
 
     def put(self, told: Word, door: Key | None = None) -> None:
-        """Under the hub's lock."""
+        """Under the hub's lock. Rings once for all that waits: a ring takes longer than all the rest."""
+        waits_already = bool(self._words or self._doors)
         if door is not None:
             self._doors[door] = told
         else:
@@ -55,7 +56,8 @@ class Listener:
         if len(self._words) > MOST_WAITING:
             self.ended = "slow"
             self._words.clear()
-        self.wake()
+        if not waits_already or self.ended:
+            self.wake()
 
     def take(self) -> list[Word]:
         """Under the hub's lock."""
