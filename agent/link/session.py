@@ -82,6 +82,7 @@ class Say:
     def __init__(self, client: paho.Client, most_qos: int = 1) -> None:
         self._client, self._most_qos = client, most_qos
         self._filters: list[str] = []
+        self._fits: dict[str, bool] = {}
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
         self._client.publish(topic, payload, qos=min(qos, self._most_qos), retain=retain)
