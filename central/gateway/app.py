@@ -38,7 +38,8 @@ MOST_QUERY, MOST_WORDS = 1000, 30
 """Characters of one value of a query; values in it."""
 BODY_WAIT_S = 60.0
 """A body that takes longer is nobody's: the largest is some megabytes."""
-THREADS, WAITING_THREADS = 24, 64
+THREADS, WAITING_THREADS, OUTSIDE_THREADS = 24, 64, 8
+"""The last ones are all that whoever has not signed in may keep busy: a flood of sign-ins holds up no command of a guard."""
 PACKED_FROM_BYTES = 8 * 1024
 BURST, PER_S = 400.0, 60.0
 """Requests of one session: more is a page that has gone wild."""
@@ -87,7 +88,7 @@ class Desk:
         self._accounts, self._audit, self._clock, self._origins = accounts, audit, clock, origins
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
-        self._threads: dict[bool, anyio.CapacityLimiter] = {}
+        self._threads: dict[str, anyio.CapacityLimiter] = {}
 
     # -- sessions ----------------------------------------------------------------------------------------------------------------
 
@@ -96,7 +97,7 @@ class Desk:
             self._demand_ours(request)
             wanted = Ask(caller=Caller("-", "guard"), now=self._clock.wall(), body=await _body(request, 4096)).json(SignIn)
             address = request.client.host if request.client else ""
-            begun = await self.in_thread(lambda: self._accounts.sign_in(wanted.account, wanted.password, wanted.code, address))
+            begun = await self.outside(lambda: self._accounts.sign_in(wanted.account, wanted.password, wanted.code, address))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the browser gets an answer in JSON
             return refusal(error)
         response = _json(_session(begun.caller, begun.token))
@@ -210,9 +211,17 @@ class Desk:
             raise TooMany(wait_s)
 
     async def in_thread(self, work: Callable[[], T], *, waits: bool = False) -> T:
-        if waits not in self._threads:
-            self._threads[waits] = anyio.CapacityLimiter(WAITING_THREADS if waits else THREADS)
-        return await anyio.to_thread.run_sync(work, limiter=self._threads[waits])
+        return await self._among("waits" if waits else "works", WAITING_THREADS if waits else THREADS, work)
+
+    async def outside(self, work: Callable[[], T]) -> T:
+        """For somebody who has not signed in."""
+        return await self._among("outside", OUTSIDE_THREADS, work)
+
+    async def _among(self, kind: str, most: int, work: Callable[[], T]) -> T:
+        """In a thread, of so many of this kind."""
+        if kind not in self._threads:
+            self._threads[kind] = anyio.CapacityLimiter(most)
+        return await anyio.to_thread.run_sync(work, limiter=self._threads[kind])
 
 
 # -- what came in ------------------------------------------------------------------------------------------------------------------

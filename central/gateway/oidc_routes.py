@@ -31,7 +31,7 @@ def oidc_routes(desk: Desk, accounts: Accounts, sso: SingleSignOn | None) -> lis
         if sso is None:
             return error_of(404, "not_found", "there is no single sign-on here")
         try:
-            url, kept = await desk.in_thread(sso.begin, waits=True)
+            url, kept = await desk.outside(sso.begin)
         except Exception as error:  # noqa: BLE001 - the browser gets an answer
             return _page(error)
         response = RedirectResponse(url, 303, {"cache-control": "no-store"})
@@ -47,10 +47,8 @@ def oidc_routes(desk: Desk, accounts: Accounts, sso: SingleSignOn | None) -> lis
         try:
             if "error" in told:
                 raise Unfit(403, "provider", f"the provider says {told['error'][:60]!r}")
-            name = await desk.in_thread(
-                lambda: sso.finish(kept, told.get("state", "")[:200], told.get("code", "")[:2000]), waits=True
-            )
-            begun = await desk.in_thread(lambda: accounts.sign_in_known(name, address))
+            name = await desk.outside(lambda: sso.finish(kept, told.get("state", "")[:200], told.get("code", "")[:2000]))
+            begun = await desk.outside(lambda: accounts.sign_in_known(name, address))
         except Exception as error:  # noqa: BLE001
             response = _page(error)
         else:

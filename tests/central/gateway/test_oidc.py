@@ -7,6 +7,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,32 @@ def test_a_provider_that_is_away_or_says_something_else_is_told(house: House, pr
         assert "without TLS" in browser.get("/api/session/oidc").text
         provider.close()
         assert "cannot be reached" in browser.get("/api/session/oidc").text
+
+
+def test_strangers_who_begin_to_sign_in_hold_up_no_guard(
+    house: House, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider does not answer, and somebody asks for it again and again."""
+    monkeypatch.setattr("central.gateway.app.WAITING_THREADS", 3)
+    monkeypatch.setattr("central.gateway.oidc.WAIT_S", 60.0)
+    answers, asked, document = threading.Event(), threading.Semaphore(0), provider.document
+
+    def slow() -> dict[str, Any]:
+        asked.release()
+        answers.wait(60)
+        return document()
+
+    monkeypatch.setattr(provider, "document", slow)
+    house.hear("doorward/hq/front/online", b"true")
+    with house.signed_in("ada", "guard") as guard, ThreadPoolExecutor(8) as strangers:
+        stranger = lambda: httpx.get(f"{house.gateway.url}/api/session/oidc", timeout=60)  # noqa: E731
+        begun = [strangers.submit(stranger) for _ in range(8)]
+        try:
+            assert all(asked.acquire(timeout=20) for _ in range(3))
+            assert guard.post("/api/doors/hq/front/commands", json={"command": "lockdown"}).json()["error"] == "no_broker"
+        finally:
+            answers.set()
+            assert all(each.result().status_code == 303 for each in begun)
 
 
 def test_what_the_provider_says_cannot_write_into_our_page(house: House) -> None:
