@@ -76,6 +76,8 @@ class Gateway(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A proxy on this machine speaks TLS for us and tells where requests come from."""
     idle_min: Annotated[int, Meta(ge=1, le=1440)] = 30
     """A session that nobody uses for so long ends."""
+    watch_idle_min: Annotated[int, Meta(ge=1, le=720)] = 120
+    """… but a guard's, while the dashboard is open before them, only when nobody has moved a hand for so long."""
     longest_h: Annotated[int, Meta(ge=1, le=168)] = 12
     """… and every session after so long: a shift."""
     oidc: Oidc = Oidc()

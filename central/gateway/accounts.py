@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Select, delete, insert, select, update
 
 from agent.clock import Clock
 from agent.errors import ConfigError, DoorwardError
@@ -98,7 +98,13 @@ class Limits(Struct, frozen=True, kw_only=True):
     """How long sessions last."""
 
     idle: timedelta = timedelta(minutes=30)
+    watch: timedelta = timedelta(minutes=120)
+    """Of a guard who has the dashboard open and in view: watching is their work, and moves no hand."""
     longest: timedelta = timedelta(hours=12)
+
+    def idle_of(self, role: str) -> timedelta:
+        """How long nobody may have moved a hand before a page that is in view."""
+        return max(self.idle, self.watch) if role == "guard" else self.idle
 
 
 def digest_of(token: str) -> str:
@@ -375,13 +381,8 @@ class Accounts:
 
     def caller_of(self, token: str, *, used: bool = True) -> Caller | None:
         """Who a session belongs to; None when there is none, or it has ended. `used`: somebody did something, so it stays awake."""
-        ask = (
-            select(ACCOUNTS, SESSIONS.c.born, SESSIONS.c.seen)
-            .join(SESSIONS, SESSIONS.c.account == ACCOUNTS.c.name)
-            .where(SESSIONS.c.digest == digest_of(token))
-        )
         with reading(self._engine) as connection:
-            row = connection.execute(ask).one_or_none()
+            row = connection.execute(_session_of(token)).one_or_none()
         if row is None or row.disabled or not self._lasts(row):
             return None
         now = self._clock.wall()
@@ -390,9 +391,29 @@ class Accounts:
                 connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest_of(token)).values(seen=now))
         return _caller(row)
 
+    def stay_awake(self, token: str, quiet: timedelta) -> timedelta:
+        """A page that is in view says for how long nobody has moved a hand before it. Returns how long the session lasts from now if nobody
+        does, and the page goes on saying so; without the page it ends sooner. Raises Unfit when it has ended, StoreError."""
+        now, quiet = self._clock.wall(), max(quiet, timedelta(0))
+        with writing(self._engine) as connection:
+            row = connection.execute(_session_of(token)).one_or_none()
+            if row is None or row.disabled or not self._lasts(row):
+                raise Unfit(401, "signed_out", "the session has ended: sign in")
+            allowed = self._limits.idle_of(row.role)
+            seen = max(row.seen, now - min(quiet / allowed, 1.0) * self._limits.idle)
+            connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest_of(token)).values(seen=seen))
+        quiet_left: timedelta = max(allowed - quiet, seen + self._limits.idle - now)
+        return max(timedelta(0), min(quiet_left, row.born + self._limits.longest - now))
+
     def _lasts(self, row: Row[Any]) -> bool:
         now = self._clock.wall()
         return bool(now - row.seen < self._limits.idle and now - row.born < self._limits.longest)
+
+
+def _session_of(token: str) -> Select[Any]:
+    """The session, with its account."""
+    both = select(ACCOUNTS, SESSIONS.c.born, SESSIONS.c.seen).join(SESSIONS, SESSIONS.c.account == ACCOUNTS.c.name)
+    return both.where(SESSIONS.c.digest == digest_of(token))
 
 
 def _check(role: str, shown: str, sites: tuple[str, ...]) -> None:

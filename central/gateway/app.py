@@ -7,6 +7,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -55,6 +56,19 @@ class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
     code: Annotated[str, Meta(max_length=20)] = ""
 
 
+class Awake(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a page that is in view says now and then."""
+
+    quiet_s: Annotated[float, Meta(ge=0, le=1e7)]
+    """Nobody has moved a hand before it for so long."""
+
+
+class Lasts(Struct, frozen=True):
+    """So long the session lasts if nobody does."""
+
+    lasts_s: float
+
+
 class Session(Struct, frozen=True, kw_only=True):
     """What the page is told of whoever has signed in."""
 
@@ -73,6 +87,7 @@ def app(endpoints: Iterable[Endpoint], *, accounts: Accounts, audit: AuditLog, c
         Route("/api/session", desk.sign_in, methods=["POST"]),
         Route("/api/session", desk.session, methods=["GET"]),
         Route("/api/session", desk.sign_out, methods=["DELETE"]),
+        Route("/api/session/awake", desk.awake, methods=["POST"]),
         *routes(desk),
         *(Route(f"/api{each.path}", desk.serving(each), methods=[each.method]) for each in endpoints),
         Route("/api/{path:path}", _nothing_there, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
@@ -123,6 +138,18 @@ class Desk:
         response = _json(None)
         response.delete_cookie(COOKIE, path="/", secure=self._origins.secure, httponly=True, samesite="strict")
         return response
+
+    async def awake(self, request: Request) -> Response:
+        """To watch is work, too: a page that is in view may say that somebody is there."""
+        try:
+            token = _token(request)
+            self._demand_csrf(request, token)
+            self._demand_room(token)
+            told = Ask(caller=Caller("-", "guard"), now=self._clock.wall(), body=await _body(request, 256)).json(Awake)
+            lasts = await self.in_thread(lambda: self._accounts.stay_awake(token, timedelta(seconds=told.quiet_s)))
+        except Exception as error:  # noqa: BLE001
+            return refusal(error)
+        return _json(Lasts(round(lasts.total_seconds(), 1)))
 
     @property
     def secure(self) -> bool:

@@ -36,7 +36,8 @@ COMMANDER_ID = "doorward-gateway-commands"
 
 
 def limits_of(settings: settings.Gateway) -> Limits:
-    return Limits(idle=timedelta(minutes=settings.idle_min), longest=timedelta(hours=settings.longest_h))
+    return Limits(idle=timedelta(minutes=settings.idle_min), watch=timedelta(minutes=settings.watch_idle_min),
+                  longest=timedelta(hours=settings.longest_h))  # fmt: skip
 
 
 class Gateway:

@@ -240,3 +240,23 @@ def test_nobody_is_looked_at_before_they_have_signed(site: Site, manager: Page) 
     pictures = manager.get_by_role("region", name="2. Pictures")
     expect(pictures.locator("[aria-live]")).to_contain_text("face", timeout=30_000)
     expect(manager.get_by_role("button", name="Keep templates")).to_be_disabled()
+
+
+def test_a_guard_who_watches_is_asked_whether_they_are_there_before_they_are_signed_out(site: Site, browser: Browser) -> None:
+    page = browser.new_page()
+    page.clock.install()
+    sign_in(page, site.url, "grace")
+    page.mouse.move(200, 200)
+    page.clock.run_for("00:01:30")
+    asked = page.get_by_text("Are you still there?")
+    expect(asked).to_have_count(0)
+    # The page's own clock alone can be turned: what the centre would say after two hours less three minutes is put in its place
+    page.route("**/api/session/awake", lambda route: route.fulfill(json={"lasts_s": 180.0}))
+    with page.expect_request("**/api/session/awake") as told:
+        page.clock.fast_forward("01:57:00")
+    assert told.value.post_data_json["quiet_s"] >= 117 * 60
+    expect(page.get_by_role("alert").filter(has=asked)).to_contain_text("signed out in 3 minutes")
+    page.unroute("**/api/session/awake")
+    page.keyboard.press("Shift")
+    expect(asked).to_have_count(0)
+    page.close()

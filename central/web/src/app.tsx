@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentType } from "preact";
 import { useEffect, useLayoutEffect } from "preact/hooks";
 import { session, type Role } from "./api";
+import { left } from "./awake";
 import { follows, isOurs } from "./keys";
 import { go, route } from "./route";
 import { AlertsScreen } from "./screens/alerts";
@@ -121,6 +122,7 @@ function Signed({ role }: { role: Role }) {
       </nav>
       <div class="body">
         <Cut />
+        <StillThere />
         <main id="main" tabIndex={-1}>
           <Screen />
         </main>
@@ -197,6 +199,21 @@ function Cut() {
       <span>
         <strong>Not connected{lastHeard.value ? ` since ${clock(lastHeard.value)}` : ""}.</strong>
         {session.value ? " What you see is old. Trying again …" : " Trying again …"}
+      </span>
+    </div>
+  );
+}
+
+/** Nobody has moved a hand for long: any key, or a touch, says that somebody is there. */
+function StillThere() {
+  if (left.value === null) return null;
+  const minutes = Math.max(1, Math.ceil(left.value / 60));
+  return (
+    <div class="cut" role="alert">
+      <Icon name="person" />
+      <span>
+        <strong>Are you still there?</strong> Press any key or touch the screen: else you are signed out in {minutes}{" "}
+        {minutes === 1 ? "minute" : "minutes"}, and alerts are no longer shown here.
       </span>
     </div>
   );

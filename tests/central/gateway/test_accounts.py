@@ -280,3 +280,50 @@ def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
     bucket = Bucket(3.0, 1.0, 3.0, 0.0)
     assert [bucket.take(0.0) for _ in range(4)] == [0.0, 0.0, 0.0, 1.0]
     assert bucket.take(1.0) == 0.0
+
+
+def test_a_guard_who_watches_all_night_stays_signed_in_while_somebody_moves_a_hand_now_and_then(
+    accounts: Accounts, clock: HandClock
+) -> None:
+    token = accounts.sign_in("charles", PASSWORD, "", "").token
+    for minute in range(115):
+        clock.turn(60)
+        left = accounts.stay_awake(token, timedelta(minutes=minute % 40))
+        assert left > timedelta(0)
+    clock.turn(6 * 60)
+    assert accounts.caller_of(token) is None, "two hours are the longest here, whoever watches"
+
+
+def test_a_guard_who_is_gone_is_signed_out_when_the_time_for_watching_is_over(
+    clock: HandClock, engine: Engine, audit: AuditLog
+) -> None:
+    accounts = accounts_of(engine, clock, audit, Limits(watch=timedelta(minutes=60)))
+    accounts.add("test", "emmy", "guard", PASSWORD)
+    token = accounts.sign_in("emmy", PASSWORD, "", "").token
+    for minute in range(1, 57):
+        clock.turn(60)
+        assert accounts.stay_awake(token, timedelta(minutes=minute)) == timedelta(minutes=60 - minute)
+    clock.turn(4 * 60)
+    with pytest.raises(Unfit, match="ended"):
+        accounts.stay_awake(token, timedelta(minutes=60))
+
+
+def test_a_page_that_is_closed_ends_a_watch_no_later_than_any_other_session(
+    clock: HandClock, engine: Engine, audit: AuditLog
+) -> None:
+    accounts = accounts_of(engine, clock, audit, Limits())
+    accounts.add("test", "emmy", "guard", PASSWORD)
+    token = accounts.sign_in("emmy", PASSWORD, "", "").token
+    clock.turn(25 * 60)
+    accounts.stay_awake(token, timedelta(minutes=1))
+    clock.turn(31 * 60)
+    assert accounts.caller_of(token) is None
+
+
+def test_of_others_only_a_hand_that_moved_counts_as_use(accounts: Accounts, clock: HandClock) -> None:
+    token = accounts.sign_in("ada", PASSWORD, "", "").token
+    clock.turn(20 * 60)
+    assert accounts.stay_awake(token, timedelta(minutes=20)) == timedelta(minutes=10)
+    clock.turn(11 * 60)
+    with pytest.raises(Unfit, match="ended"):
+        accounts.stay_awake(token, timedelta(minutes=31))
