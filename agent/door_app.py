@@ -234,9 +234,7 @@ def _enrolment(config: Config, manifest: Manifest, link: Link, to_vision: Sender
             inbox.put(EnrolOver(session))
 
     link.listen_for_enrolment(on_enrol)
-    rules = EnrolRules(
-        allowed=config.vision.enrol, needs_life=config.policy.liveness == "require_live", embedder_id=manifest.embedder_id
-    )
+    rules = EnrolRules(allowed=config.vision.enrol, liveness=config.policy.liveness, embedder_id=manifest.embedder_id)
     return EnrolDesk(rules, door_private(Path(config.records.door_key)), link, to_vision)
 
 

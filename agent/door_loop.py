@@ -267,7 +267,7 @@ class DoorLoop:
         if self._parts.live is not None:
             self._parts.live.turn(now_s, self.announce)
         if self._parts.enrol is not None:
-            self._parts.enrol.turn(now_s, self._eyes.health_now(now_s) is not None, self.announce)
+            self._parts.enrol.turn(now_s, self._eyes.lives(now_s), self.announce)
 
     def _keep(self) -> None:
         if self._parts.desk.kept is not self._kept:

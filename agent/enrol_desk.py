@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -47,8 +47,8 @@ class EnrolRules(Struct, frozen=True, kw_only=True):
     """What this door allows and expects."""
 
     allowed: bool
-    needs_life: bool
-    """As its policy asks of everybody who wants to pass: nothing is taken of a face that is not known to be alive."""
+    liveness: Literal["off", "alert", "deny_attack", "require_live"]
+    """Its policy for whoever wants to pass."""
     embedder_id: str
 
 
@@ -164,7 +164,7 @@ class EnrolDesk:
             self._finish(session, reason, now_s, announce)
         elif now_s - session.said_s >= AGAIN_S:
             session.said_s = now_s
-            order = EnrolOrder(session=session.begin.session, until_s=session.until_s, needs_life=self._rules.needs_life)
+            order = EnrolOrder(session=session.begin.session, until_s=session.until_s, liveness=self._rules.liveness)
             self._say(order)
 
     def _finish(self, session: _Session, reason: str, now_s: float, announce: Announce) -> None:

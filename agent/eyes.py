@@ -47,6 +47,10 @@ class Eyes:
         known = self.health
         return known if known is not None and -CLOCK_SLACK_S <= now_s - known.at_s <= TABLE[VisionHealth].max_age_s else None
 
+    def lives(self, now_s: float) -> bool:
+        """Whether the vision program says anything."""
+        return self.health_now(now_s) is not None or self.view(now_s).status == "fresh"
+
     def look(self, now_s: float) -> None:
         """Take what has come."""
         for raw in self._from_vision.drain():

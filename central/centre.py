@@ -23,6 +23,7 @@ from central.alerts.vapid import ensure_vapid, load_vapid
 from central.commands import Commander
 from central.database.opening import open_to_write
 from central.enrolment import endpoints as enrolment_endpoints
+from central.enrolment.at_door import DoorCameras
 from central.enrolment.consent import Consents, load_text, norms_withdrawn
 from central.enrolment.desk import EnrolmentDesk, open_networks
 from central.enrolment.erasure import Erasures, Place
@@ -97,11 +98,12 @@ class Centre:
         self._alerts.on_change(self._tell_alerts)
         live = LiveDesk(engine, config.live, address, clock, audit, why_away=book.why_away)
         clips = ClipDesk(engine, config.live, address, clock, audit, centre_key, why_away=book.why_away)
+        enrolments = EnrolmentDesk(people, open_networks)
+        cameras = DoorCameras(enrolments, people, address, clock, centre_key)
         for endpoints in (
             people_endpoints.endpoints(people),
-            enrolment_endpoints.endpoints(
-                people, consents, EnrolmentDesk(people, open_networks), erasures, config.people.keep_years
-            ),
+            enrolment_endpoints.endpoints(people, consents, enrolments, erasures, config.people.keep_years),
+            enrolment_endpoints.at_door_endpoints(cameras),
             place_endpoints.endpoints(places, config.site),
             alert_endpoints.endpoints(self._alerts),
             live_endpoints.endpoints(live, clips),
@@ -116,7 +118,7 @@ class Centre:
             collector = CentreCollector(engine, clock, lambda: self._historian.totals, book, facts)
             optional.append(MetricsServer(config.metrics.port, collector))
         self._rooms: tuple[Room, ...] = (
-            self._historian, people, self._bundles, norms, erasures, book, self._alerts, live, clips,
+            self._historian, people, self._bundles, norms, erasures, book, self._alerts, live, clips, cameras,
             Keeper(engine, config.history, clock), *optional, gateway,
         )  # fmt: skip
 

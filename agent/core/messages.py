@@ -208,8 +208,8 @@ class EnrolOrder(Struct, frozen=True, kw_only=True, tag="enrol_order"):
 
     session: str
     until_s: float
-    needs_life: bool
-    """Nothing is taken of a face before it is known to be alive."""
+    liveness: Literal["off", "alert", "deny_attack", "require_live"]
+    """The door's policy. A template is for years: unless it is off, nothing is taken of a picture of a face."""
 
 
 class EnrolStop(Struct, frozen=True, kw_only=True, tag="enrol_stop"):

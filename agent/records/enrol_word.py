@@ -181,9 +181,7 @@ def _checked(payload: bytes, centre: VerifyKey) -> Begin:
         signed = msgspec.json.decode(payload, type=Signed)
         centre.verify(MAGIC + signed.word, signed.signature)
         begin = msgspec.json.decode(signed.word, type=Begin)
-        Box(
-            PrivateKey.generate(), PublicKey(begin.key)
-        )  # some numbers are no keys: that is said now and not with the first template
+        Box(PrivateKey.generate(), PublicKey(begin.key))  # some numbers are no keys: said now, not with the first template
     except (msgspec.MsgspecError, CryptoError, ValueError, TypeError, RecursionError) as error:
         raise BundleError(f"is no order of this site's centre: {error}") from error
     return begin

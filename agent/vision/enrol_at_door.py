@@ -136,10 +136,8 @@ class EnrolAtDoor:
         if isinstance(face, str):
             return _Told(face, SAY[face])
         liveness = next((seen.liveness for seen in observation.faces if seen.track == face.track), None)
-        if liveness is not None and liveness.verdict == "attack":
-            return _Told("picture", SAY["picture"])
-        if session.order.needs_life and (liveness is None or liveness.verdict != "live"):
-            return _Told("not_alive_yet", SAY["not_alive_yet"])
+        if why_not := _no_life(session.order, liveness):
+            return _Told(why_not, SAY[why_not])
         made = self._judge.template_of_face(pixels, face.face)
         return _Told(made.reason, made.advice, made) if isinstance(made, TemplateRefused) else self._add(session, made, liveness)
 
@@ -180,6 +178,15 @@ class EnrolAtDoor:
                 yaw_deg=round(head.yaw_deg, 1) if head else None, pitch_deg=round(head.pitch_deg, 1) if head else None,
                 poses_done=session.done,
             ))  # fmt: skip
+
+
+def _no_life(order: EnrolOrder, liveness: Liveness | None) -> str:
+    if order.liveness == "off":
+        return ""
+    verdict = "" if liveness is None else liveness.verdict
+    if verdict == "attack":
+        return "picture"
+    return "not_alive_yet" if order.liveness == "require_live" and verdict != "live" else ""
 
 
 def _ask(session: _Session) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 from msgspec import Struct
 from sqlalchemy import Connection, delete, insert
 
@@ -43,11 +44,12 @@ class Judge(Protocol):
 
 
 class Networks(Struct, frozen=True):
-    """A judge, and the cosines at which two templates match."""
+    """A judge, the name of the network whose templates it makes, and the cosines at which two of them match."""
 
     judge: Judge
     same: float
     alike: float
+    embedder_id: str = ""
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -80,6 +82,8 @@ class _Session(Struct, kw_only=True):
     taken: dict[Pose, Template] = {}
     pictures: int = 0
     alike: Search | None = None
+    at_doors: dict[Pose, dict[str, Any]] = {}
+    """Which door's camera made a template, and whether it held the face for alive."""
 
 
 class EnrolmentDesk:
@@ -115,6 +119,44 @@ class EnrolmentDesk:
                 made = self._ready().judge.template_from_picture(pixels)
                 return _told(session, made.reason, made.advice, made) if isinstance(made, TemplateRefused) else self._take(
                     connection, session, made)  # fmt: skip
+
+    @property
+    def embedder_id(self) -> str:
+        """The network whose templates are wanted. Opens the networks. Raises ModelError."""
+        with self._lock:
+            return self._ready().embedder_id
+
+    def whose(self, account: str, name: str) -> str:
+        """The person who is enrolled in a session. Raises Unfit: 404 for no session of this account, 409 where no consent counts any more."""
+        with self._lock:
+            session = self._session(account, name)
+            with self._people.view() as connection:
+                self._demand_consent(connection, session.person)
+            return session.person
+
+    def take(self, account: str, name: str, made: Template, where: dict[str, Any]) -> Seen:
+        """A template that a door has made at its camera, as `look` takes one from a picture. Raises Unfit."""
+        with self._lock:
+            session = self._session(account, name)
+            session.pictures += 1
+            with self._people.view() as connection:
+                self._demand_consent(connection, session.person)
+                _demand_sound(made, self._ready().embedder_id)
+                seen = self._take(connection, session, made)
+            if seen.fit and (pose := pose_of(made.head)) is not None:
+                session.at_doors[pose] = where
+            return seen
+
+    def progress(self, name: str) -> dict[str, Any]:
+        """The fields of Seen that tell what a session has; of none that it has nothing."""
+        with self._lock:
+            session = self._sessions.get(name)
+            return _progress(session) if session is not None else {"poses_done": (), "poses_wanted": POSES}
+
+    def drop(self, name: str) -> None:
+        """Forget a session with everything in it, whosever it is."""
+        with self._lock:
+            self._sessions.pop(name, None)
 
     def finish(self, account: str, name: str, anyway: str) -> Finished:
         """Keep the templates of a session instead of those there were. Raises Unfit (409 duplicate, unless `anyway` says why)."""
@@ -166,7 +208,9 @@ class EnrolmentDesk:
                 change.connection.execute(insert(table).values(cardholder=id, sealed=sealed, embedder_id=made.embedder_id,
                                                                quality=made.quality, pose=pose, made=change.now))  # fmt: skip
         change.for_doors = True
-        details = {"poses": [*session.taken], "pictures_looked_at": session.pictures}
+        details: dict[str, Any] = {"poses": [*session.taken], "pictures_looked_at": session.pictures}
+        if session.at_doors:
+            details["at_door"] = session.at_doors
         if found.found:
             details |= {"alike": [[each.id, each.score] for each in found.found], "anyway": anyway}
         change.on_record("enrolment.finished", id, details)
@@ -203,7 +247,7 @@ def open_networks() -> Networks:
 
     manifest = load_manifest()
     return Networks(build_enroller(open_engine("auto", 1), manifest), manifest.threshold_at_fmr(SAME_FMR),
-                    manifest.threshold_at_fmr(ALIKE_FMR))  # fmt: skip
+                    manifest.threshold_at_fmr(ALIKE_FMR), manifest.embedder_id)  # fmt: skip
 
 
 def _told(session: _Session, reason: str, sentence: str, made: Template | TemplateRefused, pose: str = "") -> Seen:
@@ -211,9 +255,27 @@ def _told(session: _Session, reason: str, sentence: str, made: Template | Templa
     return Seen(
         fit=not reason, reason=reason, sentence=sentence, pose=pose, quality=None if made.quality is None else round(made.quality, 3),
         yaw_deg=round(head.yaw_deg, 1) if head else None, pitch_deg=round(head.pitch_deg, 1) if head else None,
-        poses_done=tuple(pose for pose in POSES if pose in session.taken), poses_wanted=next_wanted(session.taken),
-        duplicate=session.alike.found if session.alike else (), by_chance=session.alike.by_chance if session.alike else 0.0,
+        **_progress(session),
     )  # fmt: skip
+
+
+def _progress(session: _Session) -> dict[str, Any]:
+    return {
+        "poses_done": tuple(pose for pose in POSES if pose in session.taken), "poses_wanted": next_wanted(session.taken),
+        "duplicate": session.alike.found if session.alike else (), "by_chance": session.alike.by_chance if session.alike else 0.0,
+    }  # fmt: skip
+
+
+def _demand_sound(made: Template, embedder_id: str) -> None:
+    """What a door sends is compared with everybody: numbers that are none, or no direction, would match anything or nothing."""
+    if made.embedder_id != embedder_id:
+        raise Unfit(
+            409, "other_model", f"the door made a template of {made.embedder_id[:80]}, the centre's network is {embedder_id}"
+        )
+    numbers = np.frombuffer(made.embedding, "<f4") if len(made.embedding) % 4 == 0 else np.empty(0, np.float32)
+    length = float(np.linalg.norm(numbers)) if numbers.size else 0.0
+    if not abs(length - 1.0) <= 1e-3:  # so put, it refuses NaN too
+        raise Unfit(409, "unsound", "what the door sent is no template: bring door and centre to one version")
 
 
 def _sentence(found: Search) -> str:

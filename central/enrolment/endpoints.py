@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from central.enrolment.at_door import AtDoor, DoorCameras
 from central.enrolment.consent import Consents, Signed
 from central.enrolment.desk import EnrolmentDesk, Finished, Seen
 from central.enrolment.erasure import Erasures, Proof
@@ -16,6 +17,7 @@ from central.enrolment.retention import Outlived, outlived
 from central.gateway.asking import Ask, Endpoint, Reply, Role, Unfit
 from central.people.endpoints import Work, guarded, of_all_sites
 from central.people.people import People
+from central.settings import Level
 
 _MANAGERS: frozenset[Role] = frozenset({"manager"})
 _PRIVACY: frozenset[Role] = frozenset({"manager", "privacy"})
@@ -25,6 +27,33 @@ _BY_OFFICER: frozenset[Role] = frozenset({"privacy"})
 class Finish(Struct, frozen=True, forbid_unknown_fields=True):
     anyway: Annotated[str, Meta(max_length=500)] = ""
     """Why this is nobody who is enrolled already."""
+
+
+class Where(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which door's camera."""
+
+    site: Level
+    door: Level
+
+
+def at_door_endpoints(cameras: DoorCameras) -> list[Endpoint]:
+    """Enrolment at a door's camera, within a session that was begun as for photographs."""
+
+    def begin(ask: Ask) -> AtDoor:
+        where = ask.json(Where)
+        return cameras.begin(ask.caller, ask.path["session"], where.site, where.door)
+
+    def news(ask: Ask) -> AtDoor:
+        return cameras.news(ask.caller.account, ask.path["session"], ask.whole("after", -1, -1, 2**62))
+
+    def leave(ask: Ask) -> None:
+        cameras.end(ask.caller.account, ask.path["session"])
+
+    return [
+        _endpoint("POST", "/enrolment/{session}/door", begin, waits=True),
+        _endpoint("GET", "/enrolment/{session}/door", news, waits=True),
+        _endpoint("DELETE", "/enrolment/{session}/door", leave),
+    ]
 
 
 def endpoints(people: People, consents: Consents, desk: EnrolmentDesk, erasures: Erasures, keep_years: float) -> list[Endpoint]:
@@ -102,7 +131,8 @@ def _endpoint(
     *,
     recorded: bool = False,
     max_bytes: int = 64 * 1024,
+    waits: bool = False,
 ) -> Endpoint:
     """Changes are put on record with what they changed, in the same transaction, and not once more by the gateway."""
     work = guarded(of_all_sites(work))
-    return Endpoint(method=method, path=path, allowed=allowed, work=work, max_bytes=max_bytes, recorded=recorded)
+    return Endpoint(method=method, path=path, allowed=allowed, work=work, max_bytes=max_bytes, recorded=recorded, waits=waits)
