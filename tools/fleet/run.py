@@ -1,39 +1,45 @@
-"""A day of the whole fleet, with its storms, and then as much as goes through. One event loop serves all doors."""
+"""Puts a run together: site, doors, guard, screens, a day, and what came of it."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import contextlib
 import random
+import secrets
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from pathlib import Path
 
 from msgspec import Struct
 
 from agent.clock import Clock, SystemClock
-from agent.errors import DoorwardError
 from agent.progress import Progress
-from tools.bench.machine import cores_now, load_average, machine, others_percent
-from tools.fleet.day import Times, read
-from tools.fleet.door import FleetDoor
-from tools.fleet.report import Report, Storm, waits
-from tools.fleet.site import SITE, Cost, FleetSite, Meter, used
+from tools.bench.machine import Cores, cores_now, load_average, machine, others_percent
+from tools.fleet.doors import Fleet
+from tools.fleet.guard import Guard
+from tools.fleet.meter import Cost, Meter, Own
+from tools.fleet.play import Day
+from tools.fleet.report import Orders, Report, Screens, waits
+from tools.fleet.screen import Screen
+from tools.fleet.site import SITE, FleetSite, until
+from tools.fleet.standing import Standing
 
-TICK_S = 0.05
-PATIENCE_S = 180.0
-STATES = {"lock": "secured", "contact": "closed", "mode": "Locked", "alarm": "none"}
+WATCHER = "watcher"
 
 
 class Options(Struct, frozen=True, kw_only=True):
     doors: int = 1000
     day_s: float = 120.0
-    reads: int = 20
+    reads: int = 6
     """Of each door on that day."""
     storms: int = 0
     """How often all connections are cut."""
     kill: tuple[str, ...] = ()
+    orders: int = 60
+    """A guard opens so many doors in the day."""
+    screens: int = 2
+    """Dashboards that are open."""
     saturate: int = 20
     """Events of each door at once, at the end; 0 for none."""
     historian_alone: bool = False
@@ -41,211 +47,141 @@ class Options(Struct, frozen=True, kw_only=True):
     seed: int = 1
 
 
-class Fleet:
-    """All doors. Also counts how long acknowledgements take."""
-
-    def __init__(self, options: Options, port: int, clock: Clock) -> None:
-        rng = random.Random(options.seed)  # noqa: S311 - makes traffic, hides nothing
-        self._clock, self._rng = clock, rng
-        self.doors = [FleetDoor(SITE, f"door-{n:05d}", port, clock, random.Random(rng.random()), self)  # noqa: S311
-                      for n in range(options.doors)]  # fmt: skip
-        self._times = [Times(options.reads, options.day_s, rng) for _ in self.doors]
-        self.calm: list[float] = []
-        self.stormy: list[float] = []
-        self.calm_since_s = float("inf")
-
-    def acknowledged(self, waited_s: float, made_s: float) -> None:
-        (self.calm if made_s >= self.calm_since_s else self.stormy).append(waited_s)
-
-    def show_all(self) -> None:
-        for door in self.doors:
-            for name, value in STATES.items():
-                door.show(name, value)
-            door.say("door.started", {"mode": "Locked", "profile": "fleet"})
-
-    def live(self, day_now_s: float) -> None:
-        """What happened at all doors until now."""
-        for door, times in zip(self.doors, self._times, strict=True):
-            for _ in range(times.due(day_now_s)):
-                self._read(door)
-
-    def _read(self, door: FleetDoor) -> None:
-        for word in read(self._rng):
-            if word.state:
-                door.show(word.name, word.data)
-            else:
-                door.say(word.name, word.data)
-
-    def look_after(self) -> None:
-        now_s = self._clock.mono_s()
-        for door in self.doors:
-            door.look_after(now_s)
-
-    @property
-    def away(self) -> int:
-        return sum(not door.is_there for door in self.doors)
-
-    def is_empty(self, until_s: float) -> bool:
-        """Nothing that was made until then waits for its acknowledgement."""
-        return all((oldest_s := door.oldest_s) is None or oldest_s > until_s for door in self.doors)
-
-    @property
-    def bytes_an_event(self) -> float:
-        """Of the CloudEvent alone, without topic and packet."""
-        return sum(door.bytes for door in self.doors) / max(1, sum(len(door.ids) for door in self.doors))
-
-    @property
-    def made(self) -> set[tuple[str, str, int, str]]:
-        return {(door.name, door.journal, number, each) for door in self.doors for number, each in enumerate(door.ids, 1)}
-
-
-class Day:
-    """Plays a day. `run` once."""
-
-    def __init__(self, fleet: Fleet, site: FleetSite, options: Options, clock: Clock, progress: Progress) -> None:
-        self._fleet, self._site, self._options, self._clock, self._progress = fleet, site, options, clock, progress
-        self.storms: list[Storm] = []
-        self.first_all_there_s = 0.0
-        self._day_began_s: float | None = None
-        self._told_s = 0
-
-    async def begin(self) -> None:
-        began_s = self._clock.mono_s()
-        self._fleet.show_all()
-        await self._until(lambda: self._fleet.away == 0, "not all doors reach the broker")
-        self.first_all_there_s = round(self._clock.mono_s() - began_s, 2)
-        await self._until(lambda: self._fleet.is_empty(self._clock.mono_s()), "the centre acknowledges nothing")
-
-    async def run(self) -> None:
-        """The day, its storms spread over it; returns when everything is acknowledged. Raises DoorwardError."""
-        self._day_began_s = began_s = self._clock.mono_s()
-        self._fleet.calm_since_s = began_s
-        plan = ["connections"] * self._options.storms + list(self._options.kill)
-        for number, what in enumerate(plan, 1):
-            due_s = began_s + self._options.day_s * number / (len(plan) + 1)
-            await self._until(lambda due_s=due_s: self._clock.mono_s() >= due_s, "", patience_s=self._options.day_s + PATIENCE_S)  # type: ignore[misc]
-            await self._storm(what, began_s)
-        await self._until(
-            lambda: self._clock.mono_s() >= began_s + self._options.day_s, "", patience_s=self._options.day_s + PATIENCE_S
-        )
-        self._fleet.live(self._options.day_s)
-        self._day_began_s = None
-        now_s = self._clock.mono_s()
-        await self._until(lambda: self._fleet.is_empty(now_s), "events wait for their acknowledgement")
-
-    async def _storm(self, what: str, day_began_s: float) -> None:
-        began_s = self._clock.mono_s()
-        self._fleet.calm_since_s = float("inf")
-        if what == "connections":
-            for door in self._fleet.doors:
-                door.cut()
-        else:
-            await asyncio.to_thread(self._site.kill, what)
-        await asyncio.sleep(TICK_S)  # until the end of a connection is noticed
-        away = self._fleet.away
-        await self._until(lambda: self._fleet.away == 0, f"not all doors are back after {what}")
-        back_s = self._clock.mono_s()
-        await self._until(lambda: self._fleet.is_empty(back_s), f"events wait for their acknowledgement after {what}")
-        now_s = self._fleet.calm_since_s = self._clock.mono_s()
-        self.storms.append(Storm(what=what, at_s=round(began_s - day_began_s, 1), away=away, all_back_s=round(back_s - began_s, 2),
-                                 caught_up_s=round(now_s - began_s, 2)))  # fmt: skip
-
-    async def saturate(self) -> float:
-        """All doors have much to say at once; events a second from the first to the last acknowledgement."""
-        self._fleet.calm_since_s = float("inf")
-        began_s = self._clock.mono_s()
-        for number in range(self._options.saturate):
-            for door in self._fleet.doors:
-                door.say(
-                    "access.denied", {"reasons": ["unknown_credential"], "read": {"key": f"H10301:1:{number}"}, "decided_ms": 0.6}
-                )
-            await asyncio.sleep(0)
-        now_s = self._clock.mono_s()
-        await self._until(lambda: self._fleet.is_empty(now_s), "events wait for their acknowledgement after saturation")
-        return len(self._fleet.doors) * self._options.saturate / (self._clock.mono_s() - began_s)
-
-    async def _until(self, is_so: Callable[[], bool], what: str, *, patience_s: float = PATIENCE_S) -> None:
-        """Life at the doors goes on meanwhile."""
-        until_s, looked_s = self._clock.mono_s() + patience_s, 0.0
-        while True:
-            now_s = self._clock.mono_s()
-            if self._day_began_s is not None:
-                self._fleet.live(now_s - self._day_began_s)
-                self._tell(now_s - self._day_began_s)
-            if now_s - looked_s >= 0.5:
-                self._fleet.look_after()
-                looked_s = now_s
-            if is_so():
-                return
-            if now_s > until_s:
-                raise DoorwardError(f"after {patience_s:.0f} s: {what}; {self._fleet.away} doors are away")
-            await asyncio.sleep(TICK_S)
-
-    def _tell(self, day_now_s: float) -> None:
-        while self._told_s < min(int(day_now_s), int(self._options.day_s)):
-            self._told_s += 1
-            self._progress.step()
-
-
 def run_fleet(options: Options, folder: Path, clock: Clock | None = None) -> Report:
-    """Raises DoorwardError when a program does not come up, or doors do not come back in time."""
+    """Raises DoorwardError when a program does not come up, or nothing moves any more."""
     site = FleetSite(folder, sys.executable, historian_alone=options.historian_alone, database=options.database)
     try:
-        return asyncio.run(_run(options, site, folder, clock or SystemClock()))
+        return asyncio.run(_Run(options, site, clock or SystemClock()).whole())
     finally:
         site.stop()
 
 
 class _Found(Struct, frozen=True):
-    """A stretch of the run: what it gave and what it cost."""
+    """A stretch of the run: what it gave, what it cost, how many events were made in it, and how much it left."""
 
     value: float | None
     costs: dict[str, Cost]
+    events: int
+    wire_bytes: int
+    database_bytes: int
 
 
-async def _run(options: Options, site: FleetSite, folder: Path, clock: Clock) -> Report:
-    load, before = load_average(), cores_now()
-    await asyncio.to_thread(site.start)
-    fleet = Fleet(options, site.port, clock)
-    progress = Progress(int(options.day_s), "seconds of the day", sys.stderr, time.monotonic)
-    day = Day(fleet, site, options, clock, progress)
-    tasks = [asyncio.create_task(door.run()) for door in fleet.doors]
+class _Run:
+    """`whole` once."""
+
+    def __init__(self, options: Options, site: FleetSite, clock: Clock) -> None:
+        self._options, self._site, self._clock = options, site, clock
+        self._fleet = Fleet(SITE, options.doors, options.reads, options.day_s, options.seed, site.port, clock)
+        self._progress = Progress(int(options.day_s), "seconds of the day", sys.stderr, time.monotonic)
+        self._day = Day(self._fleet, options.day_s, clock, self._progress)
+        self._screens: list[Screen] = []
+
+    async def whole(self) -> Report:
+        load, before = load_average(), cores_now()
+        await asyncio.to_thread(self._site.start)
+        standing = Standing(self._site.address, self._clock)
+        try:
+            async with _going(door.connection.run() for door in self._fleet.doors):
+                await self._day.begin()
+                await asyncio.to_thread(self._open_screens)
+                guard, lived = await self._lived()
+                calm, stormy, screens = waits(self._fleet.calm), waits(self._fleet.stormy), self._shown()
+                full = await self._full()
+                await asyncio.to_thread(self._site.programs["central"].stop)
+                standing.open()
+                wrong = await standing.wrong(self._fleet.doors)
+            unsaid = await standing.not_gone(self._fleet.doors)
+        finally:
+            self._progress.finish()
+            for screen in self._screens:
+                screen.stop()
+            await asyncio.to_thread(standing.close)
+        await asyncio.to_thread(self._site.stop)
+        made, (kept, conflicts) = self._fleet.names, self._site.kept()
+        options, day, fleet = self._options, self._day, self._fleet
+        return Report(
+            doors=options.doors, day_s=options.day_s, events=len(made), messages=fleet.said, committed=len(made & kept),
+            lost=len(made - kept), strange=len(kept - made) + conflicts, wrong_states=wrong, wills_unsaid=unsaid,
+            event_bytes=round(fleet.event_bytes / max(1, len(made)), 1), wire_bytes=_each(lived.wire_bytes, lived.events) or 0.0,
+            database_bytes=_each(lived.database_bytes, lived.events), calm=calm, stormy=stormy,
+            orders=Orders(waits(guard.answered), guard.unanswered, guard.wrong), screens=screens,
+            storms=day.storms, moments=day.moments, all_there_s=round(day.all_there_s, 2), all_heard_s=round(day.all_heard_s, 2),
+            saturation_per_s=None if full is None or full.value is None else round(full.value, 1), costs=lived.costs, day_events=lived.events,
+            saturation_costs={} if full is None else full.costs, saturation_events=0 if full is None else full.events,
+            others_percent=_others(before), load_average=round(load, 2), machine=machine(),
+            options={name: str(getattr(options, name)) for name in options.__struct_fields__ if name != "database"},
+        )  # fmt: skip
+
+    # -- the day
+
+    async def _lived(self) -> tuple[Guard, _Found]:
+        options = self._options
+        names = [door.name for door in self._fleet.doors]
+        pause_s = options.day_s / options.orders if options.orders else options.day_s * 2
+        guard = Guard(self._site.address, names, pause_s, self._clock, random.Random(options.seed))  # noqa: S311
+        try:
+            async with _going([guard.run()] if options.orders else []):
+                found = await self._metered(lambda: self._day.run(self._storms()))
+        finally:
+            await asyncio.to_thread(guard.close)
+        return guard, found
+
+    async def _full(self) -> _Found | None:
+        each = self._options.saturate
+        return await self._metered(lambda: self._day.saturate(each)) if each else None
+
+    def _storms(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        async def cut() -> None:
+            self._fleet.cut()
+
+        def killer(name: str) -> Callable[[], Awaitable[None]]:
+            return lambda: asyncio.to_thread(self._site.kill, name)
+
+        return [("connections", cut)] * self._options.storms + [(name, killer(name)) for name in self._options.kill]
+
+    async def _metered(self, work: Callable[[], Awaitable[float | None]]) -> _Found:
+        fleet, site = self._fleet, self._site
+        events, wire, database = len(fleet.names), fleet.wire_bytes, await asyncio.to_thread(site.database_bytes)
+        with Meter({**site.programs, "fleet": Own()}) as meter:
+            value = await work()
+        grown = await asyncio.to_thread(site.database_bytes) - database
+        return _Found(value, meter.costs(), len(fleet.names) - events, fleet.wire_bytes - wire, grown)
+
+    # -- screens
+
+    def _open_screens(self) -> None:
+        if self._options.historian_alone or not self._options.screens:
+            return
+        password = secrets.token_urlsafe(18)
+        self._site.add_account(WATCHER, password)
+        self._screens = [Screen(self._site.gateway_port, WATCHER, password) for _ in range(self._options.screens)]
+        for screen in self._screens:
+            screen.start()
+        until(lambda: all(screen.connections for screen in self._screens), "the dashboard's stream does not open")
+
+    def _shown(self) -> Screens:
+        screens = self._screens
+        return Screens(
+            len(screens), sum(screen.connections for screen in screens), min((len(screen.numbers) for screen in screens), default=0),
+            sum(screen.missed for screen in screens), waits([wait_s for screen in screens for wait_s in screen.waits_s]),
+        )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def _going(works: Iterable[Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """These go on meanwhile."""
+    tasks = [asyncio.create_task(work) for work in works]
     try:
-        await day.begin()
-        lived = await _metered(site, day.run)
-        calm, stormy = waits(fleet.calm), waits(fleet.stormy)
-        full = await _metered(site, day.saturate) if options.saturate else _Found(None, {})
+        yield
     finally:
-        progress.finish()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.to_thread(site.stop)
-    made, (kept, conflicts) = fleet.made, site.kept()
-    return Report(
-        doors=options.doors, day_s=options.day_s, events=len(made), messages=sum(door.sent for door in fleet.doors), committed=len(made & kept),
-        lost=len(made - kept), strange=len(kept - made) + conflicts, bytes_an_event=round(fleet.bytes_an_event, 1),
-        database_bytes_an_event=_file_bytes_each(folder, len(kept)), calm=calm, stormy=stormy, storms=day.storms,
-        first_all_there_s=day.first_all_there_s, saturation_events=options.doors * options.saturate,
-        saturation_per_s=None if full.value is None else round(full.value, 1), costs=lived.costs, saturation_costs=full.costs,
-        others_percent=round(others_percent(before, cores_now()), 1), load_average=round(load, 2), machine=machine(),
-        options={name: str(getattr(options, name)) for name in options.__struct_fields__ if name != "database"},
-    )  # fmt: skip
 
 
-async def _metered(site: FleetSite, work: Callable[[], Awaitable[float | None]]) -> _Found:
-    own_before, began_s = used(os.getpid()), time.monotonic()
-    with Meter(site.programs) as meter:
-        value = await work()
-    own_after = used(os.getpid())
-    costs = meter.costs()
-    if own_before is not None and own_after is not None:
-        cpu_s = own_after[0] - own_before[0]
-        costs["fleet"] = Cost(round(cpu_s, 2), round(100 * cpu_s / (time.monotonic() - began_s), 1), round(own_after[1], 1))
-    return _Found(value, costs)
+def _each(total: int, events: int) -> float | None:
+    return round(total / events, 1) if events else None
 
 
-def _file_bytes_each(folder: Path, events: int) -> float | None:
-    """None with PostgreSQL."""
-    file = folder / "central.db"
-    return round(file.stat().st_size / events, 1) if file.exists() and events else None
+def _others(before: Cores) -> float:
+    return round(others_percent(before, cores_now()), 1)

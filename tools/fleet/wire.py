@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-CONNACK, PUBLISH, PUBACK, SUBACK, PINGRESP = 2, 3, 4, 9, 13
-PING, DISCONNECT = b"\xc0\x00", b"\xe0\x00"
+CONNACK, PUBLISH, SUBACK = 2, 3, 9
+PING = b"\xc0\x00"
 MOST_BYTES = 1 << 20
 _LENGTH_BYTES = 4
 
@@ -28,8 +28,9 @@ class Packet(Struct, frozen=True):
 class Published(Struct, frozen=True):
     topic: str
     payload: bytes
-    number: int
+    number: int = 0
     """To be acknowledged; 0 with QoS 0."""
+    retained: bool = False
 
 
 def _text(text: str) -> bytes:
@@ -77,7 +78,7 @@ def published(packet: Packet) -> Published:
         topic = body[2:at].decode("utf-8")
     except UnicodeDecodeError as error:
         raise WireFault(f"a topic that is no text: {error}") from error
-    return Published(topic, body[behind:], int.from_bytes(body[at:behind], "big"))
+    return Published(topic, body[behind:], int.from_bytes(body[at:behind], "big"), bool(packet.flags & 1))
 
 
 class Cutter:

@@ -158,8 +158,9 @@ def test_of_a_door_only_the_newest_state_waits() -> None:
     assert [each.text for each in hub.take(listener)] == [b"event: door\ndata: 4999\n\n"]
 
 
-def test_a_page_is_woken_once_for_all_that_waits_and_again_for_what_comes_after_it_looked():
-    hub, rings = Hub(), []
+def test_a_page_is_woken_once_for_all_that_waits_and_again_for_what_comes_after_it_looked() -> None:
+    hub = Hub()
+    rings: list[int] = []
     listener = hub.open(ADA, lambda: rings.append(len(rings)))
     for n in range(1, 6):
         hub.tell(word("event", n, n), lambda caller: True)
@@ -170,8 +171,9 @@ def test_a_page_is_woken_once_for_all_that_waits_and_again_for_what_comes_after_
     assert len(rings) == 2
 
 
-def test_a_page_that_is_let_go_hears_of_it_though_much_waits():
-    hub, rings = Hub(), []
+def test_a_page_that_is_let_go_hears_of_it_though_much_waits() -> None:
+    hub = Hub()
+    rings: list[str] = []
     listener = hub.open(ADA, lambda: rings.append(listener.ended))
     for n in range(1, MOST_WAITING + 2):
         hub.tell(word("event", n, n), lambda caller: True)
