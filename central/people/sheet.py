@@ -197,6 +197,8 @@ def _check_columns(columns: tuple[str, ...]) -> None:
 
 
 def _read(row: int, cells: Mapping[str, str]) -> Line:
+    if "id" not in cells:
+        raise _Bad("id", "", "the row ends before its cell: every row says whom it is about")
     if max(map(len, cells.values())) > MOST_CELL:
         column = max(cells, key=lambda name: len(cells[name]))
         raise _Bad(column, cells[column], f"{len(cells[column])} characters; at most {MOST_CELL}")

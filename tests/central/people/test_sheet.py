@@ -127,3 +127,9 @@ def test_a_file_in_another_encoding_is_refused_and_says_how_to_save_it() -> None
 
 def test_an_export_holds_no_pins_and_no_consents() -> None:
     assert not {"pin", "duress_pin", "norms_consent", "templates"} & {*EXPORTED}
+
+
+def test_a_row_that_ends_before_its_id_is_a_fault_of_that_row() -> None:
+    first, second = list(sheet_of(b"name,id\nAda\nGrace,holder-2\n"))
+    assert (first.row, first.column) == (2, "id")
+    assert second.id == "holder-2"
