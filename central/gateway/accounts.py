@@ -36,6 +36,8 @@ SEEN_EVERY = timedelta(minutes=1)
 """Use of a session is written down no more often than this."""
 CONFIRM_WITHIN = timedelta(minutes=10)
 """So long a new second factor waits for its first code."""
+CLOCK_SLACK = timedelta(minutes=5)
+"""A session that began later than so far ahead began under a wrong clock: it would last until then."""
 BY_ACCOUNT = Patience(free=5, longest_s=60.0)
 """Short: somebody else's guesses must not keep a guard out for long. Against twelve characters a guess a minute is nothing."""
 BY_ADDRESS = Patience(free=20, longest_s=900.0)
@@ -407,7 +409,7 @@ class Accounts:
 
     def _lasts(self, row: Row[Any]) -> bool:
         now = self._clock.wall()
-        return bool(now - row.seen < self._limits.idle and now - row.born < self._limits.longest)
+        return bool(now - row.seen < self._limits.idle and -CLOCK_SLACK < now - row.born < self._limits.longest)
 
 
 def _session_of(token: str) -> Select[Any]:

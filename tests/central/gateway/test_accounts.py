@@ -96,6 +96,17 @@ def test_a_session_that_nobody_uses_ends_and_so_does_a_long_one(accounts: Accoun
     assert accounts.caller_of(used) is None, "two hours are over"
 
 
+def test_a_session_that_began_while_the_clock_was_years_ahead_does_not_last_for_years(
+    accounts: Accounts, clock: HandClock
+) -> None:
+    clock.turn(10 * 365 * 86400)
+    token = accounts.sign_in("ada", PASSWORD, "", "").token
+    clock.turn(-60)
+    assert accounts.caller_of(token) is not None, "a clock that is set right by a minute ends nobody's shift"
+    clock.turn(-10 * 365 * 86400)
+    assert accounts.caller_of(token) is None
+
+
 def test_a_stream_alone_keeps_no_session_awake(accounts: Accounts, clock: HandClock) -> None:
     token = accounts.sign_in("ada", PASSWORD, "", "").token
     for _ in range(2):
