@@ -1,4 +1,4 @@
-"""The site and its broker: `doorward central init`, `enrol-door`, `revoke-door`, `renew`, `person-account`, `broker-check`, `cluster` and more"""
+"""The site and its broker: `doorward central init`, `enrol-door`, `revoke-door`, `renew`, `person-account`, `broker-check`, `cluster` …"""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@
 set -eu
 # Cameras: gst-launch and its elements (H.264 is in "ugly", for its patents), and GStreamer's RTSP server for the system's Python.
 cameras="gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gir1.2-gst-rtsp-server-1.0 python3-gi"
-# The centre: its broker, its database for fleets, and the browser that looks at its dashboard.
-centre="mosquitto postgresql chromium"
+# The centre: its brokers, its database for fleets, and the browser that looks at its dashboard.
+centre="mosquitto nats-server postgresql chromium"
 wanted="$centre $cameras"
 missing=""
 for package in $wanted; do

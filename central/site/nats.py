@@ -30,8 +30,6 @@ from central.site.names import CENTRE, PROBE, door_name
 from central.site.people import BrokerRole
 
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?$", description="a name or an address")]
-DELIVERY = "$MQTT.sub.>"
-"""Where the server itself delivers what was asked for with QoS 1; nobody may subscribe there by name (tried)."""
 
 
 class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -170,16 +168,15 @@ def _below(site: str, name: str, topics: Sequence[str]) -> tuple[str, ...]:
 
 
 def _user(user: User) -> str:
-    hears, says = _list(user.reads, DELIVERY), _list(user.writes)
-    return (
-        f'{{ user: {_text(user.name)}, allowed_connection_types: ["MQTT"], '
-        f"permissions: {{ subscribe: {{ allow: {hears} }}, publish: {says} }} }}"
-    )
+    """Nobody may ask for QoS 1, which the server would deliver under $MQTT.sub: such a subscription falls silent with a reload or when a
+    node dies (docs/NATS.md), and one that is refused is seen."""
+    permissions = f"permissions: {{ subscribe: {_list(user.reads)}, publish: {_list(user.writes)} }}"
+    return f'{{ user: {_text(user.name)}, allowed_connection_types: ["MQTT"], {permissions} }}'
 
 
-def _list(topics: Iterable[str], *more: str) -> str:
+def _list(topics: Iterable[str]) -> str:
     """An empty list would allow everything: who may say nothing is denied everything."""
-    words = [*(subject for topic in topics for subject in subjects(topic)), *more]
+    words = [subject for topic in topics for subject in subjects(topic)]
     return f"[{', '.join(map(_text, words))}]" if words else '{ deny: ">" }'
 
 

@@ -36,13 +36,14 @@ def wait_until(is_so: Callable[[], bool], timeout_s: float, what: str) -> None:
 class Process:
     """A program that is started, killed and started again."""
 
-    def __init__(self, command: list[str], log: Path) -> None:
-        self.command, self.log = command, log
+    def __init__(self, command: list[str], log: Path, folder: Path | None = None) -> None:
+        """`folder`: where it is started."""
+        self.command, self.log, self._folder = command, log, folder
         self._running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self._running = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self._running = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self._folder)
 
     def kill(self) -> None:
         if self._running is not None:

@@ -1,4 +1,4 @@
-"""A site made by our own command, and the real Mosquitto with the configuration that it wrote."""
+"""A site made by our own command, and the real Mosquitto or the real nats-server with the configuration that it wrote."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
+from msgspec.structs import replace
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -20,6 +21,7 @@ from central.site.accounts import add_person
 from central.site.doors import enrol, revoke
 from central.site.folder import Settings, Site
 from central.site.init import Made, init
+from central.site.joining import join
 from central.site.mosquitto import Listeners
 from central.site.people import BrokerRole
 from central.site.running import centre_address
@@ -45,17 +47,27 @@ def made(folder: Path) -> Made:
     return init(folder / "site", settings(folder), now(), DATABASE)
 
 
+def program(name: str) -> str:
+    found = shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    if found is None:
+        pytest.fail(f"these tests need a real {name}: apt-get install {name}")
+    return found
+
+
 class GeneratedBroker(Process):
     """Mosquitto exactly as `doorward central init` configured it."""
+
+    kind = "mosquitto"
 
     def __init__(self, folder: Path) -> None:
         made(folder)
         self.folder = folder
         self.site = Site.open(folder / "site")
-        program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-        if program is None:
-            pytest.fail("this test needs a real Mosquitto: apt-get install mosquitto")
-        super().__init__([program, "-c", str(self.site.broker / "mosquitto.conf")], folder / "mosquitto.log")
+        super().__init__([program("mosquitto"), "-c", str(self.site.broker / "mosquitto.conf")], folder / "mosquitto.log")
+
+    def access_file(self) -> tuple[Path, str, str]:
+        """Where it stands who may what; what a guard may say there, and what would be too much."""
+        return self.site.broker / "acl", "cmd/broker-check/unlock", "cmd/+/+"
 
     def start(self) -> None:
         super().start()
@@ -96,6 +108,50 @@ class GeneratedBroker(Process):
                        ca_file=str(self.site.root / "ca.crt"))  # fmt: skip
 
 
+class GeneratedCluster(GeneratedBroker):
+    """A nats-server exactly as `doorward central cluster` configured it: one alone, soon ready, with the same rights as three."""
+
+    kind = "nats"
+
+    def __init__(self, folder: Path) -> None:
+        made(folder)
+        self.folder = folder
+        told = {"nodes": [{"name": "n1", "host": "127.0.0.1"}], "port": free_port(), "client_port": free_port(),
+                "monitor_port": free_port(), "data_folder": str(folder / "data"), "own_addresses": True,
+                "user": "root" if os.geteuid() == 0 else "nats"}  # fmt: skip
+        (folder / "data").mkdir()
+        join(Site.open(folder / "site"), told, now())
+        self.site = Site.open(folder / "site")
+        node = folder / "site" / "nats" / "n1"
+        Process.__init__(self, [program("nats-server"), "-c", "nats.conf"], folder / "nats.log", node)
+
+    def start(self) -> None:
+        Process.start(self)
+        visitor = Visitor(self.centre(), "start")
+        wait_until(visitor.try_again, 20, f"nats-server does not answer: {self.log.read_text()}")
+        visitor.leave()
+
+    def access_file(self) -> tuple[Path, str, str]:
+        return self.site.root / "nats" / "n1" / "access.conf", "cmd.broker-check.unlock", "cmd.*.*"
+
+    def door(self, door: str, program: str = "door") -> Address:
+        link = self.folder / door / "link"
+        return replace(
+            self.centre(),
+            ca_file=str(link / "ca.crt"),
+            cert_file=str(link / f"{program}.crt"),
+            key_file=str(link / f"{program}.key"),
+        )
+
+    def person(self, name: str, role: BrokerRole = "guard", password: str = PASSWORD) -> Address:
+        if name not in [person.name for person in self.site.people.all()]:
+            add_person(self.site, name, role, "", None, now(), self.folder)
+        return replace(self.centre(), cert_file=str(self.folder / f"{name}.crt"), key_file=str(self.folder / f"{name}.key"))
+
+
+BROKERS = (GeneratedBroker, GeneratedCluster)
+
+
 class Visitor:
     """Some program with a client of its own, which does not come back by itself."""
 
@@ -109,7 +165,9 @@ class Visitor:
         if address.user:
             self.client.username_pw_set(address.user, Path(address.password_file).read_text().strip())
         self.client.on_connect = self._on_connect
-        self.client.on_subscribe = lambda *_: self.is_in.set()
+        self.granted: list[bool] = []
+        """Of each topic and of doorward/nothing: whether the broker lets us hear it, as it says."""
+        self.client.on_subscribe = self._on_subscribe
         self.client.on_disconnect = lambda *_: self.is_out.set()
         self.client.on_message = lambda _client, _user, message: self.heard.append((message.topic, bytes(message.payload)))
 
@@ -117,7 +175,13 @@ class Visitor:
         if reason.is_failure:
             self.is_out.set()
         else:
-            client.subscribe([(topic, 1) for topic in (*self._topics, "doorward/nothing")])
+            client.subscribe([(topic, self._address.qos) for topic in (*self._topics, "doorward/nothing")])
+
+    def _on_subscribe(
+        self, _client: paho.Client, _user: object, _number: int, codes: list[ReasonCode], _properties: object
+    ) -> None:
+        self.granted = [not code.is_failure for code in codes]
+        self.is_in.set()
 
     def try_again(self) -> bool:
         """Whether the broker answers by now."""

@@ -1,4 +1,4 @@
-"""A door that was stolen is taken out of the site: what the real Mosquitto makes of it, and what we do about the rest."""
+"""A door that was stolen is taken out of the site: what the real brokers make of it, and what we do about the rest."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ import pytest
 from agent.errors import ConfigError
 from agent.link.session import Address
 from central.site.doors import renew, revoke_older
-from tests.central.site.sites import GeneratedBroker, Visitor, now
+from tests.central.site.sites import BROKERS, GeneratedBroker, Visitor, now
 from tests.system.brokers import running, wait_until
 
 pytestmark = pytest.mark.system
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GeneratedBroker]:
-    made = GeneratedBroker(tmp_path_factory.mktemp("site"))
+@pytest.fixture(scope="module", params=BROKERS, ids=lambda broker: broker.kind)
+def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GeneratedBroker]:
+    made: GeneratedBroker = request.param(tmp_path_factory.mktemp("site"))
     with running(made):
         yield made
+
+
+AT_MOSQUITTO = pytest.mark.parametrize("broker", [GeneratedBroker], indirect=True, ids=["mosquitto"])
 
 
 def is_refused(address: Address) -> bool:
@@ -37,7 +40,7 @@ def is_refused(address: Address) -> bool:
 def test_a_revoked_door_is_thrown_out_at_once_and_not_let_in_again(broker: GeneratedBroker) -> None:
     address = broker.enrol("front")
     other = Visitor(broker.enrol("back"), "x")
-    door, centre = Visitor(address, "x"), Visitor(broker.centre(), "centre", "doorward/#")
+    door, centre = Visitor(address, "y"), Visitor(broker.centre(), "centre", "doorward/#")
     assert door.come_in()
     assert other.come_in()
     assert centre.come_in()
@@ -54,11 +57,15 @@ def test_a_revoked_door_is_thrown_out_at_once_and_not_let_in_again(broker: Gener
         broker.revoke("front")
 
 
+@AT_MOSQUITTO
 def test_without_our_help_a_connected_door_is_mute_and_deaf_from_the_reload_on_though_its_connection_stands(
     broker: GeneratedBroker,
 ) -> None:
     """What Mosquitto does by itself: if this changes, docs/BROKER.md must."""
-    door, centre = Visitor(broker.enrol("side"), "x", "doorward/hq/side/#"), Visitor(broker.centre(), "centre", "doorward/#")
+    door, centre = (
+        Visitor(broker.enrol("side"), "x", "doorward/hq/side/#"),
+        Visitor(broker.centre(), "centre", "doorward/#"),
+    )
     assert door.come_in()
     assert centre.come_in()
     for name in ("hq/side", "hq/side/media"):
@@ -103,6 +110,7 @@ def test_a_renewed_door_comes_with_either_certificate_until_the_older_one_is_rev
     assert not is_refused(new)
 
 
+@AT_MOSQUITTO
 def test_the_brokers_own_certificate_is_renewed_while_it_runs(broker: GeneratedBroker) -> None:
     address = broker.person("ada")
     context = ssl.create_default_context(cafile=address.ca_file)
