@@ -1,15 +1,13 @@
 """What the centre tells a door about who may pass: withdrawals at once, bundles piece by piece, and what the door says of both.
 
-Three threads meet here. The link's: an offer is checked and its withdrawals are handed to the door's loop at once. One of our own, of low
-priority: disk, hashes, asking for pieces. The bundle watch's: a bundle that is whole was checked as every bundle is, and replaces the rules.
-Nothing of it lies on the way from a fob to the relay.
+Three threads meet here. The link's: an offer is checked and its withdrawals are handed to the door's loop at once. One of our own, which
+rests as much as it works: disk, hashes, asking for pieces. The bundle watch's: a bundle that is whole was checked as every bundle is, and
+replaces the rules. Nothing of it lies on the way from a fob to the relay.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -36,8 +34,9 @@ MOST_QUEUED = 32
 """Messages for our own thread; more than were asked for are somebody's mistake, and pieces are asked for again."""
 LOOK_EVERY_S = 5.0
 TRY_DISK_AGAIN_S = 30.0
-NICE = 10
-"""Of our own thread: fetching takes what deciding and seeing leave over."""
+MOST_REST_S = 0.05
+"""After each piece our own thread rests for as long as it worked, and no longer than this: half a core at most, and not in one go. It has no
+lower priority: while such a thread waits for a core with Python's lock in its hand, the whole door waits, reader and relay included."""
 
 
 class Uplink(Protocol):
@@ -243,8 +242,6 @@ class AccessPost:
     # -- our own thread
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         while not self._stopping:
             wait_s = self._turn(time.monotonic())
             self._bell.wait(wait_s)
@@ -254,8 +251,10 @@ class AccessPost:
         try:
             self._finish()
             self._keep_offer()
-            while self._queue:
+            while self._queue and not self._stopping:
+                began_s = time.thread_time()
                 self._handle(*self._queue.popleft(), now_s)
+                time.sleep(min(MOST_REST_S, time.thread_time() - began_s))
             self._ask(now_s)
         except OSError as error:
             self._fetch.drop()
