@@ -82,6 +82,10 @@ class PartsFolder:
             for path in (*files, self.path):
                 _sync(path)
 
+    def drop(self, digest: bytes) -> None:
+        self._whole.discard(digest)
+        self.file(digest).unlink(missing_ok=True)
+
     def keep_only(self, digests: Collection[bytes]) -> None:
         """Whoever was erased is gone from the disk, too; a folder with nothing in it is taken away."""
         wanted = {digest.hex() for digest in digests}

@@ -12,6 +12,7 @@ import os
 import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -35,9 +36,9 @@ from agent.records.bundle_file import (
     MOST_FAULTS_TOLD,
     Head,
     Part,
-    digest_of,
     rules_to,
 )  # fmt: skip
+from agent.records.bundle_parts import digest_of
 from agent.records.people_file import HASH_BITS, KEY_BYTES, MAX_PARTS, MAX_RECORD_BYTES, Codec, Columns, Seal, part_of
 from central.access.packing import packed
 
@@ -68,17 +69,11 @@ def write_bundle(
     in this one and need not be sent again. `step` is called after each credential. Raises BundleError for people and rules that
     contradict themselves or exceed the limits, naming whom.
     """
-    faults = faults_of(rules)
-    if faults:
-        raise BundleError(f"rules of {rules.site}/{rules.door}: {'; '.join(faults[:MOST_FAULTS_TOLD])}")
-    secret = key_for(rules.site, rules.door, centre_key, door_key) if key is None else key
     try:
-        with tempfile.TemporaryFile(dir=path.parent) as file:
-            spool = _Spool(file, Seal(secret), frozenset(rules.profiles))
-            for issued in people:
-                spool.add(issued, step)
+        with _spooled(path.parent, rules, people, centre_key, door_key, key, step) as (spool, secret):
             parts = spool.parts()
-            start = _start(rules, spool, parts, centre_key, _sealed(secret, door_key), made)
+            head = _head(rules, spool, (Part(len(part), digest_of(part)) for part in parts), sealed_key(secret, door_key), made)
+            start = signed_start(head, centre_key)
             with replacing(path) as whole:
                 whole.write(start)
                 whole.writelines(parts)
@@ -86,23 +81,70 @@ def write_bundle(
         raise BundleError(f"{path}: cannot be written: {error}") from error
 
 
-def _sealed(secret: bytes, door_key: PublicKey) -> bytes:
+def lay_bundle(
+    folder: Path, rules: AccessRules, people: Iterable[Issued], centre_key: SigningKey, door_key: PublicKey, made: datetime,
+    lay: Callable[[bytes], Part],
+) -> Head:  # fmt: skip
+    """As `write_bundle`, but each part is handed to `lay`, one after the other. `folder`: where the people may lie meanwhile, sealed."""
+    with _spooled(folder, rules, people, centre_key, door_key, None, nothing) as (spool, secret):
+        return _head(rules, spool, (lay(part) for part in spool.parts()), sealed_key(secret, door_key), made)
+
+
+@contextmanager
+def _spooled(
+    folder: Path, rules: AccessRules, people: Iterable[Issued], centre_key: SigningKey, door_key: PublicKey, key: bytes | None,
+    step: Callable[[], object],
+) -> Iterator[tuple[_Spool, bytes]]:  # fmt: skip
+    check_rules(rules)
+    secret = key_for(rules.site, rules.door, centre_key, door_key) if key is None else key
+    with tempfile.TemporaryFile(dir=folder) as file:
+        spool = _Spool(file, Seal(secret), frozenset(rules.profiles))
+        for issued in people:
+            spool.add(issued, step)
+        yield spool, secret
+
+
+def check_rules(rules: AccessRules) -> None:
+    """Raises BundleError for rules that contradict themselves."""
+    if faults := faults_of(rules):
+        raise BundleError(f"rules of {rules.site}/{rules.door}: {'; '.join(faults[:MOST_FAULTS_TOLD])}")
+
+
+def sealed_key(secret: bytes, door_key: PublicKey) -> bytes:
+    """Raises BundleError for a key that is none."""
     try:
         return SealedBox(door_key).encrypt(secret)
     except CryptoError as error:
         raise BundleError(f"nothing can be sealed for the door's key {bytes(door_key).hex()}: {error}") from error
 
 
-def _start(rules: AccessRules, spool: _Spool, parts: _Parts, centre_key: SigningKey, sealed_key: bytes, made: datetime) -> bytes:
-    """Everything before the parts."""
-    head = msgspec.msgpack.encode(Head(
+def _head(rules: AccessRules, spool: _Spool, parts: Iterable[Part], sealed_for_door: bytes, made: datetime) -> Head:
+    return Head(
         made=made, rules=rules_to(rules), credentials=len(spool), profiles=tuple(sorted(spool.profiles)),
-        cardholder_fields=Columns.HERE.cardholder, credential_fields=Columns.HERE.credential, key=sealed_key,
-        parts=tuple(Part(len(part), digest_of(part)) for part in parts),
-    ))  # fmt: skip
-    if len(head) > MAX_HEAD_BYTES:
-        raise BundleError(f"rules of {rules.site}/{rules.door}: {len(head)} bytes; at most {MAX_HEAD_BYTES}")
-    return MAGIC + FRAME.pack(len(head), centre_key.sign(MAGIC + head).signature) + head
+        cardholder_fields=Columns.HERE.cardholder, credential_fields=Columns.HERE.credential, key=sealed_for_door,
+        parts=tuple(parts),
+    )  # fmt: skip
+
+
+def signed_start(head: Head, centre_key: SigningKey) -> bytes:
+    """Everything before the parts. Raises BundleError for too many rules."""
+    raw = msgspec.msgpack.encode(head)
+    if len(raw) > MAX_HEAD_BYTES:
+        raise BundleError(f"rules: {len(raw)} bytes; at most {MAX_HEAD_BYTES}")
+    return MAGIC + FRAME.pack(len(raw), centre_key.sign(MAGIC + raw).signature) + raw
+
+
+def sealed_record(seal: Seal, codec: Codec, holder: Cardholder, credential: Credential) -> tuple[int, bytes]:
+    """Its hash, and the record that a part has of it. Raises BundleError for what fits in none."""
+    try:
+        plain = codec.encode(holder, credential)
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"cardholder {holder.id!r}, credential {credential.key!r}: {error}") from error
+    hashed = seal.hash_of(credential.key)
+    record = seal.close(hashed, plain)
+    if len(record) > MAX_RECORD_BYTES:
+        raise BundleError(f"cardholder {holder.id!r}: {len(record)} bytes; at most {MAX_RECORD_BYTES}, so give fewer templates")
+    return hashed, record
 
 
 class _Spool:
@@ -122,11 +164,7 @@ class _Spool:
         self._check(issued)
         self.profiles.update(issued.cardholder.profiles if issued.credentials else ())
         for credential in issued.credentials:
-            hashed = self._seal.hash_of(credential.key)
-            record = self._seal.close(hashed, self._encoded(issued.cardholder, credential))
-            if len(record) > MAX_RECORD_BYTES:
-                raise BundleError(f"cardholder {issued.cardholder.id!r}: {len(record)} bytes; at most {MAX_RECORD_BYTES}, "
-                                  "so give fewer templates")  # fmt: skip
+            hashed, record = sealed_record(self._seal, self._codec, issued.cardholder, credential)
             self._file.write(record)
             self._hashes.append(hashed)
             self._ends.append(self._ends[-1] + len(record))
@@ -149,12 +187,6 @@ class _Spool:
                 raise BundleError(
                     f"credential {credential.key!r} belongs to cardholder {credential.cardholder!r} and came with {holder.id!r}"
                 )
-
-    def _encoded(self, holder: Cardholder, credential: Credential) -> bytes:
-        try:
-            return self._codec.encode(holder, credential)
-        except (TypeError, ValueError) as error:
-            raise BundleError(f"cardholder {holder.id!r}, credential {credential.key!r}: {error}") from error
 
     def parts(self) -> _Parts:
         """The parts of the bundle. Raises BundleError for a credential that was issued twice."""

@@ -8,7 +8,6 @@ than the broker takes them. What a door has taken it says itself, in `state/acce
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -29,14 +28,15 @@ from agent.records.keys import centre_private
 from agent.records.people_file import Seal
 from central.access.bundles import key_for
 from central.access.confirmed import Confirmed
-from central.access.readings import Readings
+from central.access.readings import Readings, in_use_of
 from central.access.serving import Wanted
 from central.access.shelf import Place, Shelf, Shelved
 from central.access.status import DoorStatus, status_of
 from central.access.withdrawals import Ledger, Since, withdrawn_now
-from central.people.people import People
+from central.people.people import Glance, People
 from central.people.records import DoorEntry
 from central.people.renumbering import go_on_behind
+from central.people.rules import rules_for
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,12 @@ LOOK_EVERY_S = 30.0
 REST_SHARE = 0.5
 """After a bundle was made its door rests for this share of the time that took: others of the centre have work, too."""
 AFTER_FAULT_S = 10.0
-NICE = 10
+SETTLE_CARDS_EVERY_S = 3600.0
 PIECES_A_TURN = 8
+
+
+Made = tuple[Shelved, bool]
+"""What is offered to a door from now on, and whether it is another than before."""
 
 
 class Told(Struct, frozen=True):
@@ -69,7 +73,7 @@ class BundleDesk:
         self._people, self._clock = people, clock
         self._centre: SigningKey = centre_private(keys / "centre.key")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._shelf, self._ledger = Shelf(folder, self._centre), Ledger(folder)
+        self._shelf, self._ledger = Shelf(folder, self._centre, self._damaged), Ledger(folder)
         self._lock = threading.Lock()
         self._shelved: dict[Place, Shelved | None] = {}
         self._told: dict[Place, Told] = {}
@@ -78,6 +82,7 @@ class BundleDesk:
         self._replaced: deque[Place] = deque()
         """Doors whose index of pieces is of a bundle that is offered no more."""
         self._wanted = Wanted()
+        self._settle_at_s = time.monotonic() + SETTLE_CARDS_EVERY_S
         self._rest_until_s: dict[tuple[Place, bytes], float] = {}
         self._numbered_s = float("-inf")
         self._newest = 0
@@ -249,10 +254,12 @@ class BundleDesk:
     # -- bundles ---------------------------------------------------------------------------------------------------------------
 
     def _run_bundles(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         while not self._stopping:
             self._make.clear()
             self._guarded("bundles", self._make_stale)
+            if time.monotonic() >= self._settle_at_s:
+                self._settle_at_s = time.monotonic() + SETTLE_CARDS_EVERY_S
+                self._guarded("cards", self._settle)
             self._make.wait(self._pause_s())
             if not self._stopping:
                 time.sleep(SETTLE_S)
@@ -265,14 +272,50 @@ class BundleDesk:
     def _make_stale(self) -> None:
         now_s = time.monotonic()
         self._rest_until_s = {each: until_s for each, until_s in self._rest_until_s.items() if until_s > now_s}
+        stale = self._stale(self._people.revision)
+        with self._people.glance() as glance:
+            stale = [door for door in stale if not self._tried(door, partial(self._patch, door, glance))]
         readings = Readings(self._people)
-        for door in self._stale(self._people.revision):
-            if self._stopping:
-                return
-            resting = (door.site, door.door), door.public_key
-            if resting not in self._rest_until_s:
-                self._rest_until_s[resting] = time.monotonic() + AFTER_FAULT_S
-                self._guarded(f"bundle of {door.site}/{door.door}", partial(self._make_for, door, readings))
+        for door in stale:
+            self._tried(door, partial(self._make_anew, door, readings))
+
+    def _tried(self, door: DoorEntry, make: Callable[[], Made | None]) -> bool:
+        """False where this way does not lead to a bundle. A door that rests, or whose bundle cannot be made, is done with for now."""
+        place, began_s = (door.site, door.door), time.monotonic()
+        if self._stopping or self._rest_until_s.get((place, door.public_key), 0.0) > began_s:
+            return True
+        made: list[Made | None] = []
+        self._guarded(f"bundle of {door.site}/{door.door}", lambda: made.append(make()))
+        if made == [None]:
+            return False
+        took_s = time.monotonic() - began_s
+        self._rest_until_s[place, door.public_key] = time.monotonic() + (REST_SHARE * took_s if made else AFTER_FAULT_S)
+        if made and made[0] is not None:
+            self._made(place, made[0], took_s)
+        return True
+
+    def _made(self, place: Place, made: Made, took_s: float) -> None:
+        shelved, is_new = made
+        with self._lock:
+            self._shelved[place] = shelved
+            if is_new:
+                self._replaced.append(place)
+        if is_new:
+            log.info("access bundle door=%s/%s version=%d bytes=%d took_s=%.2f", *place, shelved.bulk.version, shelved.bulk.size, took_s)
+            self._look.set()
+
+    def _settle(self) -> None:
+        """What is known to have changed for nobody is written down, so that nobody need remember who changed."""
+        for place, shelved in list(self._shelved.items()):
+            if shelved is not None:
+                kept = self._shelf.keep_card(place, shelved)
+                with self._lock:
+                    if self._shelved.get(place) is shelved:
+                        self._shelved[place] = kept
+        with self._lock:
+            known = [shelved.card.written for shelved in self._shelved.values() if shelved is not None]
+        if known:
+            self._people.forget_changes(min(known))
 
     def _stale(self, revision: int) -> Iterable[DoorEntry]:
         """Doors whose bundle may no longer say what the people of this revision are, the one that waits longest first."""
@@ -285,26 +328,38 @@ class BundleDesk:
                 found.append((as_of, door))
         return [door for _, door in sorted(found, key=lambda each: each[0])]
 
-    def _make_for(self, door: DoorEntry, readings: Readings) -> None:
-        place, began_s = (door.site, door.door), time.monotonic()
+    def _patch(self, door: DoorEntry, glance: Glance) -> Made | None:
+        """The bundle that there is with what changed since; None when it has to be made anew."""
+        place = door.site, door.door
+        before = self._on_shelf(place)
+        if before is None or before.card.public_key != door.public_key or before.card.as_of > glance.revision:
+            return None
+        rules = rules_for(glance.book, *place, glance.revision)
+        changed = glance.changed(frozenset(rules.profiles), before.card.as_of, before.profiles)
+        if changed is None:
+            return None
+        made = self._shelf.patch(place, before, rules, changed.keys, changed.people, self._clock.wall())
+        if made is not None:
+            self._ledger.seen_in_use(in_use_of(changed.people), glance.revision)
+        return made
+
+    def _make_anew(self, door: DoorEntry, readings: Readings) -> Made | None:
+        place = door.site, door.door
         profiles = frozenset(self._people.rules_for(*place, 0).profiles)
         reading = readings.of(place, profiles)
         rules = self._people.rules_for(
             *place, reading.version
         )  # again: they may not be older than the version that they are given
         if frozenset(rules.profiles) != profiles:
-            return  # somebody changes them at this moment: the door is still among those whose bundle is old
-        shelved, is_new = self._shelf.put(place, rules, reading.people, door.public_key, self._clock.wall(), reading.content)
+            return None  # somebody changes them at this moment: the door is still among those whose bundle is old
+        made = self._shelf.put(place, rules, reading.people, door.public_key, self._clock.wall(), reading.content)
         self._ledger.seen_in_use(reading.in_use, reading.version)
-        took_s = time.monotonic() - began_s
-        self._rest_until_s[place, door.public_key] = time.monotonic() + REST_SHARE * took_s
+        return made
+
+    def _damaged(self, place: Place) -> None:
         with self._lock:
-            self._shelved[place] = shelved
-            if is_new:
-                self._replaced.append(place)
-        if is_new:
-            log.info("access bundle door=%s/%s version=%d bytes=%d took_s=%.2f", *place, rules.version, shelved.bulk.size, took_s)
-            self._look.set()
+            self._shelved.pop(place, None)
+        self._make.set()
 
     # -- the session's thread --------------------------------------------------------------------------------------------------
 

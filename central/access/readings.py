@@ -53,10 +53,14 @@ class Readings:
         return reading
 
 
+def in_use_of(people: Iterable[Issued]) -> set[str]:
+    """Credentials that let somebody in."""
+    return {each.key for issued in people if not issued.cardholder.suspended for each in issued.credentials if each.state == "active"}
+
+
 def _noting(people: Iterable[Issued], in_use: set[str]) -> Iterator[Issued]:
     for issued in people:
-        if not issued.cardholder.suspended:
-            in_use.update(each.key for each in issued.credentials if each.state == "active")
+        in_use.update(in_use_of((issued,)))
         yield issued
 
 

@@ -138,6 +138,13 @@ ACCESS_DOORS = Table(
     Column("entry", Json, nullable=False),
 )  # fmt: skip
 
+PEOPLE_CHANGES = Table(
+    "people_changes", METADATA,
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+)  # fmt: skip
+"""Credentials that a revision concerned, and '' for everybody; see central/people/changes.py."""
+
 PEOPLE_STATE = Table(
     "people_state", METADATA,
     Column("name", Text, primary_key=True),
@@ -146,5 +153,6 @@ PEOPLE_STATE = Table(
 )  # fmt: skip
 """'revision': how often what doors must know has changed. 'vault': a sealed word, by which a wrong key is known at the start.
 
-'reads': up to which event `last_read` of cardholders is kept.
+'reads': up to which event `last_read` of cardholders is kept. 'changes_forgotten': up to which revision rows of `people_changes` are
+gone. 'ended': up to which moment (microseconds since 1970) doors were told of whoever's time is over.
 """

@@ -167,7 +167,7 @@ def norms_withdrawn(people: People, most: int) -> tuple[str, ...]:
 
 def _set_norms(change: Change, id: str, *, agreed: bool) -> None:
     change.connection.execute(update(CARDHOLDERS).where(CARDHOLDERS.c.id == id).values(norms_consent=agreed))
-    change.for_doors = True
+    change.for_people([id])
     if agreed:
         change.connection.execute(delete(NORMS_WITHDRAWN).where(NORMS_WITHDRAWN.c.cardholder == id))
     else:

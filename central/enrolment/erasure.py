@@ -80,6 +80,7 @@ class Erasures:
         with self._people.changing(who) as change:
             if dossier(change.connection, id) is None:
                 raise nobody(id)
+            change.for_people([id])
             gone = change.connection.execute(delete(TEMPLATES).where(TEMPLATES.c.cardholder == id)).rowcount
             removed = {"templates": gone, "consents_withdrawn": withdraw(change, id, "face")}
             if not any(removed.values()):
@@ -91,6 +92,7 @@ class Erasures:
         with self._people.changing(who) as change:
             if dossier(change.connection, id) is None:
                 raise nobody(id)
+            change.for_people([id])
             removed = {**remove_person(change.connection, id), "cardholders": 1}
             for forget in self._forget:
                 removed |= forget(change.connection, id)
@@ -125,7 +127,6 @@ class Erasures:
                 forget(change.connection, id)
 
     def _put(self, change: Change, who: str, id: str, what: What, removed: dict[str, int]) -> Proof:
-        change.for_doors = True
         revision = revision_of(change.connection) + 1
         change.connection.execute(insert(ERASURES).values(cardholder=id, what=what, asked=change.now, revision=revision,
                                                           removed=removed, who=who, proven=None))  # fmt: skip

@@ -103,7 +103,6 @@ def _everybody(connection: Connection) -> Iterator[tuple[Person, Sequence[Held]]
 def _applied(people: People, sheet: Sheet, change: Change) -> Report:
     report = _Pass(change.connection, people.vault, change).go_through(sheet, lambda: None)
     report.applied = True
-    change.for_doors = True
     counts = {name: getattr(report, name) for name in ("rows", "new", "changed", "unchanged", "bad")}
     change.on_record("people.imported", "", counts)
     return report
@@ -257,6 +256,8 @@ def _write(change: Change, vault: Vault, outcomes: list[_Outcome]) -> None:
             sealed = sealed_pins(vault, outcome.id, Pins(**outcome.pins))
             change.connection.execute(update(CARDHOLDERS).where(CARDHOLDERS.c.id == outcome.id).values(**sealed))
     _write_held(change, outcomes)
+    change.for_people(outcome.id for outcome in outcomes if outcome.person is not None or outcome.pins)
+    change.for_credentials(outcome.held.key for outcome in outcomes if outcome.held is not None)
     _put_on_record(change, outcomes)
 
 

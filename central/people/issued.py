@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, select, true
 
 from agent.core.people import Cardholder, Credential, Issued
 from central.database.tables_people import CARDHOLDER_PROFILES, CARDHOLDERS, CREDENTIALS
@@ -25,6 +25,20 @@ def issued(connection: Connection, vault: Vault, profiles: frozenset[str], now: 
     for page in _pages(connection, profiles):
         yield from _whole(connection, vault, page, profiles, now)
     yield from _barred(connection, profiles)
+
+
+def issued_of(connection: Connection, vault: Vault, profiles: frozenset[str], now: datetime, keys: Iterable[str]) -> Iterator[Issued]:
+    """As `issued`, of whoever has one of these credentials; what is nobody's any more, or nothing to this door, is not in it."""
+    for chunk in chunks(sorted(keys)):
+        held = CREDENTIALS.c.key.in_(chunk)
+        asked = select(CREDENTIALS.c.cardholder).where(held, CREDENTIALS.c.cardholder.is_not(None)).distinct()
+        ids = sorted(connection.execute(asked).scalars())
+        covered = select(CARDHOLDER_PROFILES.c.cardholder).where(
+            CARDHOLDER_PROFILES.c.profile.in_(sorted(profiles)), CARDHOLDER_PROFILES.c.cardholder.in_(ids)
+        )
+        page = connection.execute(select(CARDHOLDERS).where(CARDHOLDERS.c.id.in_(covered)).order_by(CARDHOLDERS.c.id)).all()
+        yield from _whole(connection, vault, page, profiles, now)
+        yield from _barred(connection, profiles, held)
 
 
 def _pages(connection: Connection, profiles: frozenset[str]) -> Iterator[Sequence[Row[Any]]]:
@@ -70,11 +84,12 @@ def _credential(holder: str, held: Held) -> Credential:
                       valid_until=held.valid_until, duress=held.duress)  # fmt: skip
 
 
-def _barred(connection: Connection, profiles: frozenset[str]) -> Iterator[Issued]:
+def _barred(connection: Connection, profiles: frozenset[str], which: ColumnElement[bool] | None = None) -> Iterator[Issued]:
     covered = select(CARDHOLDER_PROFILES.c.cardholder).where(CARDHOLDER_PROFILES.c.profile.in_(sorted(profiles)))
     asked = (
         select(CREDENTIALS)
         .where(CREDENTIALS.c.state != "active", CREDENTIALS.c.cardholder.is_not(None), CREDENTIALS.c.cardholder.not_in(covered))
+        .where(true() if which is None else which)
         .order_by(CREDENTIALS.c.cardholder, CREDENTIALS.c.key)
     )
     for holder, rows in groupby(connection.execute(asked), lambda row: str(row.cardholder)):

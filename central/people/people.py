@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -36,8 +37,8 @@ from central.database.tables_people import (
     SCHEDULES,
     TEMPLATES,
 )  # fmt: skip
-from central.people import rows
-from central.people.issued import issued
+from central.people import changes, rows
+from central.people.issued import issued, issued_of
 from central.people.records import (
     ID,
     LEVEL,
@@ -100,7 +101,25 @@ class Change:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self.connection, self.now = connection, now
         self.for_doors = False
+        self._is_told, self._keys = False, set[str]()
         self._records: list[tuple[str, str, dict[str, Any]]] = []
+
+    def for_people(self, ids: Iterable[str]) -> None:
+        """Doors must know of these cardholders' credentials. Before somebody is removed, and after something is issued."""
+        self.for_credentials(changes.keys_of(self.connection, ids))
+
+    def for_credentials(self, keys: Iterable[str]) -> None:
+        self.for_rules()
+        self._keys.update(keys if len(self._keys) <= changes.MOST_LISTED else ())
+
+    def for_rules(self) -> None:
+        """Doors must know of it, and of no credential otherwise than before."""
+        self.for_doors = self._is_told = True
+
+    @property
+    def concerned(self) -> set[str]:
+        """Credentials that are other for doors than before; whoever says only `for_doors` means everybody."""
+        return self._keys if self._is_told and len(self._keys) <= changes.MOST_LISTED else {changes.EVERYBODY}
 
     def on_record(self, what: str, about: str, details: dict[str, Any]) -> None:
         """`details` names fields, never what stands in them of a person: the audit log outlives the person's erasure."""
@@ -109,6 +128,37 @@ class Change:
     def write_to(self, audit: Audit, who: str) -> None:
         for what, about, details in self._records:
             audit.write(who, what, about, details, connection=self.connection)
+
+
+class Changed(Struct, frozen=True):
+    """Credentials that changed, and who has them now; of one that nobody of `people` has doors are not to know."""
+
+    keys: frozenset[str]
+    people: tuple[Issued, ...]
+
+
+class Glance:
+    """People and rules of one revision, as far as they changed since others. Within `People.glance` only."""
+
+    def __init__(self, connection: Connection, vault: Vault, now: datetime) -> None:
+        self._connection, self._vault, self._now = connection, vault, now
+        self.revision, self.book = rows.revision_of(connection), rows.book_from(connection)
+        self._changed: dict[tuple[int, frozenset[str]], Changed | None] = {}
+
+    def changed(self, profiles: frozenset[str], since: int, before: frozenset[str]) -> Changed | None:
+        """What is other for a door with these profiles than at that revision, with those of `before`; None when everybody may be."""
+        if any(rows.has_profile(self._connection, each) for each in profiles ^ before):
+            return None
+        asked = since, profiles
+        if asked not in self._changed:  # doors of the same profiles are told of the same people
+            self._changed[asked] = self._read(profiles, since)
+        return self._changed[asked]
+
+    def _read(self, profiles: frozenset[str], since: int) -> Changed | None:
+        keys = changes.since(self._connection, since)
+        if keys is None:
+            return None
+        return Changed(frozenset(keys), tuple(issued_of(self._connection, self._vault, profiles, self._now, keys)))
 
 
 class People:
@@ -136,6 +186,17 @@ class People:
         with self.view() as connection:
             profiles = frozenset(rules_for(rows.book_from(connection), site, door, 0).profiles)
             yield from issued(connection, self.vault, profiles, self.clock.wall())
+
+    @contextmanager
+    def glance(self) -> Iterator[Glance]:
+        """What changed, all of it as it was at one moment."""
+        with self.view() as connection:
+            yield Glance(connection, self.vault, self.clock.wall())
+
+    def forget_changes(self, revision: int) -> None:
+        """No bundle is older than that."""
+        with writing(self.engine) as connection:
+            changes.forget(connection, revision)
 
     def rules_for(self, site: str, door: str, version: int) -> AccessRules:
         return rules_for(self.book(), site, door, version)
@@ -185,7 +246,7 @@ class People:
                 raise PeopleError("taken", f"cardholder {person.id!r} is there already")
             change.connection.execute(insert(CARDHOLDERS), rows.new_row(person, change.now))
             self._put_rest(change, person, pins)
-            change.for_doors = True
+            change.for_people([person.id])
             change.on_record("people.added", person.id, {"visitor": person.visitor, "profiles": person.profiles})
             return self._dossier(change.connection, person.id)
 
@@ -200,7 +261,8 @@ class People:
                 table = CARDHOLDERS
                 change.connection.execute(update(table).where(table.c.id == id).values(**rows.person_row(person)))
                 self._put_rest(change, person, pins)
-                change.for_doors = not {*changed} <= {"name", "notes"}
+                if not {*changed} <= {"name", "notes"}:
+                    change.for_people([id])
                 change.on_record("people.changed", id, {"fields": changed, "suspended": person.suspended})
             return self._dossier(change.connection, id)
 
@@ -212,8 +274,8 @@ class People:
         """A person with credentials, templates and consents; fobs that are lost, stolen or revoked stay known as such, as nobody's."""
         with self.changing(who) as change:
             self._dossier(change.connection, id)
+            change.for_people([id])
             removed = remove_person(change.connection, id)
-            change.for_doors = True
             change.on_record("people.deleted", id, dict(removed))
             return removed
 
@@ -229,7 +291,7 @@ class People:
                 raise PeopleError("unfit", f"cardholder {id!r} has {len(mine)} credentials; at most {MOST_CREDENTIALS}")
             self._refuse_taken(change.connection, held.key)
             change.connection.execute(insert(CREDENTIALS), credential_row(id, held, change.now))
-            change.for_doors = True
+            change.for_credentials([held.key])
             change.on_record("credential.issued", id, {"key": held.key})
             return self._dossier(change.connection, id)
 
@@ -243,7 +305,7 @@ class People:
                 return
             table = CREDENTIALS
             change.connection.execute(update(table).where(table.c.key == key).values(state=state, changed=change.now))
-            change.for_doors = True
+            change.for_credentials([key])
             change.on_record(f"credential.{state}", before.cardholder or "", {"key": key, "before": before.state})
 
     def give_back(self, who: str, key: str) -> None:
@@ -251,7 +313,7 @@ class People:
         with self.changing(who) as change:
             before = self._credential(change.connection, key)
             change.connection.execute(delete(CREDENTIALS).where(CREDENTIALS.c.key == key))
-            change.for_doors = True
+            change.for_credentials([key])
             change.on_record("credential.returned", before.cardholder or "", {"key": key, "before": before.state})
 
     # rules
@@ -277,7 +339,7 @@ class People:
             if not change.connection.execute(delete(table).where(table.c.id == id)).rowcount:
                 raise PeopleError("not_found", f"there is no {kind} {id[:80]!r}")
             self._check_book(change.connection, "in_use")
-            change.for_doors = True
+            change.for_rules()
             change.on_record(f"{kind}.deleted", id, {})
 
     def put_door(self, who: str, site: str, door: str, name: str, public_key: bytes) -> None:
@@ -314,7 +376,7 @@ class People:
                     "not_found", f"there is no door {site[:50]}/{door[:50]}: `doorward central enrol-door` makes it one"
                 )
             self._check_book(change.connection, "unfit")
-            change.for_doors = True
+            change.for_rules()
             change.on_record("door.rules", f"{site}/{door}", {"entry": msgspec.to_builtins(entry)})
 
     def drop_door(self, who: str, site: str, door: str) -> None:
@@ -336,7 +398,7 @@ class People:
             except IntegrityError as error:  # checked before; this is who comes in between
                 raise PeopleError("changed_meanwhile", "somebody else has changed that at this moment: try again") from error
             if change.for_doors:
-                rows.advance(connection, 1)
+                changes.note(connection, rows.advance(connection, 1), change.concerned)
             change.write_to(self.audit, who)
         if change.for_doors:
             self._ring()
@@ -425,7 +487,7 @@ class People:
                 raise PeopleError("taken", f"{kind} {id[:80]!r} is there already: choose another id")
             rows.put_rule(change.connection, RULE_TABLES[kind], id, rule)
             self._check_book(change.connection, "unfit")
-            change.for_doors = True
+            change.for_rules()
             change.on_record(f"{kind}.changed", id, {})
 
     def _check_book(self, connection: Connection, code: Any) -> None:
@@ -451,7 +513,7 @@ def _put_door(change: Change, told: Registered) -> None:
     here = update(table).where(table.c.site == told.site, table.c.door == told.door)
     if not change.connection.execute(here.values(**values)).rowcount:
         change.connection.execute(insert(table).values(site=told.site, door=told.door, entry=DoorAccess(), **values))
-    change.for_doors = True
+    change.for_rules()
     change.on_record("door.registered", f"{told.site}/{told.door}", {"key": told.public_key.hex()})
 
 
@@ -459,7 +521,7 @@ def _drop_door(change: Change, site: str, door: str) -> bool:
     table = ACCESS_DOORS
     if not change.connection.execute(delete(table).where(table.c.site == site, table.c.door == door)).rowcount:
         return False
-    change.for_doors = True
+    change.for_rules()
     change.on_record("door.removed", f"{site}/{door}", {})
     return True
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ from tools.bench.lookup_child import fob
 from tools.bench.site import Passage, pass_once, site, told
 
 CREDENTIALS, FLEET_PEOPLE = 250_000, 1_000
-READS, ROUNDS, WITHDRAWALS, DOORS = 300, 4, 20, 50
-FETCH_S, REFUSED_MS, FOB_P99_MS = 60.0, 2000.0, 10.0
+READS, ROUNDS, WITHDRAWALS, ADDITIONS, DOORS = 300, 4, 20, 20, 50
+FETCH_S, REFUSED_MS, ADDED_S, FOB_P99_MS = 60.0, 2000.0, 2.0, 10.0
 WAIT_S = 600.0
 FIRST_FOB = next(iter(demo_people((), ""))).credentials[0].key
 LATE_FOB = "H10301:200:1"
@@ -60,9 +60,15 @@ def transfer(setting: Setting) -> Section:
         withdrawn = [_withdraw(centre, ear, fob(n)) for n in range(setting.repeats(WITHDRAWALS))]
         later = centre.ask("offered", SITE, DOOR)
         ear.wait(lambda: ear.version == later["version"], "the door does not have the last bundle")
-        added = centre.ask("add", "late", LATE_FOB)
-        ear.wait(lambda: ear.version >= added["revision"], "the door does not have the newest bundle")
-        added_s = ear.at_s - added["at_s"]
+        ear.count()
+        added = [_add(stage, centre, ear, n) for n in range(setting.repeats(ADDITIONS))]
+        quiet = [pass_once(stage, OWNER_FOB) for _ in range(setting.repeats(READS))]
+        until = threading.Event()
+        adding = threading.Thread(target=_keep_adding, args=(stage, centre, ear, until))
+        adding.start()
+        busy = [pass_once(stage, OWNER_FOB) for _ in range(setting.repeats(READS))]
+        until.set()
+        adding.join()
     fleet = _fleet(setting)
     reads = [passage for one in rounds for passage in one.reads]
     fetch_s, late = [one.seconds for one in rounds], f"at the last of {fleet.doors} doors"
@@ -80,11 +86,17 @@ def transfer(setting: Setting) -> Section:
             Figure(what="from the first question to in force and confirmed, worst", value=max(fetch_s), unit="s", most=FETCH_S),
             *distribution("bit to relay, nothing else to do", _relays(idle), FOB_P99_MS)[::2],
             *distribution("bit to relay, while everything is fetched", _relays(reads), FOB_P99_MS)[::2],
-            Figure(what="reads that did not open the door", value=float(_unanswered([*idle, *reads])), unit="", most=0),
+            Figure(what="reads that did not open the door", value=float(_unanswered([*idle, *reads, *quiet, *busy])), unit="", most=0),
             Figure(what="stolen fob refused, p50", value=percentile(withdrawn, 0.5), unit="ms"),
             Figure(what="stolen fob refused, worst", value=max(withdrawn), unit="ms", most=REFUSED_MS),
             Figure(what=f"stolen fob refused {late}, worst", value=max(fleet.withdrawn_ms), unit="ms", most=REFUSED_MS),
-            Figure(what="one more person among them all: until their fob passes", value=added_s, unit="s"),
+            Figure(what="one fob added among them all, until the door has confirmed it, p50", value=percentile([a.seconds for a in added], 0.5),
+                   unit="s", most=ADDED_S),
+            Figure(what="one fob added among them all, worst", value=max(a.seconds for a in added), unit="s"),
+            Figure(what="what the door fetches for it, p50", value=percentile([a.fetched / 1e3 for a in added], 0.5), unit="kB"),
+            Figure(what="what the door writes for it, p50", value=percentile([a.written / 1e3 for a in added], 0.5), unit="kB"),
+            *distribution("bit to relay, nothing else to do, with all these people", _relays(quiet), FOB_P99_MS)[::2],
+            *distribution("bit to relay, while one fob after the other is added", _relays(busy), FOB_P99_MS)[::2],
             Figure(what=f"one more person among {FLEET_PEOPLE:,}, {late}", value=fleet.added_s, unit="s"),
         ),
         notes=("Everything on one machine: on a wire of 10 Mbit/s the 80 MB alone take a minute.",),
@@ -106,7 +118,8 @@ class Ear:
     def __init__(self, topic: str) -> None:
         self._topic = topic
         self._news = threading.Condition()
-        self.version = self.revision = 0
+        self.version = self.revision = self.fetched = 0
+        self._client: mqtt.Client | None = None
         self.at_s = self.asked_s = 0.0
         """When the last was said, and when something was asked for first."""
 
@@ -120,6 +133,7 @@ class Ear:
         )
         client.connect("127.0.0.1", port)
         client.loop_start()
+        ear._client = client
         try:
             yield ear
         finally:
@@ -128,12 +142,20 @@ class Ear:
     def _hear(self, client: mqtt.Client, data: Any, message: mqtt.MQTTMessage) -> None:
         now_s = time.monotonic()
         with self._news:
+            if "/access/part/" in message.topic:
+                self.fetched += len(message.payload)
+                return
             if message.topic.endswith("/want"):
                 self.asked_s = self.asked_s or now_s
                 return
             value = msgspec.json.decode(message.payload)["value"]
             self.version, self.revision, self.at_s = value["version"], value["revision"], now_s
             self._news.notify_all()
+
+    def count(self) -> None:
+        """What the door is sent from now on, in bytes."""
+        if self._client is not None:
+            self._client.subscribe(f"{self._topic}/access/part/+/+")
 
     def wait(self, is_so: Callable[[], bool], complaint: str) -> None:
         with self._news:
@@ -207,7 +229,9 @@ def _take_back(stage: Stage, ear: Ear) -> None:
     bundle = stage.records / "access.bundle"
     shutil.rmtree(stage.records / ".access.bundle.coming", ignore_errors=True)
     for file in stage.records.glob("access.bundle*"):
-        if not file.name.endswith(OLDER):
+        if file.is_dir():
+            shutil.rmtree(file)
+        elif not file.name.endswith(OLDER):
             file.unlink()
     shutil.copy(bundle.with_name(bundle.name + OLDER), bundle)
     before = len([kept for kept in stage.kept() if kept.told.event.kind == "door.started"])
@@ -221,6 +245,42 @@ def _withdraw(centre: Centre, ear: Ear, key: str) -> float:
     marked = centre.ask("mark", key, "stolen")
     ear.wait(lambda: ear.revision >= marked["revision"], f"{key} is not refused")
     return 1000 * (ear.at_s - float(marked["at_s"]))
+
+
+class _Added(msgspec.Struct, frozen=True):
+    """How long until the door said so, and bytes that came for it and that were written for it at the door."""
+
+    seconds: float
+    fetched: int
+    written: int
+
+
+def _add(stage: Stage, centre: Centre, ear: Ear, number: int) -> _Added:
+    before, fetched = _files(stage), ear.fetched
+    added = centre.ask("add", f"late-{number}", f"H10301:201:{number}")
+    ear.wait(lambda: ear.version >= added["revision"], "the door does not have the newest bundle")
+    until_s, good = time.monotonic() + WAIT_S, stage.records / "access.bundle.good"
+    while good.read_bytes() != (stage.records / "access.bundle").read_bytes() and time.monotonic() < until_s:
+        time.sleep(0.01)  # its copy is written after it counts
+    fresh = [size for name, (size, when) in _files(stage).items() if before.get(name) != (size, when)]
+    return _Added(ear.at_s - float(added["at_s"]), ear.fetched - fetched, sum(fresh))
+
+
+def _keep_adding(stage: Stage, centre: Centre, ear: Ear, until: threading.Event) -> None:
+    number = 1000
+    while not until.is_set():
+        _add(stage, centre, ear, number)
+        number += 1
+
+
+def _files(stage: Stage) -> dict[str, tuple[int, int]]:
+    """How long each file of the bundle and of its copy is, and when it was written."""
+    found = {}
+    for file in (*stage.records.glob("access.bundle*"), *stage.records.glob("access.bundle*/*")):
+        with suppress(FileNotFoundError):  # what is of no bundle any more goes at this moment
+            if not file.is_dir():
+                found[str(file)] = file.stat().st_size, file.stat().st_mtime_ns
+    return found
 
 
 # -- many doors ----------------------------------------------------------------------------------------------------------------

@@ -81,6 +81,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("cardholder", name=op.f("pk_norms_withdrawn")),
     )
     op.create_table(
+        "people_changes",
+        sa.Column("revision", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("revision", "key", name=op.f("pk_people_changes")),
+    )
+    op.create_table(
         "people_state",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
