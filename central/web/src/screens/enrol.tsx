@@ -7,9 +7,11 @@ import { go } from "../route";
 import { Icon } from "../ui/icons";
 import { SignaturePad } from "../ui/signature";
 import { Button, Chip, Field, Page, Panel, Trouble, useLoaded, useWork } from "../ui/parts";
+import { EnrolAtDoor } from "./enrolatdoor";
 
-interface Seen {
+export interface Seen {
   fit: boolean;
+  reason: string;
   sentence: string;
   pose: string;
   quality: number | null;
@@ -56,7 +58,9 @@ function Consent({ at, begun }: { at: string; begun: Signal<string> }) {
       {found.value && (
         <>
           <div class="consenttext" tabIndex={0} role="region" aria-label="Text of the consent">
-            {found.value.text}
+            {paragraphs(found.value.text).map((each, at) => (
+              <p key={at}>{each}</p>
+            ))}
           </div>
           <p class="hint">Edition {found.value.edition}</p>
         </>
@@ -87,6 +91,13 @@ function Consent({ at, begun }: { at: string; begun: Signal<string> }) {
   );
 }
 
+/** The file's lines end where an editor broke them; a blank line is where a paragraph ends. */
+const paragraphs = (text: string): string[] =>
+  text
+    .trim()
+    .split(/\n\s*\n/)
+    .map((each) => each.replace(/\n(?![-*\d])/g, " "));
+
 /** A drawing belongs to the typed name, and is left out where somebody cannot draw. */
 function signed(edition: string, name: string, drawn: string): object {
   return { edition, signed_name: name.trim(), ...(drawn ? { signature: drawn } : {}) };
@@ -101,15 +112,42 @@ function Pictures({ session, seen }: { session: string; seen: Signal<Seen | null
     work.run(async () => {
       for (const file of chosen ?? []) await look(file);
     });
+  const atDoor = useSignal(false);
   return (
     <Panel title="2. Pictures">
-      <Camera look={look} />
-      <Field label="Or photographs" hint="JPEG or PNG. They are looked at and not kept.">
-        <input type="file" accept="image/jpeg,image/png" multiple onChange={(event) => void files(event.currentTarget.files)} />
-      </Field>
-      <Feedback seen={seen.value} />
+      <Where atDoor={atDoor} />
+      {atDoor.value ? (
+        <EnrolAtDoor session={session} seen={seen} />
+      ) : (
+        <>
+          <Camera look={look} />
+          <Field label="Or photographs" hint="JPEG or PNG. They are looked at and not kept.">
+            <input
+              type="file"
+              accept="image/jpeg,image/png"
+              multiple
+              onChange={(event) => void files(event.currentTarget.files)}
+            />
+          </Field>
+          <Feedback seen={seen.value} />
+        </>
+      )}
+      <Alike seen={seen.value} />
       <Trouble error={work.error} />
     </Panel>
+  );
+}
+
+function Where({ atDoor }: { atDoor: Signal<boolean> }) {
+  return (
+    <fieldset class="row">
+      <legend>Where</legend>
+      {[[false, "This device, or photographs"] as const, [true, "At a door's camera"] as const].map(([value, word]) => (
+        <label class="inline" key={word}>
+          <input type="radio" name="where" checked={atDoor.value === value} onChange={() => (atDoor.value = value)} /> {word}
+        </label>
+      ))}
+    </fieldset>
   );
 }
 
@@ -131,13 +169,14 @@ function Feedback({ seen }: { seen: Seen | null }) {
           </Chip>
         ))}
       </p>
-      {seen.duplicate.length > 0 && (
-        <Trouble
-          error={`This face is very like somebody's who is enrolled: ${seen.duplicate.map((each) => each.name ?? each.person ?? each.id).join(", ")}. Look at both before you go on.`}
-        />
-      )}
     </div>
   );
+}
+
+function Alike({ seen }: { seen: Seen | null }) {
+  if (!seen?.duplicate.length) return null;
+  const who = seen.duplicate.map((each) => each.name ?? each.person ?? each.id).join(", ");
+  return <Trouble error={`This face is very like somebody's who is enrolled: ${who}. Look at both before you go on.`} />;
 }
 
 /** Pictures go one after the other: the next when the last has been answered. */
