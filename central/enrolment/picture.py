@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from central.gateway.asking import Unfit
-from central.places.picture import size_told
+from central.places.picture import OPENING, size_told
 from hw.interfaces import Pixels
 
 MOST_BYTES = 12 << 20
@@ -27,7 +27,8 @@ def pixels_of(body: bytes) -> Pixels:
         raise Unfit(422, "unfit_size", f"the picture is {width_px} x {height_px} px; allowed: at least {LEAST_SIDE_PX} px each way, "
                                        f"at most {most} million pixels")  # fmt: skip
     try:
-        pixels = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
+        with OPENING:
+            pixels = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise Unfit(422, "broken_picture", "the picture is broken: send it again") from error
     if pixels is None:

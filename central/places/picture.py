@@ -7,6 +7,8 @@ SVG is refused: it is a program as much as a picture.
 from __future__ import annotations
 
 import struct
+import threading
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +19,10 @@ from central.gateway.asking import Unfit
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_PIXELS = 40_000_000
-"""120 MB while it is open: enough for an A0 plan at 200 dots an inch in colour."""
+"""Up to 320 MB while it is open: enough for an A0 plan at 200 dots an inch in colour."""
+OPENING = threading.Lock()
+"""One picture at a time, whoever sends them: a file of some kilobytes may unpack to all of these pixels."""
+STRIP_ROWS = 256
 LEAST_SIDE_PX = 64
 KEPT_SIDE_PX = 4096
 """The longer side of what is kept: phones refuse to draw larger ones."""
@@ -47,6 +52,11 @@ def taken_in(body: bytes) -> Picture:
             413, "too_large", f"the picture has {len(body) / 2**20:.1f} MiB; at most {MOST_BYTES / 2**20:.0f} MiB are allowed"
         )
     _check_size(*size_told(body))
+    with OPENING:
+        return _written_anew(body)
+
+
+def _written_anew(body: bytes) -> Picture:
     pixels = _fitted(_opened(body))
     is_png = body.startswith(_PNG)
     data = _written(".png", pixels) if is_png else b""
@@ -104,12 +114,16 @@ def _opened(body: bytes) -> Pixels:
         found = None
     if found is None:
         raise Unfit(422, "damaged", "the picture cannot be opened: it is damaged or cut off")
-    if found.dtype != np.uint8:
-        found = (found // 257).astype(np.uint8)
-    return _on_paper(np.asarray(found, np.uint8))
+    if found.ndim == 3 and found.shape[2] == 3 and found.dtype == np.uint8:
+        return np.asarray(found, np.uint8)
+    paper = np.empty((*found.shape[:2], 3), np.uint8)
+    for top in range(0, len(found), STRIP_ROWS):  # by strips: what lies between the two takes memory, too
+        paper[top : top + STRIP_ROWS] = _on_paper(found[top : top + STRIP_ROWS])
+    return paper
 
 
-def _on_paper(pixels: Pixels) -> Pixels:
+def _on_paper(found: NDArray[np.integer[Any]]) -> Pixels:
+    pixels = np.asarray(found if found.dtype == np.uint8 else found // 257, np.uint8)
     if pixels.ndim == 2:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), np.uint8)
     if pixels.shape[2] == 3:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from agent.clock import SystemClock
 from central.database.engine import open_database, sqlite_url
 from central.database.metadata import METADATA
 from central.database.tables_places import MAPS
+from central.enrolment.picture import pixels_of as enrolment_pixels_of
 from central.gateway.asking import Ask, Caller, Endpoint, Reply, Unfit
 from central.places.endpoints import endpoints
 from central.places.maps import Map, Places
@@ -207,3 +210,40 @@ def test_guards_look_at_maps_and_managers_and_installers_draw_them() -> None:
     draws = {each.allowed for each in told if each.method != "GET"}
     assert draws == {frozenset({"manager", "installer"})}
     assert all("guard" in each.allowed for each in told if each.method == "GET")
+
+
+def test_pictures_are_opened_one_after_the_other_whoever_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may unpack to hundreds of megabytes, and the historian lives in the same program."""
+    open_ones, most, opened = threading.Semaphore(1), [True], cv2.imdecode
+
+    def counted(*told: Any) -> Any:
+        alone = open_ones.acquire(blocking=False)
+        most.append(alone)
+        try:
+            return opened(*told)
+        finally:
+            if alone:
+                open_ones.release()
+
+    monkeypatch.setattr(cv2, "imdecode", counted)
+    plan, photograph = drawn(1600, 1200, channels=4), drawn(1600, 1200, ".jpg")
+    with ThreadPoolExecutor(8) as people:
+        done = [people.submit(taken_in, plan) for _ in range(12)] + [
+            people.submit(enrolment_pixels_of, photograph) for _ in range(12)
+        ]
+        assert [each.result() for each in done]
+    assert all(most)
+
+
+@pytest.mark.parametrize(
+    ("channels", "depth"), [(1, np.uint8), (3, np.uint8), (4, np.uint8), (1, np.uint16), (3, np.uint16), (4, np.uint16)]
+)
+def test_a_plan_of_any_depth_is_the_same_picture(channels: int, depth: Any) -> None:
+    """Higher than a strip, dark with a white corner, nothing of it transparent."""
+    most = np.iinfo(depth).max
+    pixels = np.zeros((700, 100, channels), depth)
+    pixels[600:, 50:] = most
+    if channels == 4:
+        pixels[:, :, 3] = most
+    kept = pixels_of(taken_in(bytes(cv2.imencode(".png", pixels)[1])).data)
+    assert (kept[650, 80].tolist(), kept[650, 20].tolist(), kept[10, 80].tolist()) == ([255] * 3, [0] * 3, [0] * 3)
