@@ -122,7 +122,7 @@ def _opened(body: bytes) -> Pixels:
     return paper
 
 
-def _on_paper(found: NDArray[np.integer[Any]]) -> Pixels:
+def _on_paper(found: NDArray[Any]) -> Pixels:
     pixels = np.asarray(found if found.dtype == np.uint8 else found // 257, np.uint8)
     if pixels.ndim == 2:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), np.uint8)
