@@ -49,6 +49,8 @@ export function heard(): void {
 }
 
 let source: EventSource | null = null;
+/** How often the line was lost: what was asked before does not make it stand again. */
+let cuts = 0;
 let probing: ReturnType<typeof setInterval> | undefined;
 let retry: ReturnType<typeof setTimeout> | undefined;
 
@@ -99,7 +101,7 @@ function listen(): void {
   source.onopen = () => void resync();
   source.onerror = () => lost();
   for (const [name, take] of Object.entries(TAKES)) source.addEventListener(name, (message) => arrived(message, take));
-  probing = setInterval(() => void probe(), QUIET_MS);
+  probing = setInterval(() => void probe(), QUIET_MS / 3);
 }
 
 function lost(): void {
@@ -110,6 +112,7 @@ function lost(): void {
 }
 
 function cut(): void {
+  cuts++;
   link.value = "cut";
 }
 
@@ -164,13 +167,15 @@ export function resync(): Promise<void> {
 }
 
 async function load(): Promise<void> {
+  const before = cuts;
   const loads = await Promise.allSettled([loadDoors(), loadAlerts(), loadEvents()]);
   const unreached = loads.some(
     (each) => each.status === "rejected" && each.reason instanceof Refused && each.reason.status === 0,
   );
   if (unreached) return cut();
+  if (cuts !== before) return load();
   heard();
-  link.value = source?.readyState === EventSource.OPEN ? "live" : link.value;
+  if (source?.readyState === EventSource.OPEN) link.value = "live";
   resyncs.value++;
 }
 
