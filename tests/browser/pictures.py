@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import NAMES
-from tests.browser.house import STOLEN, Api, Doors, centre_at, chromium, furnish, sign_in
+from tests.browser.house import PASSWORD, STOLEN, Api, Doors, centre_at, chromium, furnish, sign_in
 from tests.system.brokers import Broker, running, wait_until
 
 SHAPES = {
@@ -23,7 +23,10 @@ SHAPES = {
 }
 ROOMS = ("Archive", "Canteen", "Cold store", "Garage", "Library", "Post room", "Roof", "Server room", "Training", "Workshop")
 MANAGERS = {"doors": "doors", "door": "door/hq/front", "map": "map", "events": "events", "people": "people", "person": "people/p-0001",
-            "import": "people/import", "enrol": "people/p-0001/enrol", "settings": "settings"}  # fmt: skip
+            "import": "people/import", "enrol": "people/p-0001/enrol", "settings": "settings", "access": "access",
+            "schedule": "access/schedule/office", "profile": "access/profile/staff", "calendar": "access/calendar/public-holidays",
+            "accounts": "accounts", "account": "accounts/grace", "new-account": "accounts/new",
+            "duty": "duty", "plan": "duty/grace"}  # fmt: skip
 
 
 def main() -> int:
@@ -41,6 +44,7 @@ def main() -> int:
             doors = Doors(broker.port)
             furnish(url)
             lay_out(url)
+            rule(url)
             a_busy_night(doors, names, url)
             for shape in SHAPES:
                 _pictures(browser, url, out, shape, words)
@@ -66,6 +70,23 @@ def lay_out(url: str) -> None:
     api.ask(
         "PUT", f"/maps/{plan['id']}", json={"name": plan["name"], "edition": plan["edition"], "doors": placed, "zones": zones}
     )
+    api.close()
+
+
+def rule(url: str) -> None:
+    """Hours of an office, with holidays, and a guard's nights."""
+    api = Api(url, "mary")
+    api.ask(
+        "PUT", "/calendars/public-holidays", json={"days": ["2027-01-01", "2027-04-02", "2027-05-01", "2027-12-25", "2027-12-26"]}
+    )
+    hours = [{"days": [0, 1, 2, 3, 4], "from_min": 450, "until_min": 1095}, {"days": [5], "from_min": 540, "until_min": 780}]
+    special = [{"calendar": "public-holidays", "hours": []}]
+    api.ask("PUT", "/schedules/office", json={"zone": "Europe/Berlin", "intervals": hours, "special_days": special})
+    api.ask(
+        "PUT", "/profiles/cleaners", json={"doors": ["hq/front", "hq/lab"], "schedule": "office", "factors": "credential_and_pin"}
+    )
+    nights = [{"days": [4, 5, 6], "begin": "22:00", "end": "06:00"}]
+    api.ask("PUT", "/duty", json={"account": "grace", "hours": nights, "timezone": "Europe/Berlin"})
     api.close()
 
 
@@ -120,6 +141,20 @@ def _pictures(browser: Browser, url: str, out: Path, shape: str, words: list[str
         page.goto(f"{url}/#/{screen}")
         expect(page.locator(".working")).to_have_count(0)
         take(page, name)
+    page.goto(f"{url}/#/access/schedule/office")
+    page.get_by_text("To the minute").click()
+    page.get_by_label("Time zone of the building").fill("Europe/Berlim")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.get_by_role("alert").scroll_into_view_if_needed()
+    take(page, "schedule-wrong")
+    page.get_by_role("button", name="Discard").click()
+    page.goto(f"{url}/#/settings")
+    page.get_by_text("Set it up").click()
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("The code that the app shows now").scroll_into_view_if_needed()
+    take(page, "totp")
     page.goto(f"{url}/#/map")
     page.get_by_role("button", name="Place doors and zones").click()
     take(page, "draw")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -200,14 +203,15 @@ def test_a_page_that_is_cut_off_says_so_and_since_when(site: Site, guard: Page) 
 
 
 SCREENS = ("doors", "door/hq/front", "alerts", "events", "map", "people", "people/p-0001", "people/import", "people/p-0001/enrol",
-           "reports", "settings")  # fmt: skip
+           "reports", "settings", "access", "access/schedule/always", "access/schedule/new", "access/profile/staff", "access/calendar/new",
+           "accounts", "accounts/grace", "accounts/new", "duty", "duty/grace")  # fmt: skip
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_screen_reader_finds_its_way_on_every_screen(site: Site, browser: Browser, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("dark", 390)])
+def test_a_screen_reader_finds_its_way_on_every_screen(site: Site, browser: Browser, scheme: str, width: int) -> None:
     site.doors.happens("front", "access.denied", **STOLEN)
     site.doors.tells("lab", risk={"band": "high", "sentence": "somebody lingers", "zone": "reader"})
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="dark" if scheme == "dark" else "light")
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light")
     page = context.new_page()
     errors: list[str] = []
     page.on("console", lambda told: errors.append(told.text) if "Content Security Policy" in told.text else None)
@@ -235,7 +239,20 @@ def test_nobody_is_looked_at_before_they_have_signed(site: Site, manager: Page) 
     assert manager.get_by_role("button", name="Sign", exact=True).is_disabled()
     manager.get_by_label("I have read this and agree").check()
     manager.get_by_label("Signed").fill("Sofia Kovalevskaya")
-    manager.get_by_role("button", name="Sign", exact=True).click()
+    pad = manager.get_by_role("img", name="to be signed here")
+    box = pad.bounding_box()
+    assert box is not None
+    manager.mouse.move(box["x"] + 20, box["y"] + 40)
+    manager.mouse.down()
+    manager.mouse.move(box["x"] + 180, box["y"] + 70, steps=4)
+    manager.mouse.up()
+    expect(manager.get_by_role("img", name="A signature is drawn")).to_be_visible()
+    with manager.expect_response("**/consent") as told:
+        manager.get_by_role("button", name="Sign", exact=True).click()
+    drawn = told.value.request.post_data_json["signature"]
+    ink = cv2.imdecode(np.frombuffer(base64.b64decode(drawn), np.uint8), cv2.IMREAD_UNCHANGED)[:, :, 3]
+    assert told.value.ok
+    assert 200 < np.count_nonzero(ink) < 20_000
     manager.get_by_role("button", name="Use this device's camera").click()
     pictures = manager.get_by_role("region", name="2. Pictures")
     expect(pictures.locator("[aria-live]")).to_contain_text("face", timeout=30_000)

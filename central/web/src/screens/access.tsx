@@ -5,7 +5,7 @@ import type { ComponentChildren } from "preact";
 import { ask, besides, managesAll } from "../api";
 import { go, route } from "../route";
 import { doors, resyncs } from "../state";
-import { intervalsOf, NEVER, spansText, tidied, weekOf, weekText, type Interval, type Span } from "../week";
+import { intervalsOf, NEVER, weekOf, weekText, type Interval, type Span } from "../week";
 import { Icon } from "../ui/icons";
 import {
   Button,
@@ -229,9 +229,19 @@ function One({ kind, id, book, again }: OneProps) {
 
 type Rule = Profile & Schedule & Calendar;
 
+const SAVED = "Saved. Doors get it within seconds.";
+/** What was made last: its own screen says so, once. */
+let made = "";
+
+function saidOf(rule: string): string {
+  if (made !== rule) return "";
+  made = "";
+  return SAVED;
+}
+
 function Editor({ kind, fresh, kept, book, again }: { fresh: boolean; kept: Rule } & Omit<OneProps, "id">) {
   const draft = useDraft<Rule>(`${kind}/${fresh ? NEW : kept.id}`, kept);
-  const work = useWork();
+  const work = useWork(saidOf(`${kind}/${kept.id}`));
   const wrong = besides(work.error, FIELDS[kind]);
   const id = draft.value.id.trim();
   const save = () =>
@@ -242,8 +252,11 @@ function Editor({ kind, fresh, kept, book, again }: { fresh: boolean; kept: Rule
       });
       draft.drop();
       await again();
-      if (fresh) go(`/access/${kind}/${encodeURIComponent(id)}`);
-      return "Saved. Doors get it within seconds.";
+      if (fresh) {
+        made = `${kind}/${id}`;
+        go(`/access/${kind}/${encodeURIComponent(id)}`);
+      }
+      return SAVED;
     });
   const away = () =>
     work.run(async () => {
@@ -281,7 +294,7 @@ function Editor({ kind, fresh, kept, book, again }: { fresh: boolean; kept: Rule
         </div>
       )}
       {may ? (
-        <SaveBar changed={draft.changed && id !== ""} work={work} save={() => void save()} drop={draft.drop} />
+        <SaveBar changed={draft.changed} ready={id !== ""} work={work} save={() => void save()} drop={draft.drop} />
       ) : (
         <p class="hint">A manager of all sites may change it.</p>
       )}
@@ -435,13 +448,6 @@ function Specials({ value, set, calendars }: { value: Schedule; set: Form<Schedu
             ))}
           </select>
         </Field>
-      )}
-      {value.special_days.length > 0 && (
-        <p class="hint">
-          {value.special_days
-            .map((each) => `${each.calendar}: ${spansText(tidied(each.hours.map((h): Span => [h.from_min, h.until_min])))}`)
-            .join("; ")}
-        </p>
       )}
     </>
   );

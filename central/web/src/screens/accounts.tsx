@@ -321,7 +321,7 @@ function Rights({ kept, again }: { kept: Account; again: () => Promise<void> }) 
         <Secret label="Your own password, to save this" kind="current-password" text={own} error={wrong.of("own_password")} />
       )}
       <Trouble error={wrong.rest} />
-      <SaveBar changed={draft.changed && (!more || own.value !== "")} work={work} save={() => void save()} drop={draft.drop} />
+      <SaveBar changed={draft.changed} ready={!more || own.value !== ""} work={work} save={() => void save()} drop={draft.drop} />
     </Panel>
   );
 }

@@ -32,42 +32,29 @@ export function DutyScreen() {
 function All({ now }: { now: DutyNow }) {
   return (
     <Page title="Duty">
-      {!now.now.length && (
-        <Trouble error="Nobody is on duty now: an alert rings nobody at first, and everybody when it is not answered in time." />
-      )}
-      <div class="tablewrap" tabIndex={0} role="region" aria-label="Who is on duty">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Who</th>
-              <th scope="col">Now</th>
-              <th scope="col">Week</th>
-              <th scope="col">Devices</th>
-            </tr>
-          </thead>
-          <tbody>
-            {now.people.map(({ duty, role, on_now, devices }) => (
-              <tr key={duty.account}>
-                <th scope="row">
-                  <a href={`#/duty/${encodeURIComponent(duty.account)}`} data-row>
-                    {duty.account}
-                  </a>{" "}
-                  <small>{role}</small>
-                </th>
-                <td>{on_now ? <Chip icon="bell">on duty</Chip> : "off"}</td>
-                <td>{dutyText(duty)}</td>
-                <td>
-                  {devices || (
-                    <Chip tone="warn" icon="alarm">
-                      none: no alert reaches them
-                    </Chip>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      {!now.now.length && <Trouble error="Nobody is on duty now: an alert rings all guards at once." />}
+      <ul class="rules boxed" aria-label="Who is on duty">
+        {now.people.map(({ duty, role, on_now, devices }) => (
+          <li key={duty.account}>
+            <a href={`#/duty/${encodeURIComponent(duty.account)}`} data-row>
+              <strong>
+                {duty.account} <small>{role}</small>
+              </strong>
+              {on_now ? <Chip icon="bell">on duty now</Chip> : <span>off duty now</span>}
+              <span>{dutyText(duty)}</span>
+              {devices > 0 ? (
+                <span class="hint">
+                  {devices} {devices === 1 ? "device" : "devices"}
+                </span>
+              ) : (
+                <Chip tone="warn" icon="alarm">
+                  no device: not rung
+                </Chip>
+              )}
+            </a>
+          </li>
+        ))}
+      </ul>
     </Page>
   );
 }

@@ -47,7 +47,11 @@ export function EnrolAtDoor({ session, seen }: { session: string; seen: Signal<S
   useEffect(() => () => void ask(at, { method: "DELETE" }).catch(() => undefined), []);
   return (
     <div class="stack">
-      {running ? <Guide now={now.value!} /> : <Choose begin={begin} busy={work.busy} over={now.value?.sentence ?? ""} />}
+      {running || isDone(now.value) ? (
+        <Guide now={now.value!} />
+      ) : (
+        <Choose begin={begin} busy={work.busy} over={now.value?.sentence ?? ""} />
+      )}
       {running && (
         <div class="row">
           <Button icon="stop" onClick={() => void ask(at, { method: "DELETE" }).catch(() => undefined)}>
@@ -102,6 +106,9 @@ const TURNS: Record<string, string> = {
   wait: "M60 20v52M60 94v4",
 };
 
+/** Whoever stands there is told that they may go. */
+const isDone = (now: AtDoor | null): boolean => now?.seen?.poses_wanted.length === 0;
+
 /** Which way: whoever faces the screen has their own left on its left. */
 function turnOf(seen: Seen | null): string {
   if (!seen) return "front";
@@ -120,7 +127,7 @@ function Guide({ now }: { now: AtDoor }) {
         <path d={TURNS[turn]} />
       </svg>
       <p class="guideword" aria-live="assertive">
-        {seen ? seen.sentence : "stand before the door's camera"}
+        {turn === "done" ? "thank you: all pictures are there" : seen ? seen.sentence : "stand before the door's camera"}
       </p>
       <ul class="guideposes" aria-label="Pictures">
         {["left", "front", "right"].map((pose) => {

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ask, besides, session } from "../api";
 import { notice } from "./signin";
-import { Button, Field, Panel, Trouble, useLoaded, useWork, type Work } from "../ui/parts";
+import { Button, Field, Panel, Trouble, useLoaded, useWork, Working, type Work } from "../ui/parts";
 
 interface Pending {
   secret: string;
@@ -92,6 +92,7 @@ export function SecondFactor() {
       {found.value && (
         <p>{on ? "On: a code of your app is asked for when you sign in." : "Off: your password alone lets you in."}</p>
       )}
+      {!found.value && !found.error && <Working what="Asking" />}
       <Trouble error={found.error} />
       {found.value && !pending.value && (
         <details>

@@ -7,7 +7,7 @@ import { dutyText, type Duty, type DutyNow } from "../duty";
 import { theme, type Theme } from "../theme";
 import { Icon } from "../ui/icons";
 import { OwnPassword, SecondFactor } from "./own";
-import { Button, Page, Panel, Time, Trouble, useLoaded, useWork } from "../ui/parts";
+import { Button, Page, Panel, Time, Trouble, useLoaded, useWork, Working } from "../ui/parts";
 
 const PUSH_WORDS = {
   unknown: "Asking the browser …",
@@ -130,6 +130,7 @@ function DutyPanel() {
   const end = () => set(shift ? { shifts: me!.duty.shifts.filter((each) => each !== shift) } : { switch: "off" });
   return (
     <Panel title="Duty">
+      {!found.value && !found.error && <Working what="Asking" />}
       {me && (
         <p role="status">
           {me.on_now ? (

@@ -141,18 +141,30 @@ session.subscribe((now) => {
 });
 
 /** Says that nothing is saved yet, and saves it. */
-export function SaveBar({ changed, work, save, drop }: { changed: boolean; work: Work; save: () => void; drop: () => void }) {
+export function SaveBar({ changed, ready = true, work, save, drop }: SaveBarProps) {
   return (
-    <div class={`savebar ${changed ? "changed" : ""}`}>
-      <span role="status">{changed ? "Changed, not saved yet." : work.done || "Saved."}</span>
-      <Button kind="main" busy={work.busy} disabled={!changed} onClick={save}>
-        Save
-      </Button>
-      <Button disabled={!changed || work.busy} onClick={drop}>
-        Discard
-      </Button>
+    <div class={`savebar ${changed ? "changed" : ""}`} hidden={!changed && !work.done}>
+      <span role="status">{changed ? "Not saved yet." : work.done}</span>
+      {changed && (
+        <>
+          <Button kind="main" busy={work.busy} disabled={!ready} onClick={save}>
+            Save
+          </Button>
+          <Button disabled={work.busy} onClick={drop}>
+            Discard
+          </Button>
+        </>
+      )}
     </div>
   );
+}
+
+interface SaveBarProps {
+  changed: boolean;
+  ready?: boolean;
+  work: Work;
+  save: () => void;
+  drop: () => void;
 }
 
 /** For what cannot be undone: the second tap does it, within some seconds. */
@@ -270,11 +282,11 @@ export interface Work {
   run: (work: () => Promise<string | void>) => Promise<void>;
 }
 
-/** A button's work: busy while it runs, its error beside it. */
-export function useWork(): Work {
+/** A button's work: busy while it runs, its error beside it. `first`: what was done by a screen before this one. */
+export function useWork(first = ""): Work {
   const busy = useSignal(false);
   const error = useSignal<unknown>(null);
-  const done = useSignal("");
+  const done = useSignal(first);
   const run = async (work: () => Promise<string | void>) => {
     if (busy.value) return;
     busy.value = true;
