@@ -38,6 +38,8 @@ PAGE = 200
 DOORS_EVERY_S, TIDY_EVERY_S = 2.0, 60.0
 STABLE = timedelta(seconds=30)
 """A door that was away is back when it has been there for so long."""
+LATEST = timedelta(days=2)
+"""Nothing is put off for so long, by any setting: whatever is, was put off by a clock that was wrong."""
 FADE = timedelta(days=1)
 """A mild alert that nobody acknowledged, and of which nothing new was heard, closes by itself."""
 
@@ -99,7 +101,8 @@ class AlertDesk:
                  area: Callable[[str, str], str] = lambda site, door: "",
                  watching: Callable[[], frozenset[str]] = frozenset) -> None:  # fmt: skip
         """`place`: what people call a door; `person`: the name of a cardholder, asked for only with `show_names`;
-        `area`: the zone of the building that a door lies in; `watching`: the accounts that have the dashboard open. Raises ConfigError."""
+        `area`: the zone of the building that a door lies in; `watching`: the accounts that have the dashboard open. A desk that
+        has never run begins with what is committed from here on, so it is made before a historian runs. Raises ConfigError, StoreError."""
         self.engine, self.vapid, self.options = engine, vapid, options_of(settings)
         self._clock, self._audit, self._doors = clock, audit, doors
         self.names = Names(
@@ -111,16 +114,15 @@ class AlertDesk:
         self._on_change: list[Callable[[list[Alert]], None]] = []
         self.sender = Sender(engine, clock, vapid, self.options, base_url)
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
+        with writing(engine) as db:
+            if store.cursor(db) is None:
+                store.move_cursor(db, store.newest_event(db))
 
     def on_change(self, callback: Callable[[list[Alert]], None]) -> None:
         """Rings after each commit, with the alerts as they are now, in any thread; to be called before `start`."""
         self._on_change.append(callback)
 
     def start(self) -> None:
-        """A desk that has never run begins with what happens from now on. Raises StoreError."""
-        with writing(self.engine) as db:
-            if store.cursor(db) is None:
-                store.move_cursor(db, store.newest_event(db))
         self._thread.start()
         self.sender.start()
 
@@ -233,16 +235,20 @@ class AlertDesk:
             if door.online:
                 self._missing_since.pop(key, None)
                 pending = key in told and told[key].state == "pending"
-                if key in told and told[key].parts and (pending or door.since is None or now - door.since >= STABLE):
+                stable = door.since is None or not timedelta(0) <= now - door.since < STABLE  # in the future: by a wrong clock
+                if key in told and told[key].parts and (pending or stable):
                     back.append(key)
             elif key not in told or not told[key].parts:
-                since = self._missing_since.setdefault(key, door.since or now)
+                since = self._missing_since[key] = min(self._missing_since.get(key, door.since or now), now)
                 if now - since >= timedelta(seconds=self.options.offline_s):
                     gone.append((key, since))
         if gone or back:
             self._write(now, lambda book: book.doors(gone, back))
 
     def _tidy(self, now: datetime) -> None:
+        with writing(self.engine) as db:
+            if wrong := store.set_right(db, now, now + LATEST):
+                log.warning("alerts: the clock was ahead, %d rows are due now and not then", wrong)
         with reading(self.engine) as db:
             missing = store.missing(db, now - timedelta(seconds=self.options.gap_s))
             told = {(each.site, each.door) for each in store.open_about(db, GAP) if each.parts}

@@ -308,6 +308,21 @@ def forget_deliveries(db: Connection, before: datetime) -> None:
     db.execute(delete(DELIVERIES).where(DELIVERIES.c.state.not_in(("waiting", "held_back")), DELIVERIES.c.done < before))
 
 
+def set_right(db: Connection, now: datetime, latest: datetime) -> int:
+    """What was written while the centre's clock was ahead is due now: it would wait, and be silent, until that time had come.
+
+    Nothing is ever put off to later than `latest`. Returns how many rows it was.
+    """
+    alerts, outbox = ALERTS.c, DELIVERIES.c
+    wrong = [
+        update(ALERTS).where(alerts.next_at > latest).values(next_at=now),
+        update(ALERTS).where(alerts.quiet_until > latest).values(quiet_until=now),
+        update(DELIVERIES).where(outbox.due > latest).values(due=now),
+        update(DELIVERIES).where(outbox.made > latest).values(made=now),
+    ]
+    return sum(db.execute(each).rowcount for each in wrong)
+
+
 # -- people -------------------------------------------------------------------------------------------------------------------------
 
 

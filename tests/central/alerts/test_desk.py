@@ -363,3 +363,31 @@ def test_a_dashboard_left_open_by_somebody_who_is_off_duty_tells_nobody(tmp_path
     centre.device("guard-2", "phone")
     centre.happens(event("door.forced"))
     assert centre.rang() == ["guard-2"]
+
+
+def test_after_a_clock_that_was_ahead_alerts_are_escalated_sent_and_ring_anew(centre: Centre) -> None:
+    """A centre that began in 2099 and was set right a minute later."""
+    on_duty(centre, "guard-1")
+    centre.clock.after(70 * 365 * 86400)
+    centre.happens(event("door.forced"), event("door.held", door="back"))
+    before = len(centre.rang())
+    centre.clock.now = NOW
+    centre.desk._tidy_due_s = centre.desk._doors_due_s = 0.0
+    centre.later(0)
+    assert len(centre.rang()) > before
+    with reading(centre.engine) as db:
+        assert store.waiting(db, NOW, 100, set())
+        assert not [each for each in centre.alerts if each.quiet_until and each.quiet_until > NOW + timedelta(days=2)]
+    before = len(centre.rang())
+    centre.later(30)
+    assert len(centre.rang()) > before
+
+
+def test_a_door_that_went_under_a_clock_that_was_ahead_is_offline_all_the_same(centre: Centre) -> None:
+    centre.doors.doors = [DoorNow("hq", "front", online=False, since=NOW + timedelta(days=9000))]
+    centre.later(5)
+    centre.later(65)
+    assert [each.kind for each in centre.alerts] == ["door.offline"]
+    centre.doors.doors = [DoorNow("hq", "front", since=NOW + timedelta(days=9000))]
+    centre.later(5)
+    assert not centre.alerts[0].parts
