@@ -1,4 +1,4 @@
-"""Somebody is enrolled at a door's own camera: from the order at the centre to the template that opens this door. Real programs, real pixels."""
+"""Somebody is enrolled at a door's own camera, from the order at the centre to the template that opens it: real programs, real pixels."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import numpy as np
 import paho.mqtt.client as mqtt
 import pytest
+from playwright.sync_api import Page, expect
 
 from agent.clock import SystemClock
 from agent.core.access import AccessProfile
@@ -28,7 +28,8 @@ from central.site.registry import DoorEntry, DoorRegistry
 from demo.people import fetch_people
 from demo.play import await_decision
 from demo.stage import ALWAYS, DOOR, OWNER_FOB, SITE, Stage, StageOptions
-from tests.browser.house import PASSWORD, Api
+from tests.browser.house import PASSWORD, Api, chromium, sign_in
+from tests.browser.test_dashboard import serious
 from tests.system.brokers import wait_until
 from tests.test_asyncapi import faults_of
 from tests.vision.people import canvas_with
@@ -99,9 +100,11 @@ class House:
     def ask(self, method: str, path: str, **more: Any) -> Any:
         return self.mary.ask(method, path, **more)
 
-    def holder(self, id: str) -> str:
-        """Somebody who has signed; the name of a session."""
+    def holder(self, id: str, begin: bool = True) -> str:
+        """Somebody who has signed; the name of a session. `begin`: or not."""
         self.ask("POST", "/people", json={"id": id, "name": "Ada Lovelace", "profiles": ["staff"]})
+        if not begin:
+            return ""
         edition = self.ask("GET", "/consent")["edition"]
         self.ask("POST", f"/people/{id}/consent", json={"edition": edition, "signed_name": "Ada Lovelace"})
         return str(self.ask("POST", f"/people/{id}/enrolment", json={})["session"])
@@ -175,6 +178,42 @@ def _opens(house: House, known: set[str]) -> bool:
     decision = await_decision(house.stage, known, 10.0)
     known.add(decision["id"])
     return decision["data"]["reasons"] == ["face_match"]
+
+
+def test_the_page_leads_somebody_so_that_they_read_it_from_afar(house: House) -> None:
+    """By keyboard alone, with what a screen reader would find."""
+    house.holder("holder-7", begin=False)
+    house.pose = ""
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1024, "height": 900})
+        sign_in(page, house.centre.url, "mary")
+        page.goto(f"{house.centre.url}/#/people/holder-7/enrol")
+        page.get_by_label("I have read this and agree").check()
+        page.get_by_label("Signed (the person's name").fill("Ada Lovelace")
+        page.get_by_role("button", name="Sign", exact=True).press("Enter")
+        page.get_by_label("At a door's camera").press("Space")
+        assert serious(page) == []
+        wait_until(lambda: _free(page), 20, "the door does not begin")
+        word = page.locator(".guideword")
+        expect(word).to_contain_text("stand before the camera", timeout=15_000)
+        assert float(word.evaluate("each => parseFloat(getComputedStyle(each).fontSize)")) > 48
+        assert serious(page) == []
+        for pose, said in (("front", "to your left"), ("left", "to your right"), ("right", "")):
+            house.pose = pose
+            expect(page.locator(".guideposes .done").filter(has_text="straight" if pose == "front" else pose)).to_have_count(
+                1, timeout=20_000
+            )
+            if said:
+                expect(word).to_contain_text(said)
+        expect(word).to_contain_text("thank you")
+        expect(page.get_by_role("button", name="Keep templates")).to_be_enabled()
+
+
+def _free(page: Page) -> bool:
+    """Somebody of the test before may still be leaving."""
+    page.get_by_role("button", name="Begin").press("Enter")
+    expect(page.get_by_role("button", name="Leave the door").or_(page.get_by_role("alert"))).to_be_visible()
+    return page.get_by_role("button", name="Leave the door").is_visible()
 
 
 def test_consent_that_is_taken_back_in_the_middle_ends_it_and_leaves_nothing(house: House) -> None:
