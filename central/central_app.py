@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from agent.clock import Clock, SystemClock
 from agent.link.session import Address
 from agent.notify import notify
+from central.database.leading import Leadership
 from central.database.opening import name_of, open_to_write
 from central.history.historian import Historian
 from central.settings import CentralConfig, load_settings
@@ -28,32 +29,49 @@ def run_centre(config_file: Path, clock: Clock | None = None) -> int:
     from central.centre import Centre
 
     config = load_settings(config_file)
-    stop = _until_told()
-    centre = Centre(config, state_folder(config), clock or SystemClock())
+    stop, clock = _until_told(), clock or SystemClock()
+    lead = Leadership(config.database.url, clock, stop)
+    if not lead.wait(_stand_by):
+        return 0
+    centre = Centre(config, state_folder(config), clock, lead.guard)
     centre.start()
     log.info("central started config=%s dashboard=%s", config_file, centre.url)
-    notify("READY=1")
+    notify("READY=1\nSTATUS=active")
     stop.wait()
     notify("STOPPING=1")
     centre.stop()
     log.info("central stopped")
-    return 0
+    return _code(lead)
 
 
 def run_historian(address: Address, database: str, clock: Clock | None = None) -> int:
     """As `run_centre`, for the historian alone. `database`: a file, or an address of PostgreSQL; it is made or brought up to date."""
+    stop, clock = _until_told(), clock or SystemClock()
+    lead = Leadership(database, clock, stop)
+    if not lead.wait(_stand_by):
+        return 0
     engine = open_to_write(database)
-    historian = Historian(address, engine, clock or SystemClock())
-    stop = _until_told()
+    lead.guard(engine)
+    historian = Historian(address, engine, clock)
     historian.start()
     log.info("central started database=%s broker=%s:%d", name_of(engine), address.host, address.port)
-    notify("READY=1")
+    notify("READY=1\nSTATUS=active")
     stop.wait()
     notify("STOPPING=1")
     historian.stop()
     engine.dispose()
     log.info("central stopped totals=%s", historian.totals)
-    return 0
+    return _code(lead)
+
+
+def _stand_by() -> None:
+    log.info("central stands by: another one is active")
+    notify("READY=1\nSTATUS=standing by: another centre is active")
+
+
+def _code(lead: Leadership) -> int:
+    """A centre that was displaced ends with 1: the supervisor starts it again, and it stands by."""
+    return 0 if lead.end() else 1
 
 
 def state_folder(config: CentralConfig) -> Path:

@@ -6,9 +6,11 @@ What doors need comes first: historian and bundles run before anything that peop
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
+
+from sqlalchemy import Engine
 
 from agent.clock import Clock
 from agent.core.norms_word import MOST_WITHDRAWN
@@ -68,11 +70,15 @@ class Room(Protocol):
 class Centre:
     """`start`, `stop`. `url` is where the dashboard answers."""
 
-    def __init__(self, config: CentralConfig, state: Path, clock: Clock) -> None:
-        """`state`: a folder of the centre's own, for what can be made or learned anew. Raises ConfigError and StoreError."""
+    def __init__(
+        self, config: CentralConfig, state: Path, clock: Clock, guard: Callable[[Engine], None] = lambda engine: None
+    ) -> None:
+        """`state`: a folder of the centre's own, for what can be made or learned anew. `guard` is given the database before anything else:
+        where two centres share one, it keeps the other out. Raises ConfigError and StoreError."""
         keys, address = Path(config.keys.folder), config.broker.address()
         centre_key = centre_private(keys / "centre.key")
         self._engine = engine = open_to_write(config.database.url)
+        guard(engine)
         audit = AuditLog(engine, clock, keys / ANCHOR)
         accounts = Accounts(engine, clock, audit, seal_in(keys), limits=limits_of(config.gateway))
 

@@ -191,6 +191,10 @@ def _status(args: argparse.Namespace) -> int:
             + f", {state.doors} doors, {state.open_gaps} open gaps"
         )
         _say(f"events from {state.oldest or '-'} to {state.latest or '-'}")
+    if state.active is not None:
+        _say(
+            f"active: {state.active.who} (machine and process) since {state.active.since:%Y-%m-%d %H:%M:%S}, term {state.active.term}"
+        )
     for gone in state.removed:
         _say(f"{gone.ran_at:%Y-%m-%d %H:%M} removed {gone.rows} {gone.what} {gone.kind} of {gone.oldest:%Y-%m-%d} to {gone.newest:%Y-%m-%d}:"
              f" kept {gone.keep_days} days")  # fmt: skip

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, func, select
 from agent.clock import Clock
 from agent.errors import ConfigError
 from central.database.engine import StoreError, reading
+from central.database.leading import db_leader
 from central.database.tables_alerts import ALERTS
 from central.database.tables_events import EVENTS
 from central.gateway.door_book import DoorBook
@@ -74,6 +75,11 @@ class CentreCollector(Collector):
             counted = connection.execute(
                 select(ALERTS.c.severity, func.count()).where(ALERTS.c.state != CLOSED).group_by(ALERTS.c.severity)
             ).all()
+            leader = db_leader(connection)
+        if leader is not None:
+            yield GaugeMetricFamily("doorward_active_term", "How often a centre has taken over the database.", leader.term)
+            yield GaugeMetricFamily("doorward_active_since_seconds", "When the one that is active took over, since 1970.",
+                                    leader.since.timestamp())  # fmt: skip
         yield GaugeMetricFamily("doorward_event_number", "Number of the newest event in the database.", stored)
         if newest:
             now = self._clock.wall()

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from central.database import tables_accounts, tables_alerts, tables_events, tables_live, tables_people, tables_places
+from central.database import (
+    tables_accounts,
+    tables_alerts,
+    tables_events,
+    tables_leading,
+    tables_live,
+    tables_people,
+    tables_places,
+)
 from central.database.metadata import METADATA
 
-ROOMS = (tables_events, tables_accounts, tables_people, tables_alerts, tables_places, tables_live)
+ROOMS = (tables_events, tables_accounts, tables_people, tables_alerts, tables_places, tables_live, tables_leading)
 
 __all__ = ["METADATA", "ROOMS"]

@@ -9,6 +9,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
 from central.database.engine import reading
+from central.database.leading import Leader, db_leader
 from central.database.migrate import newest, revision_of
 from central.database.opening import name_of
 from central.database.tables_events import CONFLICTS, EVENTS, GAPS, JOURNALS, UNREADABLE
@@ -31,6 +32,8 @@ class State(Struct, frozen=True, kw_only=True):
     oldest: datetime | None = None
     latest: datetime | None = None
     removed: list[Removal] = []
+    active: Leader | None = None
+    """Of two centres that share it: the one that works, or was the last to."""
 
     @property
     def up_to_date(self) -> bool:
@@ -46,8 +49,8 @@ def state_of(engine: Engine, most_removals: int = 20) -> State:
         about: dict[str, Any] = {"database": name_of(engine), "revision": revision, "newest": newest(), "size_bytes": _size(db)}
         if revision != newest():
             return State(**about)
-        counts = _counts(db)
-    return State(**about, **counts, removed=removals(engine, most_removals))
+        counts, active = _counts(db), db_leader(db)
+    return State(**about, **counts, removed=removals(engine, most_removals), active=active)
 
 
 def _counts(db: Connection) -> dict[str, Any]:
