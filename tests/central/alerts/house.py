@@ -137,8 +137,6 @@ class Centre:
             watching=watching,
             person=person,
         )
-        with writing(self.engine) as db:
-            store.move_cursor(db, 0)
 
     def device(self, account: str, name: str, service: PushService | None = None) -> None:
         told = (service or _NOWHERE).subscription(name)
