@@ -1,6 +1,7 @@
 """How often somebody's telephone may ring, so that they still look at it. Pure.
 
-What is held back is counted and told in one line later. Nothing worse than what was told meanwhile is held back, and nothing critical.
+What is held back is counted and told in one line later. Nothing worse than what was told meanwhile is held back, and nothing critical
+but what no honest door says: a contact that chatters, or somebody with one door's key, must not drown the other doors.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from datetime import timedelta
 from msgspec import Struct
 
 from central.alerts.severity import Severity, rank
+
+CRITICAL_OF_A_DOOR = 30
+"""In each window: more than one every twenty seconds nobody can answer."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -34,7 +38,9 @@ class Told(Struct, frozen=True):
 
 def rings(severity: Severity, door: str, told: Sequence[Told], limits: Limits) -> bool:
     """Whether one more may ring, beside what somebody was told within the window."""
-    if severity == "critical" or all(rank(severity) > rank(each.severity) for each in told):
+    if severity == "critical":
+        return sum(each.door == door and each.severity == "critical" for each in told) < CRITICAL_OF_A_DOOR
+    if all(rank(severity) > rank(each.severity) for each in told):
         return True
     of_door = sum(each.door == door for each in told)
     worst_here = max((rank(each.severity) for each in told if each.door == door), default=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from central.alerts.alert import Alert, Patience, acknowledged, begun, folded, lasted, part_over, takes
 from central.alerts.escalation import is_due, pushed_on, resumed, rung, stepped
-from central.alerts.limits import Limits, Told, rings
+from central.alerts.limits import CRITICAL_OF_A_DOOR, Limits, Told, rings
 from central.alerts.rules import Found
 from central.alerts.severity import SEVERITIES, Severity, rank
 from tests.central.alerts.house import NOW
@@ -84,7 +85,17 @@ def test_the_severest_alert_always_rings_however_many_there_are(severities: list
             rang.append(severity)
     worst = max((severity for severity, _ in severities), key=rank)
     assert worst in rang
-    assert rang.count("critical") == sum(severity == "critical" for severity, _ in severities)
+    critical = Counter(door for severity, door in severities if severity == "critical")
+    assert rang.count("critical") == sum(min(CRITICAL_OF_A_DOOR, count) for count in critical.values())
+
+
+def test_a_contact_that_chatters_drowns_no_other_door() -> None:
+    told: list[Told] = []
+    for _ in range(1000):
+        if rings("critical", "chatters", told, Limits()):
+            told.append(Told("chatters", "critical"))
+    assert len(told) == CRITICAL_OF_A_DOOR
+    assert rings("critical", "another", told, Limits())
 
 
 @given(doors=st.lists(st.integers(0, 5), max_size=60))
