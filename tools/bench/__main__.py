@@ -31,6 +31,7 @@ from tools.bench.latency import fob_alone, fob_and_face, vision_dead
 from tools.bench.live import live
 from tools.bench.lookup import lookup
 from tools.bench.machine import cores_now, load_average, machine, others_percent
+from tools.bench.paint import paint
 from tools.bench.readers import readers
 from tools.bench.recording import recording
 from tools.bench.tracking import tracking
@@ -61,6 +62,7 @@ BENCHMARKS: dict[str, Callable[[Setting], Section]] = {
     "readers": readers,
     "live": live,
     "alerts": alerts,
+    "paint": paint,
 }
 
 
