@@ -30,13 +30,25 @@ class BufferedSocket:
     def recv(self, size: int) -> bytes:
         """Raises OSError, also for what `flush` has met."""
         if self._at == len(self._in):
-            if self._fault is not None:
-                raise self._fault
             self._in, self._at = b"", 0
-            self._in = self._sock.recv(READ_BYTES)
+            self._in = self._read()
         found = self._in[self._at : self._at + size]
         self._at += len(found)
         return found
+
+    def _read(self) -> bytes:
+        """Of a wire that takes nothing any more, too: last words say why."""
+        try:
+            read: bytes = self._sock.recv(READ_BYTES)
+        except _LATER:
+            if self._fault is None:
+                raise
+            read = b""
+        except OSError as error:
+            self._fault, read = error, b""
+        if self._fault is not None and not read:
+            raise self._fault
+        return read
 
     def send(self, raw: bytes) -> int:
         """Raises BlockingIOError when too much waits already."""
@@ -62,6 +74,11 @@ class BufferedSocket:
     def unsent(self) -> int:
         """Bytes that the kernel has not taken."""
         return 0 if self._fault is not None else len(self._out)
+
+    @property
+    def fault(self) -> OSError | None:
+        """What ended the wire, if more than its end."""
+        return self._fault
 
     def pending(self) -> int:
         """Bytes that are here and that no poll can see."""

@@ -12,8 +12,10 @@ import logging
 import os
 import random
 import select
+import ssl
 import threading
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +25,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 
 from agent.errors import ConfigError
 from agent.link.buffered import BufferedClient, BufferedSocket
+from agent.link.certificate import why_refused
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +186,8 @@ class Session:
             try:
                 self._visit()
             except Exception as error:  # noqa: BLE001 - no byte of a broker may end the thread; it is counted and told
-                self._note(f"{type(error).__name__}: {error}")
+                told = self._why_refused(error) if isinstance(error, ssl.SSLError) else ""
+                self._note(told or f"{type(error).__name__}: {error}")
             self._say = None
             failures = 0 if self._connections > before else failures + 1
             self._stopping.wait(self._backoff_s(failures))
@@ -202,13 +206,26 @@ class Session:
         sock = client.socket()
         if isinstance(sock, BufferedSocket):
             sock.send_at_once()
+        before = self._connections, self._errors
         try:
             self._attend(client)
+            if (self._connections, self._errors) == before and client.socket() is None:
+                self._not_let_in(sock)
         finally:
             self._say = None
             # closed without DISCONNECT, unless `_leave` has sent it: the broker then publishes our last will
             if (sock := client.socket()) is not None:
                 sock.close()
+
+    def _not_let_in(self, sock: Any) -> None:
+        """With TLS a refusal comes behind the handshake, and says little."""
+        if why := self._why_refused(sock.fault if isinstance(sock, BufferedSocket) else None):
+            self._note(why)
+
+    def _why_refused(self, error: BaseException | None) -> str:
+        if not self._address.ca_file:
+            return ""
+        return why_refused(error, self._address.cert_file, datetime.now(timezone.utc))
 
     def _attend(self, client: paho.Client) -> None:
         started_s = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import ctypes.util
 import socket
@@ -16,6 +17,7 @@ from agent.config import Config
 from agent.core.feedback import FeedbackRules, Meaning, signal_for
 from agent.door_hardware import open_signallers
 from agent.errors import DoorwardError
+from agent.link.certificate import why_refused
 from agent.selftest.hands import Hands
 from agent.selftest.judge_machine import (
     AcceleratorSeen,
@@ -38,6 +40,7 @@ WATCH_S = 3.0
 WARM_UP_S = 1.0
 """A camera's first pictures are dark until its exposure has settled."""
 CONNECT_S = 5.0
+REFUSAL_S = 0.5
 
 
 # -- signals -------------------------------------------------------------------------------------------------------------------
@@ -215,9 +218,19 @@ def shake_hands(link: Any) -> tuple[str, str, float | None]:
             socket.create_connection((link.host, link.port), CONNECT_S) as wire,
             context.wrap_socket(wire, server_hostname=link.host) as secure,
         ):
+            _hear_refusal(secure)
             return "", "", _days_left(secure.getpeercert())
     except (OSError, ValueError) as error:
-        return "tls", f"no encrypted connection: {error}", None
+        why = why_refused(error, link.cert_file, datetime.now(timezone.utc)) if isinstance(error, ssl.SSLError) else ""
+        return "tls", f"no encrypted connection: {why or error}", None
+
+
+def _hear_refusal(secure: ssl.SSLSocket) -> None:
+    """Under TLS 1.3 a broker looks at our certificate when our side of the handshake is over. Raises OSError when it refuses it."""
+    secure.settimeout(REFUSAL_S)
+    with contextlib.suppress(TimeoutError):
+        if not secure.recv(1):  # a broker says nothing before CONNECT
+            raise ssl.SSLEOFError("the broker ended the connection")
 
 
 def _days_left(certificate: Any) -> float | None:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from agent.errors import ConfigError
-from agent.link.session import Address
+from agent.link.session import Address, Say, Session
+from agent.selftest.step_machine import shake_hands
 from central.site.doors import renew, revoke_older
 from tests.central.site.sites import BROKERS, GeneratedBroker, Visitor, now
 from tests.system.brokers import running, wait_until
@@ -127,3 +129,37 @@ def test_the_brokers_own_certificate_is_renewed_while_it_runs(broker: GeneratedB
     broker.hang_up()
     wait_until(lambda: shown() != before, 10, "the broker still shows its old certificate")
     assert shown() == int(broker.site.server_serial(), 16)
+
+
+@AT_MOSQUITTO
+def test_a_door_that_is_refused_says_what_it_is_likely_to_be_and_the_mend(broker: GeneratedBroker, tmp_path: Path) -> None:
+    address, other = broker.enrol("told"), GeneratedBroker(tmp_path).enrol("side")
+    broker.revoke("told")
+    cases = {
+        "this certificate was revoked": address,
+        "does not know the authority that signed this certificate": replace(
+            address, cert_file=other.cert_file, key_file=other.key_file
+        ),
+        "of another authority than link.ca_file": replace(address, ca_file=other.ca_file),
+        "set link.cert_file and link.key_file": replace(address, cert_file="", key_file=""),
+    }
+    for words, refused in cases.items():
+        link = Session(refused, "hq/told", Silent())
+        link.start()
+        wait_until(lambda link=link, words=words: words in link.last_error, 20, f"it does not say: {words}")  # type: ignore[misc]
+        link.stop()
+        assert shake_hands(refused)[0] == "tls"
+        assert words in shake_hands(refused)[1], "doorward doctor says the same"
+
+
+class Silent:
+    """Says nothing on a connection."""
+
+    def connected(self, say: Say) -> None: ...
+
+    def turn(self, say: Say, now_s: float) -> float:
+        return 60.0
+
+    def message(self, topic: str, payload: bytes, retained: bool) -> None: ...
+
+    def leaving(self, say: Say) -> None: ...
