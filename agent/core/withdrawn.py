@@ -7,6 +7,7 @@ keyed hash under which the bundle knows the credential, so a door learns nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
 from typing import Literal
 
 from msgspec import Struct
@@ -14,7 +15,8 @@ from msgspec.structs import replace
 
 from agent.core.people import Directory, Known
 
-State = Literal["lost", "stolen", "revoked", "suspended"]
+State = Literal["lost", "stolen", "revoked", "suspended", "over", "not_begun", "unknown"]
+LONG_AGO, NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(9999, 1, 1, tzinfo=timezone.utc)
 
 
 class Withdrawal(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -23,7 +25,7 @@ class Withdrawal(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     hashed: int
     """Of its name, as the door's bundles hash it (agent.records.people_file)."""
     state: State
-    """`suspended` is said of its cardholder."""
+    """`suspended` is said of its cardholder; `over` and `not_begun` of the times of either; `unknown`: this door is not to know it any more."""
     since: int
     """The version by which it was withdrawn: a bundle of that version, or a newer one, knows of it."""
 
@@ -48,7 +50,13 @@ class WithdrawnRoll:
         return len(self._people)
 
 
-def _withdrawn(known: Known, state: State) -> Known:
+def _withdrawn(known: Known, state: State) -> Known | None:
+    if state == "unknown":
+        return None
     if state == "suspended":
         return Known(known.credential, replace(known.cardholder, suspended=True))
+    if state == "over":
+        return Known(replace(known.credential, valid_until=LONG_AGO), known.cardholder)
+    if state == "not_begun":
+        return Known(replace(known.credential, valid_from=NEVER), known.cardholder)
     return Known(replace(known.credential, state=state), known.cardholder)

@@ -259,7 +259,9 @@ def _part(source: _Source, number: int, head: Head, beside: bool) -> bytes:
         return known
     part = source.folder.read(wanted.digest, wanted.length) if beside else source.file.read(wanted.length)
     if part is None:
-        raise Unfinished(f"is damaged: part {number + 1} of {len(head.parts)} does not lie in {source.folder.path.name}, or is damaged")
+        raise Unfinished(
+            f"is damaged: part {number + 1} of {len(head.parts)} does not lie in {source.folder.path.name}, or is damaged"
+        )
     if len(part) < wanted.length:
         raise Unfinished(f"is damaged: it ends within part {number + 1} of {len(head.parts)}")
     if digest_of(part) != wanted.digest:

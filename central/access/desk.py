@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -27,12 +27,12 @@ from agent.records.access_offer import MOST_WITHDRAWN, Offer, sealed, signed_off
 from agent.records.keys import centre_private
 from agent.records.people_file import Seal
 from central.access.bundles import key_for
-from central.access.confirmed import Confirmed
+from central.access.confirmed import Confirmed, Heard
 from central.access.readings import Readings, in_use_of
 from central.access.serving import Wanted
 from central.access.shelf import Place, Shelf, Shelved
 from central.access.status import DoorStatus, status_of
-from central.access.withdrawals import Ledger, Since, withdrawn_now
+from central.access.withdrawals import Ledger, Since, changed_since, withdrawn_now
 from central.people.people import Glance, People
 from central.people.records import DoorEntry
 from central.people.renumbering import go_on_behind
@@ -62,6 +62,12 @@ class Told(Struct, frozen=True):
     withdrawn: tuple[Withdrawal, ...]
     raw: bytes
     public_key: bytes
+
+
+def _needed(withdrawn: Iterable[Withdrawal], heard: Heard | None) -> list[Withdrawal]:
+    """Those that the rules which a door says it has do not know of: that the others are not said any more is no news."""
+    version = heard.version if heard is not None else 0
+    return [each for each in withdrawn if each.since > version]
 
 
 class BundleDesk:
@@ -173,15 +179,24 @@ class BundleDesk:
         doors = {(door.site, door.door): door for door in self._people.doors()}
         for place in [place for place in self._told if place not in doors]:
             self._drop(place)
-        oldest = min((self._version(place) for place in doors), default=0)
+        reaches = {place: self._reach(place) for place in doors}
+        oldest, book = min(reaches.values(), default=0), self._people.book()
+        changed = changed_since(self._people, oldest)
         recent = {key: each for key, each in since.items() if each.revision > oldest}
         for place, door in doors.items():
-            self._guarded(f"offer to {door.site}/{door.door}", partial(self._offer, place, door, recent, before))
+            profiles = frozenset(rules_for(book, *place, 0).profiles) if changed else frozenset[str]()
+            gone = {key: Since(state, each.revision) for key, each in changed.items() if (state := each.at(profiles)) is not None}
+            everything = {**gone, **recent}
+            mine = {key: each for key, each in everything.items() if each.revision > reaches[place]}
+            self._guarded(f"offer to {door.site}/{door.door}", partial(self._offer, place, door, mine, before))
         self._session.wake()
 
-    def _version(self, place: Place) -> int:
-        shelved = self._on_shelf(place)
-        return shelved.bulk.version if shelved is not None else 0
+    def _reach(self, place: Place) -> int:
+        """Up to which revision the rules of a door know of everything: those that it says are in force, not those that are on their way."""
+        shelved, heard = self._on_shelf(place), self.confirmed.of(place)
+        if shelved is None:
+            return 0
+        return shelved.card.as_of if heard is None or heard.version >= shelved.bulk.version else heard.version
 
     def _on_shelf(self, place: Place) -> Shelved | None:
         with self._lock:
@@ -191,15 +206,16 @@ class BundleDesk:
         with self._lock:
             return self._shelved.setdefault(place, found)
 
-    def _offer(self, place: Place, door: DoorEntry, recent: dict[str, Since], revision: int) -> None:
+    def _offer(self, place: Place, door: DoorEntry, recent: Mapping[str, Since], revision: int) -> None:
         """Say what a door is offered, if it is not what was said before."""
         shelved = self._on_shelf(place)
         if shelved is not None and shelved.card.public_key != door.public_key:
             shelved = None  # sealed for a key that the door no longer has
         version = shelved.bulk.version if shelved is not None else 0
-        withdrawn = self._withdrawals(place, door, recent, version)
-        told = self._told.get(place)
-        same = told is not None and (told.offer.version, told.withdrawn, told.public_key) == (version, withdrawn, door.public_key)
+        withdrawn = self._withdrawals(place, door, recent)
+        told, heard = self._told.get(place), self.confirmed.of(place)
+        same = told is not None and (told.offer.version, told.public_key) == (version, door.public_key)
+        same = same and told is not None and _needed(told.withdrawn, heard) == _needed(withdrawn, heard)
         if told is not None and same and not self._is_due(place, told, shelved):
             self._repeat(place, told)
             return
@@ -229,11 +245,9 @@ class BundleDesk:
                 self._said_s[place] = now_s
                 self._unsaid.append((place, told.raw))
 
-    def _withdrawals(self, place: Place, door: DoorEntry, recent: dict[str, Since], version: int) -> tuple[Withdrawal, ...]:
+    def _withdrawals(self, place: Place, door: DoorEntry, recent: Mapping[str, Since]) -> tuple[Withdrawal, ...]:
         """What its bundle cannot know, newest first where there are too many."""
-        mine = sorted(
-            ((each, key) for key, each in recent.items() if each.revision > version), key=lambda found: -found[0].revision
-        )
+        mine = sorted(((each, key) for key, each in recent.items()), key=lambda found: (-found[0].revision, found[1]))
         if len(mine) > MOST_WITHDRAWN:
             log.warning("access door=%s/%s withdrawn=%d: only %d are told at once, the others with the next bundle", *place, len(mine),
                         MOST_WITHDRAWN)  # fmt: skip
@@ -301,7 +315,13 @@ class BundleDesk:
             if is_new:
                 self._replaced.append(place)
         if is_new:
-            log.info("access bundle door=%s/%s version=%d bytes=%d took_s=%.2f", *place, shelved.bulk.version, shelved.bulk.size, took_s)
+            log.info(
+                "access bundle door=%s/%s version=%d bytes=%d took_s=%.2f",
+                *place,
+                shelved.bulk.version,
+                shelved.bulk.size,
+                took_s,
+            )
             self._look.set()
 
     def _settle(self) -> None:
@@ -397,7 +417,14 @@ class BundleDesk:
         if rest == ["access", "want"] and not retained:
             self._wanted.add((site, door), payload)
         elif rest == ["state", "access"]:
-            self.confirmed.hear((site, door), payload, self._clock.wall())
+            self._heard((site, door), payload)
+
+    def _heard(self, place: Place, payload: bytes) -> None:
+        before = self.confirmed.of(place)
+        self.confirmed.hear(place, payload, self._clock.wall())
+        heard = self.confirmed.of(place)
+        if heard is not None and (before is None or before.version != heard.version):
+            self._look.set()  # what it is to refuse beside its rules depends on them
             if self.confirmed.highest > self._newest:
                 self._look.set()
 

@@ -55,7 +55,9 @@ class Readings:
 
 def in_use_of(people: Iterable[Issued]) -> set[str]:
     """Credentials that let somebody in."""
-    return {each.key for issued in people if not issued.cardholder.suspended for each in issued.credentials if each.state == "active"}
+    return {
+        each.key for issued in people if not issued.cardholder.suspended for each in issued.credentials if each.state == "active"
+    }
 
 
 def _noting(people: Iterable[Issued], in_use: set[str]) -> Iterator[Issued]:

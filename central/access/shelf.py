@@ -162,9 +162,7 @@ class Shelf:
             self._folder_of(place).put(digest, part)
         return Part(len(part), digest)
 
-    def _offer(
-        self, place: Place, head: Head, card: Card, before: Shelved | None, said: Head | None
-    ) -> tuple[Shelved, bool]:
+    def _offer(self, place: Place, head: Head, card: Card, before: Shelved | None, said: Head | None) -> tuple[Shelved, bool]:
         """The parts lie there. One that means what was `said` already is not offered anew."""
         path = self.path(place)
         if before is not None and said is not None and _says(head) == _says(said):

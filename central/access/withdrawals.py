@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import select
+from sqlalchemy import Connection, Row, select
 
 from agent.core.withdrawn import State
 from agent.files import write_whole
 from central.database.engine import reading
 from central.database.tables_people import CARDHOLDERS, CREDENTIALS
+from central.people import changes
 from central.people.people import People
+from central.people.rows import chunks, profiles_of
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,53 @@ def withdrawn_now(people: People) -> dict[str, State]:
         marked = select(held.c.key, held.c.state).where(held.c.state != "active")
         found.update((row.key, row.state) for row in connection.execute(marked))
     return found
+
+
+class Changed(Struct, frozen=True):
+    """A credential that some revision concerned, as it is now."""
+
+    state: State | None
+    """None: it lets somebody in, where one of `profiles` does."""
+    revision: int
+    profiles: frozenset[str] = frozenset()
+
+    def at(self, profiles: frozenset[str]) -> State | None:
+        """What it is for a door with these profiles."""
+        return self.state or (None if self.profiles & profiles else "unknown")
+
+
+def changed_since(people: People, revision: int) -> dict[str, Changed]:
+    """Credentials that changed after that revision, as far back as it is remembered; none where that may be everybody. Raises StoreError."""
+    with people.view() as connection:
+        found = changes.since(connection, max(revision, changes.forgotten(connection))) or {}
+        return {key: each for chunk in chunks(found) for key, each in _changed(connection, chunk, found, people.clock.wall())}
+
+
+def _changed(
+    connection: Connection, keys: list[str], revisions: Mapping[str, int], now: datetime
+) -> Iterator[tuple[str, Changed]]:
+    held, holders = CREDENTIALS, CARDHOLDERS
+    asked = (
+        select(held, holders.c.valid_from.label("holder_from"), holders.c.valid_until.label("holder_until"))
+        .join(holders, holders.c.id == held.c.cardholder)
+        .where(held.c.key.in_(keys))
+    )
+    found = {row.key: row for row in connection.execute(asked)}
+    profiles = profiles_of(connection, sorted({row.cardholder for row in found.values()}))
+    for key in keys:
+        row = found.get(key)
+        if row is None:
+            yield key, Changed("unknown", revisions[key])
+        else:
+            yield key, Changed(_by_time(row, now), revisions[key], frozenset(profiles.get(row.cardholder, ())))
+
+
+def _by_time(row: Row[Any], now: datetime) -> State | None:
+    if any(until is not None and until <= now for until in (row.valid_until, row.holder_until)):
+        return "over"
+    if any(begins is not None and begins > now for begins in (row.valid_from, row.holder_from)):
+        return "not_begun"
+    return None
 
 
 class Ledger:

@@ -34,7 +34,7 @@ def note(connection: Connection, revision: int, keys: Iterable[str]) -> None:
 
 def since(connection: Connection, revision: int) -> dict[str, int] | None:
     """Credential -> the last revision that concerned it, of those after this one; None when that may be everybody."""
-    if revision < _forgotten(connection):
+    if revision < forgotten(connection):
         return None
     table = PEOPLE_CHANGES
     asked = select(table.c.key, func.max(table.c.revision)).where(table.c.revision > revision).group_by(table.c.key)
@@ -44,7 +44,7 @@ def since(connection: Connection, revision: int) -> dict[str, int] | None:
 
 def forget(connection: Connection, revision: int) -> None:
     """Nobody asks any more what changed up to there."""
-    if revision <= _forgotten(connection):
+    if revision <= forgotten(connection):
         return
     table, row = PEOPLE_STATE, PEOPLE_STATE.c.name == FORGOTTEN
     connection.execute(delete(PEOPLE_CHANGES).where(PEOPLE_CHANGES.c.revision <= revision))
@@ -52,5 +52,6 @@ def forget(connection: Connection, revision: int) -> None:
         connection.execute(insert(table).values(name=FORGOTTEN, number=revision))
 
 
-def _forgotten(connection: Connection) -> int:
+def forgotten(connection: Connection) -> int:
+    """Up to which revision nobody remembers any more what changed."""
     return connection.execute(select(PEOPLE_STATE.c.number).where(PEOPLE_STATE.c.name == FORGOTTEN)).scalar() or 0

@@ -154,7 +154,7 @@ def _rule_endpoints(people: People) -> list[Endpoint]:
     readers: frozenset[Role] = frozenset({"guard", "manager", "installer", "privacy", "auditor"})
 
     def profiles(ask: Ask) -> list[AccessProfile]:
-        return [*people.book().profiles.values()]
+        return [_within_sight(each, ask) for each in people.book().profiles.values()]
 
     def schedules(ask: Ask) -> list[Schedule]:
         return [*people.book().schedules.values()]
@@ -206,6 +206,12 @@ def told(dossier: Dossier) -> Told:
     return Told(**of_person, credentials=dossier.credentials, templates=dossier.templates, enrolled=dossier.templates > 0,
                 has_pin=dossier.has_pin, has_duress_pin=dossier.has_duress_pin, norms_consent=dossier.norms_consent,
                 added=dossier.added)  # fmt: skip
+
+
+def _within_sight(profile: AccessProfile, ask: Ask) -> AccessProfile:
+    """Without doors of sites that the caller does not see."""
+    return msgspec.structs.replace(profile, doors=tuple(
+        word for word in profile.doors if "/" not in word or ask.caller.sees(word.partition("/")[0])))  # fmt: skip
 
 
 def demand_all_sites(ask: Ask) -> None:

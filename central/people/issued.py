@@ -27,7 +27,9 @@ def issued(connection: Connection, vault: Vault, profiles: frozenset[str], now: 
     yield from _barred(connection, profiles)
 
 
-def issued_of(connection: Connection, vault: Vault, profiles: frozenset[str], now: datetime, keys: Iterable[str]) -> Iterator[Issued]:
+def issued_of(
+    connection: Connection, vault: Vault, profiles: frozenset[str], now: datetime, keys: Iterable[str]
+) -> Iterator[Issued]:
     """As `issued`, of whoever has one of these credentials; what is nobody's any more, or nothing to this door, is not in it."""
     for chunk in chunks(sorted(keys)):
         held = CREDENTIALS.c.key.in_(chunk)

@@ -16,7 +16,8 @@ from tests.door_under_test import rules
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=timezone.utc)
 FOB = "H10301:1:5283"
 REASONS: dict[State, str] = {"lost": "credential_lost", "stolen": "credential_stolen", "revoked": "credential_revoked",
-                             "suspended": "cardholder_suspended"}  # fmt: skip
+                             "suspended": "cardholder_suspended", "over": "credential_expired",
+                             "not_begun": "credential_not_yet_valid"}  # fmt: skip
 
 
 def refusal(whole: AccessRules, fob: str = FOB) -> str | None:
@@ -38,6 +39,12 @@ def test_a_withdrawn_fob_is_refused_for_what_became_of_it(state: State, reason: 
     assert holder.id == "cardholder-1"
 
 
+def test_a_fob_that_is_nobodys_any_more_is_not_known() -> None:
+    whole = with_withdrawn({hash(FOB): "unknown"})
+    assert refusal(whole) == "unknown_credential"
+    assert may_pass(whole, FOB, NOW).cardholder is None
+
+
 def test_whoever_is_not_withdrawn_passes_as_before_and_nobody_is_made_up() -> None:
     whole = with_withdrawn({hash("H10301:9:9"): "stolen"})
     assert refusal(whole) is None
@@ -47,7 +54,7 @@ def test_whoever_is_not_withdrawn_passes_as_before_and_nobody_is_made_up() -> No
 
 @given(
     before=st.sampled_from(["active", "lost", "stolen", "revoked"]),
-    states=st.dictionaries(st.sampled_from([hash(FOB), 1, 2]), st.sampled_from(sorted(REASONS))),
+    states=st.dictionaries(st.sampled_from([hash(FOB), 1, 2]), st.sampled_from([*sorted(REASONS), "unknown"])),
 )
 def test_a_withdrawal_never_opens(before: str, states: dict[int, State]) -> None:
     refused_before, refused_after = refusal(rules(state=before)), refusal(with_withdrawn(states, before))

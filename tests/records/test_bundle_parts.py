@@ -37,7 +37,11 @@ def come(path: Path, version: int, number: int, held: Bundle | None = None) -> B
 
 
 def written(folder: Path) -> dict[str, tuple[int, int]]:
-    return {str(file.relative_to(folder)): (file.stat().st_ino, file.stat().st_mtime_ns) for file in folder.rglob("*") if file.is_file()}
+    return {
+        str(file.relative_to(folder)): (file.stat().st_ino, file.stat().st_mtime_ns)
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
 
 
 def test_one_more_fob_writes_a_start_and_a_part_and_their_copies_and_nothing_else(path: Path) -> None:
@@ -46,7 +50,10 @@ def test_one_more_fob_writes_a_start_and_a_part_and_their_copies_and_nothing_els
     after = written(path.parent)
     fresh = {name for name, when in after.items() if before.get(name) != when}
     assert len(held.parts) >= 4
-    assert sorted(Path(name).parent.name for name in fresh if "parts" in name) == ["access.bundle.good.parts", "access.bundle.parts"]
+    assert sorted(Path(name).parent.name for name in fresh if "parts" in name) == [
+        "access.bundle.good.parts",
+        "access.bundle.parts",
+    ]
     assert {name for name in fresh if "parts" not in name} == {"access.bundle", "access.bundle.good"}
     assert len(before) == len(after)  # nothing of the old one is left
     assert read(path).rules.people.find(fob_of(MANY)) is not None

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from nacl.public import PrivateKey
+from sqlalchemy import select
 
 from agent.clock import SystemClock
-from agent.core.withdrawn import Withdrawal
+from agent.core.people import Directory
+from agent.core.withdrawn import Withdrawal, since_bundle
 from agent.errors import WireError
 from agent.link.session import Address
 from agent.records.access_offer import checked_offer, opened
-from agent.records.bundle_file import Keys, read_bundle
+from agent.records.bundle_file import Head, Keys, read_bundle, start_in
+from agent.records.bundle_parts import parts_beside
 from agent.records.keys import centre_public, make_centre_keys
 from agent.records.people_file import Seal
 from central.access.bundles import key_for
@@ -24,6 +30,13 @@ from central.access.confirmed import parse_state
 from central.access.desk import BundleDesk
 from central.access.serving import MOST_A_DOOR, Wanted, parse_want
 from central.access.withdrawals import FILE, Ledger, Since, withdrawn_now
+from central.database.engine import reading
+from central.database.tables_people import PEOPLE_CHANGES
+from central.people import changes
+from central.people.importing import bring_in
+from central.people.records import Held
+from central.people.sheet import sheet_of
+from central.people.trouble import PeopleError
 from tests.central.people.a_centre import FOB, NOW, Centre
 
 OTHER = "H10301:1:5284"
@@ -118,6 +131,156 @@ def test_a_lying_door_cannot_push_the_numbers_out_of_reach(site: Desk) -> None:
         hear(site, claim)
         site.desk._offer_all()
     assert site.people.revision == before
+
+
+def states(site: Desk) -> dict[int, str]:
+    site.desk._offer_all()
+    return {each.hashed: each.state for each in site.withdrawn()}
+
+
+def test_whoever_is_deleted_and_a_fob_that_is_taken_back_are_unknown_before_the_bundle_says_so(site: Desk) -> None:
+    site.centre.holder("holder-2", "H10301:2:2")
+    site.make()
+    site.people.give_back("ada", "H10301:2:2")
+    site.people.mark("ada", OTHER, "lost")
+    site.people.delete("ada", "holder-1")
+    assert states(site) == {site.hashed("H10301:2:2"): "unknown", site.hashed(FOB): "unknown", site.hashed(OTHER): "lost"}
+    site.make()
+    assert site.withdrawn() == ()
+
+
+def test_whose_time_is_made_to_end_or_to_begin_later_is_refused_before_the_bundle_says_so(site: Desk) -> None:
+    site.centre.holder("holder-2", "H10301:2:2")
+    site.make()
+    site.people.change("ada", "holder-1", {"valid_until": site.centre.clock.now})
+    site.people.change("ada", "holder-2", {"valid_from": NOW + timedelta(days=1)})
+    assert states(site) == {site.hashed(FOB): "over", site.hashed(OTHER): "over", site.hashed("H10301:2:2"): "not_begun"}
+    site.people.change("ada", "holder-1", {"valid_until": NOW + timedelta(days=1)})
+    assert {*states(site).values()} == {"not_begun"}
+
+
+def test_whoever_may_pass_elsewhere_only_from_now_on_is_unknown_here(site: Desk) -> None:
+    site.people.change("ada", "holder-1", {"profiles": ("keepers",)})
+    assert {*states(site).values()} == {"unknown"}
+    vault = site.desk._told["hq", "vault"].withdrawn
+    assert vault == ()
+
+
+def test_a_stolen_fob_stays_refused_until_the_bundle_that_knows_of_it_is_in_force_at_the_door(site: Desk) -> None:
+    hear(site, site.version())
+    site.people.mark("ada", FOB, "stolen")
+    site.make()
+    assert states(site) == {site.hashed(FOB): "stolen"}  # the bundle is offered, and still on its way
+    said = site.desk._told[PLACE]
+    hear(site, site.version())
+    site.desk._offer_all()
+    assert site.desk._told[PLACE] == said  # that it needs to hear that no more is no news
+    site.people.mark("ada", FOB, "active")
+    site.desk._offer_all()
+    assert since_bundle(site.withdrawn(), site.version()) == {}
+    assert site.version() < site.people.revision  # it passes as soon as the bundle holds it
+
+
+def test_one_fob_added_makes_one_part_anew_and_reads_nobody_else(site: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "".join(f"holder-x{n},Ada Lovelace {n},staff,W34,0,{n}\n" for n in range(3000))
+    assert bring_in(site.people, "ada", sheet_of(f"id,name,profiles,format,facility,card\n{rows}".encode())).applied
+    site.make()
+    before = head_of(site)
+    monkeypatch.setattr(site.people, "issued_for", None)
+    site.centre.holder("holder-new", "H10301:9:9")
+    site.make()
+    after = head_of(site)
+    assert len(before.parts) >= 4
+    assert len({*after.parts} - {*before.parts}) == 1
+    assert (after.credentials, site.version()) == (before.credentials + 1, site.people.revision)
+    assert people_of(site).find("H10301:9:9")
+
+
+CHANGES = st.lists(
+    st.one_of(
+        st.tuples(st.just("mark"), st.integers(0, 3), st.sampled_from(["active", "lost", "stolen", "revoked"])),
+        st.tuples(st.just("suspended"), st.integers(0, 3), st.booleans()),
+        st.tuples(st.just("profiles"), st.integers(0, 3), st.sampled_from([(), ("staff",), ("keepers",), ("keepers", "staff")])),
+        st.tuples(st.just("until"), st.integers(0, 3), st.sampled_from([None, -1, 1])),
+        st.tuples(st.just("delete"), st.integers(0, 3), st.none()),
+        st.tuples(st.just("give back"), st.integers(0, 3), st.none()),
+        st.tuples(st.just("issue"), st.integers(0, 3), st.none()),
+        st.tuples(st.just("rules"), st.integers(0, 3), st.sampled_from([("hq/front",), ("hq/vault",), ("hq/*",)])),
+        st.tuples(st.just("make"), st.just(0), st.none()),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(deeds=CHANGES)
+def test_whatever_is_changed_a_patched_bundle_is_the_one_that_would_be_made_anew(
+    tmp_path_factory: pytest.TempPathFactory, deeds: list[tuple[str, int, Any]]
+) -> None:
+    site = Desk(tmp_path_factory.mktemp("site"))
+    for number in range(4):
+        site.centre.holder(f"holder-{number}", f"H10301:{number}:1", pin="1234")
+    site.make()
+    for deed, number, told in deeds:
+        with suppress(PeopleError):
+            do(site, deed, number, told)
+    site.make()
+    patched, rules = head_of(site), people_of(site)
+    (site.folder / "bundles" / "hq" / "front" / "access.bundle").unlink()
+    site.desk = site.opened()
+    site.make()
+    assert head_of(site).parts == patched.parts
+    assert len(people_of(site)) == len(rules)
+
+
+def do(site: Desk, deed: str, number: int, told: Any) -> None:
+    people, id, key = site.people, f"holder-{number}", f"H10301:{number}:1"
+    if deed == "mark":
+        people.mark("ada", key, told)
+    elif deed == "until":
+        people.change("ada", id, {"valid_until": None if told is None else NOW + timedelta(days=told)})
+    elif deed in ("suspended", "profiles"):
+        people.change("ada", id, {deed: told})
+    elif deed == "delete":
+        people.delete("ada", id)
+    elif deed == "give back":
+        people.give_back("ada", key)
+    elif deed == "issue":
+        people.issue("ada", id, Held(key=key if number else "H10301:77:7"))
+    elif deed == "rules":
+        people.put_profile("ada", replace(people.book().profiles["keepers"], doors=told))
+    else:
+        site.make()
+
+
+def head_of(site: Desk) -> Head:
+    with site.desk._shelf.path(PLACE).open("rb") as file:
+        return start_in(file, site.public)[1]
+
+
+def people_of(site: Desk) -> Directory:
+    return read_bundle(site.desk._shelf.path(PLACE), Keys(site.public, site.private, *PLACE)).rules.people
+
+
+def test_a_part_that_is_damaged_at_the_centre_is_not_given_out_and_its_bundle_is_made_anew(site: Desk) -> None:
+    (part,) = parts_beside(site.desk._shelf.path(PLACE)).iterdir()
+    part.write_bytes(b"rubbish" * 99)
+    assert site.desk._shelf.piece(PLACE, bytes.fromhex(part.name), 0) is None
+    site.make()
+    site.desk._shelf.forget(PLACE)
+    assert people_of(site).find(FOB)
+
+
+def test_what_changed_is_forgotten_when_every_bundle_has_it_and_a_restart_finds_nothing_to_do(site: Desk) -> None:
+    site.people.delete("ada", "holder-1")
+    site.make()
+    site.desk._settle()
+    with reading(site.people.engine) as connection:
+        assert connection.execute(select(PEOPLE_CHANGES)).all() == []
+        assert changes.since(connection, site.people.revision - 1) is None
+        assert changes.since(connection, site.people.revision) == {}
+    site.desk = site.opened()
+    assert site.desk._stale(site.people.revision) == []
 
 
 def test_a_door_that_a_change_does_not_concern_keeps_its_bundle_and_hears_nothing(site: Desk) -> None:
