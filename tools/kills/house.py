@@ -81,7 +81,7 @@ class Talker:
         self.program = Supervisor(Program(name=name, command=command), folder / "log")
 
     def hush(self) -> None:
-        """Nothing new from now on."""
+        """It says nothing new from now on."""
         (self.records / HUSH).touch()
 
     def said(self) -> set[Fact]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import random
 import threading
 import time
@@ -22,7 +23,7 @@ ANSWERS_WITHIN_S = 15.0
 
 
 class Passers:
-    """People at one door, one after the other, for ever: most have a fob that passes, some have none, some pull the door open."""
+    """People at one door, one after the other: of ten six have a fob that passes, three one that does not, one pulls the door open."""
 
     def __init__(self, door: HouseDoor, seed: int) -> None:
         self._rig: Rig = door.rig
@@ -35,11 +36,26 @@ class Passers:
 
     def stop(self) -> None:
         self._over.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(self._random.uniform(0.02, 0.12)):
-            self._random.choices((self._pass, self._try, self._force), (6, 3, 1))[0]()
+        acts = (
+            self._pass,
+            self._try,
+            self._pass,
+            self._open_and_shut,
+            self._pass,
+            self._try,
+            self._pass,
+            self._pass,
+            self._try,
+            self._pass,
+        )
+        for act in itertools.cycle(acts):
+            if self._over.wait(self._random.uniform(0.02, 0.12)):
+                return
+            act()
 
     def _pass(self) -> None:
         before = len(self._rig.outputs)
@@ -50,9 +66,6 @@ class Passers:
 
     def _try(self) -> None:
         self._rig.wiegand(UNKNOWN_FOB, D0_PIN, D1_PIN)
-
-    def _force(self) -> None:
-        self._open_and_shut()
 
     def _open_and_shut(self) -> None:
         self._rig.set(CONTACT_PIN, True)
@@ -87,7 +100,8 @@ class GuardAtDesk:
     def stop(self) -> None:
         self._over.set()
         for thread in self._threads:
-            thread.join()
+            if thread.is_alive():
+                thread.join()
 
     def _look(self) -> None:
         while not self._over.wait(LOOKS_EVERY_S):

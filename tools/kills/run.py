@@ -63,24 +63,10 @@ def run_kills(options: Options, folder: Path, progress: Progress | None = None) 
     """Raises DoorwardError when the house does not come up, or never comes to rest."""
     load, before, began_s = load_average(), cores_now(), time.monotonic()
     house = House(folder, options.doors, options.talkers, options.database)
-    names, real = [door.name for door in house.doors], [door.name for door in house.real]
-    guard = GuardAtDesk(house.gateway, names, real, options.seed)
-    people = [Passers(door, options.seed + number) for number, door in enumerate(house.real)]
-    run = _Run(house, guard, progress or Progress(options.kills, "kills", sys.stderr, time.monotonic))
-    try:
-        house.start()
-        for someone in people:
-            someone.start()
-        guard.start()
+    with Run(house, options, progress) as run:
         run.come_up()
-        run.strike(plan(options, names))
-        for someone in people:
-            someone.stop()
-        guard.stop()
-        found = run.come_to_rest(guard.obeyed)
-    finally:
-        run.close()
-        house.stop()
+        run.strike(plan(options, [door.name for door in house.doors]))
+        found = run.come_to_rest()
     return Report(
         seed=options.seed, database="postgresql" if options.database else "sqlite", doors=options.doors, talkers=options.talkers,
         lasted_s=round(time.monotonic() - began_s, 1), kills=run.kills, audit=found, stuck=run.stuck,
@@ -88,19 +74,44 @@ def run_kills(options: Options, folder: Path, progress: Progress | None = None) 
     )  # fmt: skip
 
 
-class _Run:
-    def __init__(self, house: House, guard: GuardAtDesk, progress: Progress) -> None:
-        self._house, self._guard, self._progress = house, guard, progress
+class Run:
+    """With it the house starts, people come and go, a guard sits at the dashboard; behind it all of that has ended."""
+
+    def __init__(self, house: House, options: Options, progress: Progress | None = None) -> None:
+        self._house = house
+        self._progress = progress or Progress(options.kills, "kills", sys.stderr, time.monotonic)
         self._names = {door.name for door in house.doors}
+        self._guard = GuardAtDesk(house.gateway, [*self._names], [door.name for door in house.real], options.seed)
+        self._people = [Passers(door, options.seed + number) for number, door in enumerate(house.real)]
         self._engine: Engine | None = None
         self._began_s = time.monotonic()
         self.kills: list[Kill] = []
         self.stuck: list[str] = []
 
-    def close(self) -> None:
+    def __enter__(self) -> Run:
+        try:
+            self._house.start()
+        except BaseException:
+            self._house.stop()
+            raise
+        for someone in self._people:
+            someone.start()
+        self._guard.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self._progress.finish()
+        self._hush()
         if self._engine is not None:
             self._engine.dispose()
+        self._house.stop()
+
+    def _hush(self) -> None:
+        for someone in self._people:
+            someone.stop()
+        self._guard.stop()
+        for talker in self._house.talkers:
+            talker.hush()
 
     def come_up(self) -> None:
         began_s = time.monotonic()
@@ -109,11 +120,13 @@ class _Run:
     def strike(self, blows: list[_Blow]) -> None:
         for blow, after in zip(blows, [*blows[1:], None], strict=True):
             time.sleep(blow.pause_s)
-            _wait(self._house.programs[blow.victim].kill, f"{blow.victim} is not there to be killed")
-            self._struck(blow.victim, time.monotonic(), waits=after is None or after.waits)
+            self.kill(blow.victim, waits=after is None or after.waits)
             self._progress.step()
 
-    def _struck(self, victim: str, killed_s: float, *, waits: bool) -> None:
+    def kill(self, victim: str, *, waits: bool = True) -> None:
+        """And wait until all is well again, if told so. What does not come back in time is noted in `stuck`."""
+        _wait(self._house.programs[victim].kill, f"{victim} is not there to be killed")
+        killed_s = time.monotonic()
         found: tuple[float | None, float | None] = (None, None)
         if waits:
             try:
@@ -144,13 +157,12 @@ class _Run:
                 return float(db.scalar(ask) or 0.0)
         return 0.0
 
-    def come_to_rest(self, obeyed: list[str]) -> Audit:
+    def come_to_rest(self) -> Audit:
         """Nothing new is made; all that was made arrives. Raises DoorwardError when journals do not become empty."""
-        for talker in self._house.talkers:
-            talker.hush()
+        self._hush()
         _wait(lambda: not any(self._house.waiting().values()), "events wait in journals")
         until_s = time.monotonic() + RESTS_WITHIN_S
-        while (found := audit(self._house, obeyed, time.monotonic())).faults and time.monotonic() < until_s:
+        while (found := audit(self._house, self._guard.obeyed, time.monotonic())).faults and time.monotonic() < until_s:
             time.sleep(LOOKS_EVERY_S)  # who acts on events may still be reading them
         return found
 
