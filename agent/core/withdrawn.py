@@ -25,7 +25,7 @@ class Withdrawal(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     hashed: int
     """Of its name, as the door's bundles hash it (agent.records.people_file)."""
     state: State
-    """`suspended` is said of its cardholder; `over` and `not_begun` of the times of either; `unknown`: this door is not to know it any more."""
+    """`suspended` is said of its cardholder, `over` and `not_begun` of the times of either; `unknown`: nobody's, or none of this door's."""
     since: int
     """The version by which it was withdrawn: a bundle of that version, or a newer one, knows of it."""
 

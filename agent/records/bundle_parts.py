@@ -3,8 +3,8 @@
     access.bundle         everything before the parts (or the whole, as somebody carries it here by hand)
     access.bundle.parts   a folder: BLAKE2b-256 of a part, in hexadecimal -> the part
 
-Parts are written first and the start last, so the start that is there is the bundle. A part counts only if its hash is right, so whatever a power
-cut or a worn card leaves of one is as if it were not there.
+Parts are written first and the start last, so the start that is there is the bundle. A part counts only if its hash is right, so whatever a
+power cut or a worn card leaves of one is as if it were not there.
 """
 
 from __future__ import annotations

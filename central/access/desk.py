@@ -168,7 +168,7 @@ class BundleDesk:
 
     def _known_outside(self) -> int:
         with self._lock:
-            shelved = [each.bulk.version for each in self._shelved.values() if each is not None]
+            shelved = [max(each.bulk.version, each.card.as_of) for each in self._shelved.values() if each is not None]
         return max([self.confirmed.highest, *shelved])
 
     def _offer_all(self) -> None:

@@ -1,7 +1,7 @@
 """A door's bundle after a few people changed: only the parts in which their credentials lie are made anew.
 
-A record's bytes follow from what it holds and from the door's key alone (agent.records.people_file), so a patched bundle has the very parts that one
-made anew would have, and no nonce ever serves for two contents.
+A record's bytes follow from what it holds and from the door's key alone (agent.records.people_file), so a patched bundle has the very parts
+that one made anew would have, and no nonce ever serves for two contents.
 """
 
 from __future__ import annotations

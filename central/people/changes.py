@@ -37,8 +37,8 @@ def since(connection: Connection, revision: int) -> dict[str, int] | None:
     if revision < forgotten(connection):
         return None
     table = PEOPLE_CHANGES
-    asked = select(table.c.key, func.max(table.c.revision)).where(table.c.revision > revision).group_by(table.c.key)
-    found: dict[str, int] = {key: last for key, last in connection.execute(asked.limit(MOST_LISTED + 1))}
+    asked = select(table.c.key, func.max(table.c.revision).label("last")).where(table.c.revision > revision).group_by(table.c.key)
+    found: dict[str, int] = {row.key: row.last for row in connection.execute(asked.limit(MOST_LISTED + 1))}
     return None if EVERYBODY in found or len(found) > MOST_LISTED else found
 
 

@@ -82,7 +82,7 @@ def test_a_copy_whose_part_was_spoilt_is_written_anew(path: Path) -> None:
 def test_a_start_alone_is_no_bundle(path: Path, tmp_path: Path) -> None:
     alone = tmp_path / "elsewhere"
     alone.write_bytes(path.read_bytes())
-    with pytest.raises(Unfinished, match="elsewhere.parts"):
+    with pytest.raises(Unfinished, match=r"elsewhere\.parts"):
         read(alone)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(BundleError, match="within its head"):

@@ -90,7 +90,7 @@ def transfer(setting: Setting) -> Section:
             Figure(what="stolen fob refused, p50", value=percentile(withdrawn, 0.5), unit="ms"),
             Figure(what="stolen fob refused, worst", value=max(withdrawn), unit="ms", most=REFUSED_MS),
             Figure(what=f"stolen fob refused {late}, worst", value=max(fleet.withdrawn_ms), unit="ms", most=REFUSED_MS),
-            Figure(what="one fob added among them all, until the door has confirmed it, p50", value=percentile([a.seconds for a in added], 0.5),
+            Figure(what="one fob added among them all, until confirmed, p50", value=percentile([a.seconds for a in added], 0.5),
                    unit="s", most=ADDED_S),
             Figure(what="one fob added among them all, worst", value=max(a.seconds for a in added), unit="s"),
             Figure(what="what the door fetches for it, p50", value=percentile([a.fetched / 1e3 for a in added], 0.5), unit="kB"),

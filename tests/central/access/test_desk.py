@@ -105,13 +105,6 @@ def test_whoever_is_suspended_is_withdrawn_with_every_fob_and_comes_back_at_once
     assert site.withdrawn() == ()
 
 
-def hear(site: Desk, number: int) -> None:
-    """The door says that it has rules of that version."""
-    site.desk.message(
-        "doorward/hq/front/state/access", b'{"value": {"version": %d, "as_of": %d, "revision": %d}}' % ((number,) * 3), True
-    )
-
-
 def test_after_the_database_was_put_back_from_a_copy_a_revoked_fob_is_newer_than_all_that_the_door_knows(site: Desk) -> None:
     hear(site, 1000)
     site.desk._offer_all()
