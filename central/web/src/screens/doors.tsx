@@ -1,7 +1,8 @@
 // Doors at a glance: whatever wants a look comes first, what is as usual stays quiet.
 
-import { useSignal, type Signal } from "@preact/signals";
-import { session, type DoorNow } from "../api";
+import { computed, useSignal, type Signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { DoorNow } from "../api";
 import { bandOf, isAbove, matches, standing, titleOf } from "../doors";
 import { refine, route } from "../route";
 import { doors, doorsLoaded } from "../state";
@@ -101,18 +102,26 @@ function Sums() {
   );
 }
 
+/** More than fit on a screen: these are drawn at once, the others in the next frame. What wants a look comes first. */
+const AT_ONCE = 40;
+
 function Grid({ shown }: { shown: Signal<DoorNow>[] }) {
+  const all = useSignal(false);
+  useEffect(() => {
+    const timer = setTimeout(() => (all.value = true), 50);
+    return () => clearTimeout(timer);
+  }, []);
   return (
     <ul class="doorgrid">
-      {shown.map((door) => (
+      {(all.value ? shown : shown.slice(0, AT_ONCE)).map((door) => (
         <Card key={`${door.peek().site}/${door.peek().door}`} door={door} />
       ))}
     </ul>
   );
 }
 
-const severalSites = (): boolean => (session.value?.sites.length ?? 0) > 1;
-const whereOf = (door: DoorNow): string => [severalSites() ? door.site : "", door.zone].filter(Boolean).join(" · ");
+const severalSites = computed(() => new Set([...doors.value.values()].map((each) => each.peek().site)).size > 1);
+const whereOf = (door: DoorNow): string => [severalSites.value ? door.site : "", door.zone].filter(Boolean).join(" · ");
 
 function Card({ door: given }: { door: Signal<DoorNow> }) {
   const door = given.value;
