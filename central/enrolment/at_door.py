@@ -251,10 +251,10 @@ class DoorCameras:
             self._visits = {name: each for name, each in self._visits.items() if not each.over or now_s - each.asked_s < KEPT_S}
 
     def _check(self, visit: _Visit, now_s: float) -> None:
-        if now_s >= visit.until_s + SILENT_S or (visit.answer is not None and now_s - visit.heard_s > SILENT_S):
-            self._over(visit, "silent", "the door says nothing any more: look whether it is online, and begin again", tell=True)
-        elif now_s - visit.asked_s > UNWATCHED_S:
+        if now_s - visit.asked_s > UNWATCHED_S:
             self._over(visit, "unwatched", "nobody looked any more", tell=True)
+        elif now_s >= visit.until_s + SILENT_S or (visit.answer is not None and now_s - visit.heard_s > SILENT_S):
+            self._over(visit, "silent", "the door says nothing any more: look whether it is online, and begin again", tell=True)
         else:
             self._check_consent(visit)
 

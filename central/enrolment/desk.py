@@ -207,7 +207,7 @@ class EnrolmentDesk:
                 sealed = self._people.vault.seal("template", id, made.embedding)
                 change.connection.execute(insert(table).values(cardholder=id, sealed=sealed, embedder_id=made.embedder_id,
                                                                quality=made.quality, pose=pose, made=change.now))  # fmt: skip
-        change.for_doors = True
+        change.for_people([id])
         details: dict[str, Any] = {"poses": [*session.taken], "pictures_looked_at": session.pictures}
         if session.at_doors:
             details["at_door"] = session.at_doors
@@ -273,7 +273,7 @@ def _demand_sound(made: Template, embedder_id: str) -> None:
             409, "other_model", f"the door made a template of {made.embedder_id[:80]}, the centre's network is {embedder_id}"
         )
     numbers = np.frombuffer(made.embedding, "<f4") if len(made.embedding) % 4 == 0 else np.empty(0, np.float32)
-    length = float(np.linalg.norm(numbers)) if numbers.size else 0.0
+    length = float(np.linalg.norm(numbers.astype(np.float64))) if numbers.size else 0.0
     if not abs(length - 1.0) <= 1e-3:  # so put, it refuses NaN too
         raise Unfit(409, "unsound", "what the door sent is no template: bring door and centre to one version")
 
