@@ -21,6 +21,7 @@ from agent.clock import Clock
 from agent.errors import ConfigError, DoorwardError
 from central.database.engine import reading, writing
 from central.database.tables_accounts import ACCOUNTS, SESSIONS
+from central.database.tables_alerts import SUBSCRIPTIONS
 from central.gateway.asking import ROLES, Caller, Role, Unfit
 from central.gateway.audit import AuditLog
 from central.gateway.passwords import Passwords, Seal, new_secret, step_of, uri_of, why_weak
@@ -170,16 +171,22 @@ class Accounts:
             self._renew(connection, account, new)
             if disabled:
                 connection.execute(delete(SESSIONS).where(SESSIONS.c.account == account))
+                connection.execute(delete(SUBSCRIPTIONS).where(SUBSCRIPTIONS.c.account == account))
             self._audit.write(by, "account.changed", account, new, connection=connection)
         self._on_end()
 
     def reset(self, by: str, account: str, password: str) -> None:
-        """Another password; all sessions end. Raises AccountError, StoreError."""
+        """Another password; all sessions end, and set by somebody else it silences every device: it may be in a thief's pocket.
+
+        A device that is still theirs is told of again when they sign in there. Raises AccountError, StoreError.
+        """
         kept = self._kept(account, password)
         with writing(self._engine) as connection:
             self._must(connection, account)
             self._renew(connection, account, {"password": kept})
             connection.execute(delete(SESSIONS).where(SESSIONS.c.account == account))
+            if by != account:
+                connection.execute(delete(SUBSCRIPTIONS).where(SUBSCRIPTIONS.c.account == account))
             self._audit.write(by, "account.password", account, {}, connection=connection)
         with self._lock:
             self._by_account.forget(account)
@@ -405,7 +412,8 @@ class Accounts:
             seen = max(row.seen, now - min(quiet / allowed, 1.0) * self._limits.idle)
             connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest_of(token)).values(seen=seen))
         quiet_left: timedelta = max(allowed - quiet, seen + self._limits.idle - now)
-        return max(timedelta(0), min(quiet_left, row.born + self._limits.longest - now))
+        longest_left: timedelta = row.born + self._limits.longest - now
+        return max(timedelta(0), min(quiet_left, longest_left))
 
     def _lasts(self, row: Row[Any]) -> bool:
         now = self._clock.wall()

@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
 from agent.errors import ConfigError
-from central.database.engine import reading
+from central.alerts.store import Device, add_device, devices
+from central.database.engine import reading, writing
 from central.database.tables_accounts import ACCOUNTS, SESSIONS
 from central.gateway.accounts import AccountError, Accounts, Limits, csrf_of
 from central.gateway.asking import Unfit
 from central.gateway.audit import AuditLog
 from central.gateway.passwords import Passwords, Seal, hasher, seal_in, why_weak
 from central.gateway.throttle import MOST_KEYS, Bucket, Patience, Throttle
-from tests.central.gateway.house import CHEAP, PASSWORD, HandClock, accounts_of, database
+from tests.central.gateway.house import CHEAP, NOW, PASSWORD, HandClock, accounts_of, database
 
 
 @pytest.fixture
@@ -127,6 +128,23 @@ def test_sessions_end_at_once(accounts: Accounts, deed: str) -> None:
     }[deed]()
     assert accounts.caller_of(token) is None
     assert rung == [deed]
+
+
+@pytest.mark.parametrize(("by", "left"), [("grace", 0), ("charles", 1)])
+def test_no_alert_goes_to_a_stolen_telephone_once_somebody_has_set_another_password(
+    accounts: Accounts, engine: Engine, by: str, left: int
+) -> None:
+    """Who changes their own keeps their devices: alerts may not fall silent by that."""
+    for account in ("charles", "ada"):
+        device = Device(id=0, account=account, endpoint=f"https://push.example.org/{account}", p256dh="", auth="")
+        with writing(engine) as connection:
+            add_device(connection, device, NOW)
+    accounts.reset(by, "charles", "three dogs on a cold floor")
+    with reading(engine) as connection:
+        assert len(devices(connection, ["charles"])) == left
+    accounts.change("grace", "charles", disabled=True)
+    with reading(engine) as connection:
+        assert [each.account for each in devices(connection)] == ["ada"]
 
 
 def test_a_role_that_is_changed_counts_at_once(accounts: Accounts) -> None:
