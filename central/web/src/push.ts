@@ -1,7 +1,7 @@
 // This device as a place where alerts arrive.
 
 import { signal } from "@preact/signals";
-import { ask } from "./api";
+import { ask, session, type Session } from "./api";
 import { deviceName } from "./device";
 import { go } from "./route";
 
@@ -18,6 +18,17 @@ export function startPush(): void {
     if (message.data.again) void turnOn().catch(() => void look());
   });
   navigator.serviceWorker.register("/sw.js").then(look, () => (push.value = "unsupported"));
+  session.subscribe((who) => void (who && tellAgain(who).catch(() => undefined)));
+}
+
+/** Whoever signs in has this device's alerts from now on; the centre may have dropped it, as when somebody's password was set anew. */
+async function tellAgain(who: Session): Promise<void> {
+  const made = who.role === "guard" || who.role === "manager" ? await subscription() : null;
+  if (made) await tell(made);
+}
+
+async function tell(made: PushSubscription): Promise<void> {
+  await ask("/push/subscriptions", { body: { ...made.toJSON(), device: await deviceName() } });
 }
 
 async function look(): Promise<void> {
@@ -39,7 +50,7 @@ export async function turnOn(): Promise<void> {
   const { key } = await ask<{ key: string }>("/push/key");
   const worker = await navigator.serviceWorker.ready;
   const made = await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
-  await ask("/push/subscriptions", { body: { ...made.toJSON(), device: await deviceName() } });
+  await tell(made);
   push.value = "on";
 }
 
