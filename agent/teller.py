@@ -94,6 +94,6 @@ class Teller:
 def _resting(state: door.DoorState, warned: bool, enrols: bool) -> Meaning:
     if warned:
         return Meaning.CLOSE_THE_DOOR
-    if enrols:
-        return Meaning.ENROLLING
-    return Meaning.OUT_OF_ORDER if state.mode in door.KEPT_SHUT else Meaning.READY
+    if state.mode in door.KEPT_SHUT:
+        return Meaning.OUT_OF_ORDER
+    return Meaning.ENROLLING if enrols else Meaning.READY

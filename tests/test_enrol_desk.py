@@ -254,3 +254,5 @@ def test_the_lamp_and_the_display_say_that_a_face_is_enrolled_here() -> None:
     for enrols in (True, True, False):
         teller.door(DoorState(mode=DoorMode.LOCKED), enrols)
     assert signals.resting == [Meaning.ENROLLING, Meaning.READY]
+    teller.door(DoorState(mode=DoorMode.LOCKED_DOWN), True)
+    assert signals.resting[-1] is Meaning.OUT_OF_ORDER, "that nobody passes comes first"
