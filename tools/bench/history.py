@@ -13,16 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from agent.core.messages import Event
 from agent.link.cloudevents import Told
 from central.database.opening import open_to_write
 from central.history.events import EventStore, Wanted
+from central.history.historian import MAX_BATCH
 from tools.bench.figures import Figure, Section, Setting, percentile
 from tools.bench.recording import DECISION
 
-BATCH, BATCHES = 1000, 1000
-AT_FIRST, AT_LAST = 50, 50
+BATCH, BATCHES = MAX_BATCH, 250
+AT_FIRST, AT_LAST = 12, 12
+SMALL, SMALLS = 1000, 40
 DOORS, HOLDERS, EVERY_S = 500, 20_000, 8.0
 ASKED = 20
 BEGAN = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -47,26 +50,54 @@ def history(setting: Setting) -> Section:
     try:
         store = EventStore(engine)
         taken_s = [_commit_s(store, list(islice(events, BATCH))) for _ in range(batches)]
+        size = path.stat().st_size / batches / BATCH
+        large, small = (_written(store, events, each, setting.repeats(SMALLS) * SMALL // each) for each in (BATCH, SMALL))
         answers = [_answer(store, what, wanted) for what, wanted in QUESTIONS.items()]
     finally:
         engine.dispose()
     first, last = (BATCH * len(part) / sum(part) for part in (taken_s[:AT_FIRST], taken_s[-AT_LAST:]))
     return Section(
         name="history", title="The historian's store",
-        how=f"{batches * BATCH} events of {DOORS} doors, a third of them decisions, in batches of {BATCH}, each one durable transaction "
-            "(SQLite, WAL, synchronous=FULL), without the network. The dashboard's questions: a page of 100, the newest first, "
-            f"{ASKED} times each. Beside it plain sqlite3 as Doorward had it before: one INSERT a row, one index more than the key, "
-            f"no counts, {AT_FIRST * BATCH} events.",
+        how=f"{batches * BATCH} events of {DOORS} doors, a third of them decisions, in batches of {BATCH}, each one durable "
+            "transaction (SQLite, WAL, synchronous=FULL) as the historian makes it under load, without the network. The dashboard's "
+            f"questions: a page of 100, the newest first, {ASKED} times each. Beside it plain sqlite3 as Doorward had it before: one "
+            f"INSERT a row, one index more than the key, no counts, {AT_FIRST * BATCH} events.",
         figures=(
             Figure(what=f"committed, the first {BATCH * AT_FIRST}", value=first, unit="events a second", least=10_000),
             Figure(what=f"committed, the last {BATCH * AT_LAST} of {batches * BATCH}", value=last, unit="events a second", least=10_000),
             Figure(what="slowest batch", value=1000 * max(taken_s), unit="ms"),
             Figure(what="plain sqlite3", value=former, unit="events a second"),
             Figure(what="the first, against plain sqlite3", value=first / former, unit="times"),
-            Figure(what="size of the database", value=path.stat().st_size / batches / BATCH, unit="bytes an event"),
+            Figure(what="size of the database", value=size, unit="bytes an event"),
+            Figure(what=f"among all of these, batches of {BATCH}: processor time", value=large.cpu_us, unit="us an event"),
+            Figure(what=f"among all of these, batches of {BATCH}: written", value=large.kilobytes, unit="kB an event"),
+            Figure(what=f"among all of these, batches of {SMALL}: processor time", value=small.cpu_us, unit="us an event"),
+            Figure(what=f"among all of these, batches of {SMALL}: written", value=small.kilobytes, unit="kB an event"),
             *answers,
         ),
     )  # fmt: skip
+
+
+class _Cost(Struct, frozen=True):
+    cpu_us: float
+    kilobytes: float
+    """To log and file together, of one event."""
+
+
+def _written(store: EventStore, events: Iterator[Told], size: int, batches: int) -> _Cost:
+    """What commits cost, whatever else runs on the machine."""
+    made = [list(islice(events, size)) for _ in range(max(2, batches))]
+    before_s, before = time.process_time(), _bytes_written()
+    for batch in made:
+        _commit_s(store, batch)
+    count = len(made) * size
+    return _Cost(1e6 * (time.process_time() - before_s) / count, (_bytes_written() - before) / 1e3 / count)
+
+
+def _bytes_written() -> int:
+    """By this program; proc(5), wchar."""
+    lines = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(lines["wchar"])
 
 
 def _events(seed: int) -> Iterator[Told]:
