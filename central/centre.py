@@ -22,6 +22,7 @@ from central.alerts import store as alert_store
 from central.alerts.alert import Alert
 from central.alerts.desk import AlertDesk
 from central.alerts.vapid import ensure_vapid, load_vapid
+from central.certificates import OwnCertificates
 from central.commands import Commander
 from central.database.opening import open_to_write
 from central.enrolment import endpoints as enrolment_endpoints
@@ -100,7 +101,9 @@ class Centre:
         )  # fmt: skip
         self._alerts = AlertDesk(engine, config.alerts, clock, audit, book, load_vapid(ensure_vapid(keys), config.alerts.contact),
                                  base_url=gateway.url, place=plates.door, person=plates.person, area=plates.zone,
-                                 watching=gateway.watching)  # fmt: skip
+        own = OwnCertificates(config.broker.cert_file, config.gateway.cert_file, book.broker_until)
+                                 watching=gateway.watching, site=config.site,
+                                 own_certificates=own)  # fmt: skip
         self._alerts.on_change(self._tell_alerts)
         live = LiveDesk(engine, config.live, address, clock, audit, why_away=book.why_away)
         clips = ClipDesk(engine, config.live, address, clock, audit, centre_key, why_away=book.why_away)

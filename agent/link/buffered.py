@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from datetime import datetime, timezone
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -79,6 +80,12 @@ class BufferedSocket:
     def fault(self) -> OSError | None:
         """What ended the wire, if more than its end."""
         return self._fault
+
+    def peer_until(self) -> datetime | None:
+        """Until when the other side's certificate is good; None where it has shown none."""
+        shown = self._sock.getpeercert() if isinstance(self._sock, ssl.SSLSocket) else None
+        ends = str((shown or {}).get("notAfter", ""))
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), timezone.utc) if ends else None
 
     def pending(self) -> int:
         """Bytes that are here and that no poll can see."""

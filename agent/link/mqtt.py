@@ -14,6 +14,7 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -23,6 +24,7 @@ from agent.config import Config
 from agent.core.commands import Command, CommandLimits, Refusal, SeenCommands, admit
 from agent.errors import WireError
 from agent.link.acks import as_ranges, parse_ack
+from agent.link.certificate import valid_span
 from agent.link.cloudevents import to_cloudevent
 from agent.link.flight import Flight
 from agent.link.session import Address, Say, Session, Will
@@ -89,6 +91,10 @@ class Link:
         self._looked_s = 0.0
         self._counts = {"sent": 0, "resent": 0, "acknowledged": 0, "unreadable": 0}
         address = msgspec.convert(msgspec.to_builtins(config.link), Address)
+        self._certificates = [
+            file for file in (config.link.cert_file, config.live.cert_file if config.live.enabled else "") if file
+        ]
+        self._certificate_until = self._ends()
         self._session = Session(address, f"doorward-{config.site}-{config.door}", self, clean=False, in_flight=config.link.window,
                                 will=Will(f"{self._base}/online", b"false"), jitter=jitter)  # fmt: skip
         journal.listen(self._committed)
@@ -150,15 +156,22 @@ class Link:
     def health(self) -> dict[str, Any]:
         """How the link is, for the door's health state."""
         return {"connected": self._session.is_connected, "connections": self._session.connections, "in_flight": len(self._flight),
-                **self._counts, "errors": self._session.errors, "error": self._session.last_error}  # fmt: skip
+                **self._counts, "errors": self._session.errors, "error": self._session.last_error,
+                "certificate_until": self._certificate_until}  # fmt: skip
 
     # -- the session's thread ------------------------------------------------------------------------------------------------
+
+    def _ends(self) -> datetime | None:
+        """When the first of this door's certificates ends, its media program's among them."""
+        spans = [valid_span(file) for file in self._certificates]
+        return min((span[1] for span in spans if span is not None), default=None)
 
     def _committed(self) -> None:
         self._look = True
         self._session.wake()
 
     def connected(self, say: Say) -> None:
+        self._certificate_until = self._ends()  # files are read anew with each connection, and may have been renewed
         say.subscribe(f"{self._base}/ack", f"{self._base}/cmd/+/+")
         if self._on_norms is not None:
             say.subscribe(f"{self._base}/norms/prior")

@@ -133,6 +133,7 @@ class Session:
         self._broken = ""
         self._errors = 0
         self._connections = 0
+        self._broker_until: datetime | None = None
         self._make_client()  # what is wrong with the files is said before anything runs
         self._thread = threading.Thread(target=self._run, name=f"mqtt {client_id}", daemon=True)
 
@@ -153,6 +154,11 @@ class Session:
     @property
     def last_error(self) -> str:
         return self._broken
+
+    @property
+    def broker_until(self) -> datetime | None:
+        """Until when the certificate is good that the broker showed last."""
+        return self._broker_until
 
     def start(self) -> None:
         self._thread.start()
@@ -290,6 +296,8 @@ class Session:
             return
         self._connections += 1
         self._broken = ""
+        sock = client.socket()
+        self._broker_until = sock.peer_until() if isinstance(sock, BufferedSocket) else None
         log.info("link connected client=%s host=%s port=%d", self._client_id, client.host, self._address.port)
         say = Say(client, self._address.qos)
         self._handler.connected(say)

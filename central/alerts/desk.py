@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -22,9 +22,24 @@ from central.alerts.alert import STEPS, Alert, acknowledged, begun, closed, fold
 from central.alerts.escalation import pushed_on, resumed, stepped
 from central.alerts.options import options_of
 from central.alerts.ringing import Names, Ringing
-from central.alerts.rules import DURESS, GAP, OFFLINE, Found, Happening, Over, found_in, gap, offline, over_by
+from central.alerts.rules import (
+    CERTIFICATE,
+    DURESS,
+    GAP,
+    OFFLINE,
+    Found,
+    Happening,
+    Over,
+    certificate_ends,
+    found_in,
+    gap,
+    offline,
+    over_by,
+)  # fmt: skip
 from central.alerts.sender import Sender
+from central.alerts.severity import rank
 from central.alerts.vapid import Vapid
+from central.certificates import SOON, Ending, of_door
 from central.database.engine import StoreError, reading, writing
 from central.gateway.asking import Unfit
 from central.settings import Alerts
@@ -57,6 +72,8 @@ class Door(Protocol):
     def since(self) -> datetime | None: ...
 
 
+    @property
+    def states(self) -> Mapping[str, Any]: ...
 class Doors(Protocol):
     """What is asked of the DoorBook."""
 
@@ -99,10 +116,13 @@ class AlertDesk:
     def __init__(self, engine: Engine, settings: Alerts, clock: Clock, audit: Audit, doors: Doors, vapid: Vapid, *, base_url: str = "",
                  place: Callable[[str, str], str] = as_topic, person: Callable[[str], str] = str,
                  area: Callable[[str, str], str] = lambda site, door: "",
-                 watching: Callable[[], frozenset[str]] = frozenset) -> None:  # fmt: skip
+                 watching: Callable[[], frozenset[str]] = frozenset, site: str = "hq",
+                 own_certificates: Callable[[], Iterable[Ending]] = tuple) -> None:  # fmt: skip
         """`place`: what people call a door; `person`: the name of a cardholder, asked for only with `show_names`;
-        `area`: the zone of the building that a door lies in; `watching`: the accounts that have the dashboard open. A desk that
-        has never run begins with what is committed from here on, so it is made before a historian runs. Raises ConfigError, StoreError."""
+        `area`: the zone of the building that a door lies in; `watching`: the accounts that have the dashboard open;
+        `own_certificates`: those of the centre itself, which stands at `site`. A desk that has never run begins with what is committed
+        from here on, so it is made before a historian runs. Raises ConfigError, StoreError."""
+        self._site, self._own_certificates = site, _surely(own_certificates, tuple)
         self.engine, self.vapid, self.options = engine, vapid, options_of(settings)
         self._clock, self._audit, self._doors = clock, audit, doors
         self.names = Names(
@@ -256,6 +276,18 @@ class AlertDesk:
         self._write(now, lambda book: book.tidy(new, filled))
 
     def _write(self, now: datetime, work: Callable[[_Book], None]) -> None:
+        if endings := self._endings(now):
+            self._write(now, lambda book: book.certificates(endings))
+
+    def _endings(self, now: datetime) -> dict[tuple[str, str], list[Ending]]:
+        """What there is to say of certificates, of each door and of the centre itself: those that end soon, and those that did not long ago."""
+        with reading(self.engine) as db:
+            told = {(each.site, each.door) for each in store.open_about(db, CERTIFICATE)}
+        known = [((each.site, each.door), of_door(each.site, each.door, each.states)) for each in self._doors.snapshot()]
+        found = {key: [ending] for key, ending in known if ending is not None}
+        if own := list(self._own_certificates()):
+            found[self._site, CENTRE] = own
+        return {key: known for key, known in found.items() if key in told or any(each.step(now) for each in known)}
         with writing(self.engine) as db:
             book = _Book(db, now, Ringing(db, now, self.options, self.names), self)
             work(book)
@@ -380,6 +412,19 @@ class _Book:
 
     def tidy(self, gaps: list[tuple[tuple[str, str], int]], filled: set[tuple[str, str]]) -> None:
         for (site, door), count in gaps:
+    def certificates(self, endings: dict[tuple[str, str], list[Ending]]) -> None:
+        for (site, door), known in endings.items():
+            soonest = min(known, key=lambda each: each.until)
+            told = store.newest_about(self._db, site, door, CERTIFICATE)
+            if not soonest.step(self._now):
+                if told is not None and told.state != "closed":
+                    self._end(site, door, Over(subjects=(CERTIFICATE,)))
+                continue
+            found = certificate_ends(soonest, self._now)
+            of_this = told is not None and told.at > soonest.until - 2 * SOON
+            if told is None or not of_this or rank(found.severity) > rank(told.severity):
+                self.found(site, door, found)
+
             self.found(site, door, gap(site, door, count))
         for site, door in filled:
             self._end(site, door, Over(subjects=(GAP,)))

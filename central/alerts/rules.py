@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from agent.core.event_words import plain_sentence
 from agent.core.reasons import SENTENCES, Reason
 from central.alerts.severity import Severity, worse
+from central.certificates import Ending
 
 Group = Literal["guards", "managers"]
 """As doors say it in `tells`: whoever has that role at the site."""
@@ -160,7 +161,7 @@ ENDS: tuple[End, ...] = (
     End(kind="journal.recovered", subjects=("journal.fault",)),
 )
 
-OFFLINE, GAP = "door.offline", "journal.gap"
+OFFLINE, GAP, CERTIFICATE = "door.offline", "journal.gap", "certificate.ends"
 """Subjects that no event tells of: the centre finds them itself."""
 
 HELD, DURESS, RISK = "access.held", "duress", "risk"
@@ -210,6 +211,16 @@ def gap(site: str, door: str, missing: int) -> Found:
     sentence = f"{missing} events that {site}/{door} has counted have not come"
     return Found(subject=GAP, part="", kind=GAP, severity="warning", title="Events are missing", tells=MANAGERS, sentence=sentence,
                  reasons=(f"{missing} events have not come",), cooldown_s=3600)  # fmt: skip
+
+
+_ENDS: tuple[Severity, ...] = ("notice", "warning", "high")
+
+
+def certificate_ends(ending: Ending, now: datetime) -> Found:
+    """One that ends within the first of central.certificates.STEPS."""
+    sentence = ending.sentence(now)
+    return Found(subject=CERTIFICATE, part=ending.what, kind=CERTIFICATE, severity=_ENDS[ending.step(now) - 1], title="Certificate ends",
+                 tells=MANAGERS, sentence=sentence, reasons=(sentence,), cooldown_s=3600)  # fmt: skip
 
 
 # -- by the table --------------------------------------------------------------------------------------------------------------

@@ -85,6 +85,10 @@ class DoorBook:
         with self._lock:
             return self._doors.get((site, door))
 
+    def broker_until(self) -> datetime | None:
+        """Until when the broker's certificate is good; None where it shows none."""
+        return self._session.broker_until
+
     def why_away(self, site: str, door: str) -> str:
         """Why nothing can be asked of a door now, in a sentence; empty where it is there, or where that is not known."""
         now = self.now(site, door)

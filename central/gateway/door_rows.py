@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from agent.core.event_words import plain_sentence
+from central.certificates import of_door
 from central.gateway.door_book import DoorNow
 
 BROKER_LOST = "the centre has lost its broker: this is how the door was known last"
@@ -88,7 +89,8 @@ def row_of(now: DoorNow, last: Last | None, facts: Facts, *, broker: bool) -> Do
         site=now.site, door=now.door, name=facts.name(now.site, now.door), zone=facts.zone(now.site, now.door),
         online=now.online and broker, since=now.since, mode=_word(states, "mode"), lock=_word(states, "lock"),
         contact=_word(states, "contact"), alarm=_word(states, "alarm"), risk=_risk(states), people=states.get("people"),
-        health=_health(_table(states, "health"), broker), access=_access(states, facts.behind(now.site, now.door)), last=last,
+        health=_health(_table(states, "health"), broker, _certificate(now)),
+        access=_access(states, facts.behind(now.site, now.door)), last=last,
     )  # fmt: skip
 
 
@@ -107,8 +109,14 @@ def _access(states: Mapping[str, Any], behind: int | None) -> Access | None:
     return Access(version, behind) if isinstance(version, int) and not isinstance(version, bool) else None
 
 
-def _health(health: Mapping[str, Any], broker: bool) -> Health:
-    faults = tuple(([] if broker else [BROKER_LOST]) + list(_faults(health)))
+def _certificate(now: DoorNow) -> list[str]:
+    """By the centre's clock when the door was heard."""
+    ending = of_door(now.site, now.door, now.states)
+    return [ending.sentence(now.heard)] if ending is not None and ending.step(now.heard) else []
+
+
+def _health(health: Mapping[str, Any], broker: bool, certificate: list[str]) -> Health:
+    faults = tuple(([] if broker else [BROKER_LOST]) + certificate + list(_faults(health)))
     return Health(not faults, faults)
 
 

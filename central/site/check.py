@@ -20,8 +20,10 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from agent.link.certificate import valid_span
 from agent.link.session import Address, Say, Session
-from central.site.authority import Purpose
+from central.certificates import SOON
+from central.site.authority import Purpose, in_force
 from central.site.files import OWNER_ONLY, alone, put
 from central.site.folder import EVERYWHERE, Site
 from central.site.names import PROBE, door_name
@@ -113,12 +115,24 @@ def check(site: Site, now: datetime) -> list[Finding]:
             as_a_person = _as_a_person if site.cluster is None else _as_a_person_with_certificate
             return (
                 found
+                + _certificates(site, now)
                 + _strangers(site)
                 + _as_a_door(site, centre, Path(folder), now)
                 + as_a_person(site, centre, Path(folder), now)
             )
         finally:
             centre.leave()
+
+
+def _certificates(site: Site, now: datetime) -> list[Finding]:
+    """What ends within central.certificates.SOON: `doorward central certificates` lists all."""
+    lines = in_force(site.authority.issued(), now)
+    soon = [f"{line.name} ({line.purpose}) {line.until:%Y-%m-%d}" for line in lines if line.until - now <= SOON]
+    span = valid_span(str(site.centre / "centre.crt"))
+    if span is not None and span[1] - now <= SOON:
+        soon.append(f"centre {span[1]:%Y-%m-%d}")
+    detail = f"{'; '.join(soon[:10])}: doorward central renew" if soon else ""
+    return [Finding(what=f"no certificate ends within {SOON.days} days", ok=not soon, detail=detail)]
 
 
 def _strangers(site: Site) -> list[Finding]:

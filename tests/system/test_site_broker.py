@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,9 @@ def test_door_historian_and_guard_meet_over_tls_and_nobody_gives_commands_under_
     link = Link(config, journal, lambda command: obey(link, taken, command))
     link.start()
     wait_until(lambda: bool(link.health()["connected"]), 10, f"the door cannot connect: {link.health()}")
+    assert datetime.now(timezone.utc) + timedelta(days=1800) < link.health()["certificate_until"], (
+        "a door's is good for five years"
+    )
     for number in range(200):
         journal.append("access.granted", {"number": number}, CLOCK.wall(), CLOCK.mono_s())
     wait_until(lambda: historian.totals.committed == 200, 10, f"{historian.totals}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from central.alerts.desk import AlertDesk
 from central.alerts.rules import Happening
 from central.alerts.store import Device
 from central.alerts.vapid import ensure_vapid, load_vapid
+from central.certificates import Ending
 from central.database.engine import open_database, reading, sqlite_url, writing
 from central.database.migrate import upgrade
 from central.database.tables_accounts import ACCOUNTS
@@ -53,6 +54,7 @@ class DoorNow(msgspec.Struct):
     door: str
     online: bool = True
     since: datetime | None = None
+    states: dict[str, Any] = {}
 
 
 class Doors:
@@ -118,7 +120,8 @@ class Centre:
 
     def __init__(
         self, folder: Path, settings: Alerts | None = None, people: dict[str, str] | None = None, engine: Engine | None = None,
-        watching: Callable[[], frozenset[str]] = frozenset, person: Callable[[str], str] = str,
+        watching: Callable[[], frozenset[str]] = frozenset, own_certificates: Callable[[], Iterable[Ending]] = tuple,
+        person: Callable[[str], str] = str,
     ) -> None:  # fmt: skip
         self.engine, self.clock, self.doors = engine or database(folder), Hands(), Doors()
         self.audit = AuditLog(self.engine, self.clock)
@@ -135,6 +138,7 @@ class Centre:
             vapid,
             area=lambda site, door: self.areas.get(door, ""),
             watching=watching,
+            own_certificates=own_certificates,
             person=person,
         )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
 
 from central.alerts import desk, store
 from central.alerts.routing import Duty, Hours
+from central.certificates import Ending
 from central.database.engine import reading, writing
 from central.database.tables_events import GAPS
 from central.gateway.asking import Unfit
@@ -395,3 +397,41 @@ def test_a_door_that_went_under_a_clock_that_was_ahead_is_offline_all_the_same(c
     centre.doors.doors = [DoorNow("hq", "front", since=NOW + timedelta(days=9000))]
     centre.later(5)
     assert not centre.alerts[0].parts
+
+
+def certificate(until: datetime) -> dict[str, Any]:
+    return {"health": {"link": {"certificate_until": until.isoformat()}}}
+
+
+def test_a_certificate_that_ends_is_told_to_managers_ever_more_urgently_and_is_over_when_it_was_renewed(centre: Centre) -> None:
+    door = DoorNow("hq", "front", states=certificate(NOW + timedelta(days=31)))
+    centre.doors.doors = [door]
+    centre.later(60)
+    assert centre.alerts == []
+    door.states = certificate(NOW + timedelta(days=20))
+    for _ in range(3):
+        centre.later(60)
+    (mild,) = centre.alerts
+    assert (mild.severity, mild.folded, mild.tells, centre.rang()) == ("notice", 0, ("managers",), [])
+    assert "ends on 2026-03-22, in 19 days; renew it: doorward central renew FOLDER --door hq/front" in mild.sentence
+    centre.desk.close(mild.id, "boss")
+    centre.later(60)
+    assert len(centre.alerts) == 1, "whoever has closed it has read it"
+    door.states = certificate(NOW + timedelta(days=6))
+    centre.later(60)
+    assert (centre.alerts[0].severity, centre.rang()) == ("warning", ["boss"])
+    door.states = certificate(NOW + timedelta(hours=5))
+    centre.later(60)
+    assert (len(centre.alerts), centre.alerts[0].severity) == (2, "high")
+    door.states = certificate(NOW + timedelta(days=5 * 365))
+    centre.later(60)
+    assert centre.alerts[0].over_at is not None
+
+
+def test_the_brokers_own_certificate_is_told_too(tmp_path: Path) -> None:
+    ending = Ending(what="the broker's certificate", until=NOW + timedelta(days=3), mend="doorward central renew FOLDER --broker")
+    centre = Centre(tmp_path, own_certificates=lambda: [ending])
+    centre.device("boss", "phone")
+    centre.later(60)
+    assert (centre.alerts[0].door, centre.rang()) == ("centre", ["boss"])
+    assert "the broker's certificate ends on 2026-03-05" in centre.alerts[0].sentence

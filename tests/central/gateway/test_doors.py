@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,16 @@ def test_a_row_tells_what_a_guard_looks_for() -> None:
         2,
         True,
     )
+
+
+def test_a_certificate_that_ends_soon_is_a_fault_with_its_mend() -> None:
+    def faults(until: str) -> tuple[str, ...]:
+        return a_row({"health": {"vision": "fresh", "link": {"certificate_until": until}}}).health.faults
+
+    assert faults(f"{NOW + timedelta(days=31):%Y-%m-%dT%H:%M:%SZ}") == ()
+    (fault,) = faults(f"{NOW + timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}")
+    assert "in 3 days; renew it: doorward central renew FOLDER --door hq/front" in fault
+    assert faults("soon") == faults("2026-03-05T08:00:00") == ()
 
 
 def test_faults_are_sentences() -> None:
