@@ -141,5 +141,5 @@ def rights_of_person(name: str, role: BrokerRole, site: str) -> tuple[list[str],
     reads = [f"{base}/{below}" for below in READS[role]]
     writes = [f"{base}/cmd/{name}/{command}" for command in COMMANDS.get(role, ())]
     if role == "home-assistant":
-        return [*reads, "homeassistant/#"], [*writes, "homeassistant/status", "homeassistant/doorward/+/+/lock"]
+        return [*reads, "homeassistant/#"], [*writes, "homeassistant/status", f"homeassistant/{base}/lock"]
     return reads, writes

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.errors import ConfigError
 from central.gateway.asking import ROLES
-from central.site.mosquitto import access_list
+from central.site.mosquitto import access_list, rights_of_person
 from central.site.people import BROKER_ROLES, COMMANDS, READS, People, Person, fresh_password, hashed
 
 PASSWORD = "correct horse battery staple"
@@ -83,3 +83,9 @@ def test_nobody_may_give_a_command_under_anothers_name_whoever_else_there_is(peo
             assert levels[levels.index("cmd") + 1] == user
             role = next((person.role for person in people if person.name == user), "guard")
             assert levels[-1] in COMMANDS[role]
+
+
+def test_home_assistant_of_one_site_opens_no_door_of_another() -> None:
+    locks = [topic for topic in rights_of_person("hass", "home-assistant", "hq")[1] if topic.endswith("/lock")]
+    assert locks == ["homeassistant/doorward/hq/+/lock"]
+    assert "homeassistant/doorward/+/+/lock" in rights_of_person("hass", "home-assistant", "")[1]
