@@ -203,6 +203,8 @@ class People(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The site's own text, whose first line names its edition, as `Edition: 2026-03`. Empty: Doorward's."""
     keep_years: Annotated[float, Meta(gt=0, le=3)] = 3.0
     """A template whose owner was not read anywhere for so long is to be erased: Illinois' BIPA allows three years at most."""
+    nightly: ClockTime = "03:10"
+    """When, by the sites' own clocks (`history.time_zone`), templates and PINs of people whose time is over leave the doors."""
 
 
 class Norms(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
