@@ -6,16 +6,19 @@ and readers who never wait. PostgreSQL where several centres or a fleet share on
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from agent.errors import ConfigError, DoorwardError
+from central.database.turns import Turns
 
 BUSY_S = 30.0
 """A writer waits so long for the one before it: batches take tens of milliseconds, an import some seconds."""
@@ -80,8 +83,21 @@ def reading(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction, on the disk when the block ends; undone by any exception. Raises StoreError."""
-    with _guarded(engine), engine.connect().execution_options(writes=True) as connection, connection.begin():
+    with _turn(engine), _guarded(engine), engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
+
+
+_turns: WeakKeyDictionary[Engine, Turns] = WeakKeyDictionary()
+_turns_lock = threading.Lock()
+
+
+def _turn(engine: Engine) -> AbstractContextManager[None]:
+    """PostgreSQL has many writers, and its own line for those who want the same row."""
+    if engine.dialect.name != "sqlite":
+        return nullcontext()
+    with _turns_lock:
+        turns = _turns.setdefault(engine, Turns())
+    return turns.turn(BUSY_S)
 
 
 @contextmanager
