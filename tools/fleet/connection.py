@@ -40,6 +40,8 @@ class Connection(asyncio.Protocol):
         """Connected and subscribed."""
         self.bytes = 0
         """To the broker and from it, MQTT's own included, on all connections so far."""
+        self.ended = 0
+        """Connections that were made and are gone."""
 
     async def run(self) -> None:
         loop, failures = asyncio.get_running_loop(), 0
@@ -83,7 +85,7 @@ class Connection(asyncio.Protocol):
         return self._number
 
     def _write(self, raw: bytes) -> None:
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():
             self.bytes += len(raw)
             self._transport.write(raw)
 
@@ -95,6 +97,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport, self.is_there = None, False
+        self.ended += 1
         self._gone.set()
 
     def data_received(self, data: bytes) -> None:

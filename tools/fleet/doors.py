@@ -76,6 +76,11 @@ class Fleet:
         return len(self.doors) - self.present
 
     @property
+    def cuts(self) -> int:
+        """Connections that ended so far."""
+        return sum(door.connection.ended for door in self.doors)
+
+    @property
     def waiting(self) -> int:
         """Events that nobody has acknowledged."""
         return sum(door.unacknowledged for door in self.doors)

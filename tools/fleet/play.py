@@ -62,11 +62,12 @@ class Day:
         return len(self._fleet.doors) * each / (self._clock.mono_s() - began_s)
 
     async def _storm(self, what: str, strike: Callable[[], Awaitable[None]], day_began_s: float) -> None:
-        fleet, began_s = self._fleet, self._clock.mono_s()
+        fleet, began_s, cuts = self._fleet, self._clock.mono_s(), self._fleet.cuts
         fleet.calm_since_s = CALM_NEVER_S
         await strike()
-        await asyncio.sleep(TICK_S)  # until the end of a connection is noticed
-        away = fleet.away
+        fleet.doors[0].say("door.warned", {"after_s": 30.0})  # something happens in each storm, or nobody could catch up
+        away = 0 if what == "central" else len(fleet.doors)
+        await self._until(lambda: fleet.cuts - cuts >= away, f"not all doors notice that they are cut off after {what}")
         await self._until(lambda: fleet.away == 0, f"not all doors are back after {what}")
         back_s = self._clock.mono_s()
         await self._until(lambda: fleet.is_empty(back_s), f"events wait for their acknowledgement after {what}")
