@@ -50,6 +50,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 PAGE = 200
+CENTRE = "centre"
+"""Stands in the place of a door where an alert is about the centre itself."""
 DOORS_EVERY_S, TIDY_EVERY_S = 2.0, 60.0
 STABLE = timedelta(seconds=30)
 """A door that was away is back when it has been there for so long."""
@@ -70,10 +72,10 @@ class Door(Protocol):
     def online(self) -> bool: ...
     @property
     def since(self) -> datetime | None: ...
-
-
     @property
     def states(self) -> Mapping[str, Any]: ...
+
+
 class Doors(Protocol):
     """What is asked of the DoorBook."""
 
@@ -274,13 +276,11 @@ class AlertDesk:
             told = {(each.site, each.door) for each in store.open_about(db, GAP) if each.parts}
         new, filled = [(key, count) for key, count in missing.items() if key not in told], told - missing.keys()
         self._write(now, lambda book: book.tidy(new, filled))
-
-    def _write(self, now: datetime, work: Callable[[_Book], None]) -> None:
         if endings := self._endings(now):
             self._write(now, lambda book: book.certificates(endings))
 
     def _endings(self, now: datetime) -> dict[tuple[str, str], list[Ending]]:
-        """What there is to say of certificates, of each door and of the centre itself: those that end soon, and those that did not long ago."""
+        """Of each door and of the centre itself: certificates that end soon, and those of which that was said."""
         with reading(self.engine) as db:
             told = {(each.site, each.door) for each in store.open_about(db, CERTIFICATE)}
         known = [((each.site, each.door), of_door(each.site, each.door, each.states)) for each in self._doors.snapshot()]
@@ -288,6 +288,8 @@ class AlertDesk:
         if own := list(self._own_certificates()):
             found[self._site, CENTRE] = own
         return {key: known for key, known in found.items() if key in told or any(each.step(now) for each in known)}
+
+    def _write(self, now: datetime, work: Callable[[_Book], None]) -> None:
         with writing(self.engine) as db:
             book = _Book(db, now, Ringing(db, now, self.options, self.names), self)
             work(book)
@@ -410,8 +412,6 @@ class _Book:
         for site, door in back:
             self._end(site, door, Over(subjects=(OFFLINE,)))
 
-    def tidy(self, gaps: list[tuple[tuple[str, str], int]], filled: set[tuple[str, str]]) -> None:
-        for (site, door), count in gaps:
     def certificates(self, endings: dict[tuple[str, str], list[Ending]]) -> None:
         for (site, door), known in endings.items():
             soonest = min(known, key=lambda each: each.until)
@@ -425,6 +425,8 @@ class _Book:
             if told is None or not of_this or rank(found.severity) > rank(told.severity):
                 self.found(site, door, found)
 
+    def tidy(self, gaps: list[tuple[tuple[str, str], int]], filled: set[tuple[str, str]]) -> None:
+        for (site, door), count in gaps:
             self.found(site, door, gap(site, door, count))
         for site, door in filled:
             self._end(site, door, Over(subjects=(GAP,)))
