@@ -99,9 +99,9 @@ class Centre:
             facts=facts,
             name_of=plates.person, norms_of=norms.of,
         )  # fmt: skip
+        own = OwnCertificates(config.broker.cert_file, config.gateway.cert_file, book.broker_until)
         self._alerts = AlertDesk(engine, config.alerts, clock, audit, book, load_vapid(ensure_vapid(keys), config.alerts.contact),
                                  base_url=gateway.url, place=plates.door, person=plates.person, area=plates.zone,
-        own = OwnCertificates(config.broker.cert_file, config.gateway.cert_file, book.broker_until)
                                  watching=gateway.watching, site=config.site,
                                  own_certificates=own)  # fmt: skip
         self._alerts.on_change(self._tell_alerts)
