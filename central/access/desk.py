@@ -333,9 +333,9 @@ class BundleDesk:
                     if self._shelved.get(place) is shelved:
                         self._shelved[place] = kept
         with self._lock:
-            known = [shelved.card.written for shelved in self._shelved.values() if shelved is not None]
+            known = {place: shelved.card.written for place, shelved in self._shelved.items() if shelved is not None}
         if known:
-            self._people.forget_changes(min(known))
+            self._people.forget_changes(min(min(written, self._reach(place)) for place, written in known.items()))
 
     def _stale(self, revision: int) -> Iterable[DoorEntry]:
         """Doors whose bundle may no longer say what the people of this revision are, the one that waits longest first."""

@@ -23,6 +23,7 @@ from central.database.engine import reading
 from central.database.tables_people import CARDHOLDERS, CREDENTIALS
 from central.people import changes
 from central.people.people import People
+from central.people.records import STATES
 from central.people.rows import chunks, profiles_of
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def withdrawn_now(people: People) -> dict[str, State]:
         held, holders = CREDENTIALS, CARDHOLDERS
         suspended = select(held.c.key).join(holders, holders.c.id == held.c.cardholder).where(holders.c.suspended)
         found: dict[str, State] = {row.key: "suspended" for row in connection.execute(suspended)}
-        marked = select(held.c.key, held.c.state).where(held.c.state != "active")
+        marked = select(held.c.key, held.c.state).where(held.c.state.in_([state for state in STATES if state != "active"]))
         found.update((row.key, row.state) for row in connection.execute(marked))
     return found
 
@@ -62,9 +63,9 @@ class Changed(Struct, frozen=True):
 
 
 def changed_since(people: People, revision: int) -> dict[str, Changed]:
-    """Credentials that changed after that revision, as far back as it is remembered; none where that may be everybody. Raises StoreError."""
+    """Credentials that changed one by one after that revision, as far back as it is remembered. Raises StoreError."""
     with people.view() as connection:
-        found = changes.since(connection, max(revision, changes.forgotten(connection))) or {}
+        found = changes.listed(connection, revision)
         return {key: each for chunk in chunks(found) for key, each in _changed(connection, chunk, found, people.clock.wall())}
 
 

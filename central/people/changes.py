@@ -36,10 +36,18 @@ def since(connection: Connection, revision: int) -> dict[str, int] | None:
     """Credential -> the last revision that concerned it, of those after this one; None when that may be everybody."""
     if revision < forgotten(connection):
         return None
-    table = PEOPLE_CHANGES
-    asked = select(table.c.key, func.max(table.c.revision).label("last")).where(table.c.revision > revision).group_by(table.c.key)
-    found: dict[str, int] = {row.key: row.last for row in connection.execute(asked.limit(MOST_LISTED + 1))}
-    return None if EVERYBODY in found or len(found) > MOST_LISTED else found
+    everybody = select(PEOPLE_CHANGES.c.revision).where(PEOPLE_CHANGES.c.key == EVERYBODY, PEOPLE_CHANGES.c.revision > revision)
+    if connection.execute(everybody.limit(1)).first() is not None:
+        return None
+    found = listed(connection, revision, MOST_LISTED + 1)
+    return found if len(found) <= MOST_LISTED else None
+
+
+def listed(connection: Connection, revision: int, most: int = MOST_LISTED) -> dict[str, int]:
+    """The newest of them, as far as anybody remembers."""
+    table, last = PEOPLE_CHANGES, func.max(PEOPLE_CHANGES.c.revision).label("last")
+    asked = select(table.c.key, last).where(table.c.revision > revision, table.c.key != EVERYBODY).group_by(table.c.key)
+    return {row.key: row.last for row in connection.execute(asked.order_by(last.desc()).limit(most))}
 
 
 def forget(connection: Connection, revision: int) -> None:

@@ -126,6 +126,26 @@ def test_a_lying_door_cannot_push_the_numbers_out_of_reach(site: Desk) -> None:
     assert site.people.revision == before
 
 
+def test_who_is_deleted_after_an_import_that_concerns_everybody_is_refused_while_the_bundles_are_made_anew(site: Desk) -> None:
+    with site.people.changing("ada") as change:
+        change.for_doors = True
+    site.people.delete("ada", "holder-1")
+    assert {*states(site).values()} == {"unknown"}
+
+
+def test_what_a_door_that_is_away_must_refuse_is_not_forgotten(site: Desk) -> None:
+    hear(site, site.version())
+    site.people.delete("ada", "holder-1")
+    for _ in range(2):
+        site.make()
+        site.desk._settle()
+        assert {*states(site).values()} == {"unknown"}
+    hear(site, site.version())
+    site.desk._settle()
+    site.people.put_schedule("ada", replace(site.people.book().schedules["always"], id="spare"))
+    assert since_bundle(site.withdrawn(), site.version()) == {}
+
+
 def states(site: Desk) -> dict[int, str]:
     site.desk._offer_all()
     return {each.hashed: each.state for each in site.withdrawn()}
