@@ -25,6 +25,7 @@ from central.database.tables_alerts import SUBSCRIPTIONS
 from central.gateway.asking import ROLES, Caller, Role, Unfit
 from central.gateway.audit import AuditLog
 from central.gateway.passwords import Passwords, Seal, new_secret, step_of, uri_of, why_weak
+from central.gateway.promptly import Promptly
 from central.gateway.throttle import Patience, Throttle, retry_after
 
 NAME = re.compile(r"[a-z0-9_-]{1,40}")
@@ -126,7 +127,7 @@ class Accounts:
                  passwords: Passwords | None = None) -> None:  # fmt: skip
         self._engine, self._clock, self._audit, self._seal = engine, clock, audit, seal
         self._limits, self._passwords = limits or Limits(), passwords or Passwords()
-        self._lock = threading.Lock()
+        self._lock, self._promptly = threading.Lock(), Promptly()
         self._by_account, self._by_address = Throttle(BY_ACCOUNT), Throttle(BY_ADDRESS)
         self._on_end: Callable[[], None] = lambda: None
 
@@ -396,9 +397,13 @@ class Accounts:
             return None
         now = self._clock.wall()
         if used and now - row.seen >= SEEN_EVERY:
-            with writing(self._engine) as connection:
-                connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest_of(token)).values(seen=now))
+            # who they are is known by reading: a full disk must not keep a guard from locking a door down
+            self._promptly.write(lambda: self._note_use(token, now), f"use of a session of {row.name}")
         return _caller(row)
+
+    def _note_use(self, token: str, now: datetime) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(update(SESSIONS).where(SESSIONS.c.digest == digest_of(token)).values(seen=now))
 
     def stay_awake(self, token: str, quiet: timedelta) -> timedelta:
         """A page that is in view says for how long nobody has moved a hand before it. Returns how long the session lasts from now if nobody

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,16 +10,14 @@ from msgspec import Meta, Struct
 
 from agent.core.commands import NAMES, SENTENCES
 from central.commands import NO_ANSWER, Commander
-from central.database.engine import StoreError
 from central.gateway.asking import EVERYBODY, Ask, Caller, Endpoint, Role, Unfit
 from central.gateway.audit import AuditLog
 from central.gateway.door_book import DoorBook, Key
 from central.gateway.door_rows import DoorRow, Facts, row_of, unheard
 from central.gateway.event_rows import EventRow, rows_of, sees_people, without_people
+from central.gateway.promptly import Promptly
 from central.gateway.watch import Watch
 from central.history.events import EventStore
-
-log = logging.getLogger(__name__)
 
 LEVEL = re.compile(r"[a-z0-9_-]{1,40}")
 SHOWN_EVENTS = 20
@@ -64,6 +61,7 @@ class Doors:
                  answer_wait_s: float = ANSWER_WAIT_S) -> None:  # fmt: skip
         self._book, self._watch, self._store = book, watch, store
         self._facts, self._commander, self._audit, self._wait_s = facts, commander, audit, answer_wait_s
+        self._promptly = Promptly()
 
     def endpoints(self) -> list[Endpoint]:
         return [
@@ -89,8 +87,8 @@ class Doors:
         return DoorWhole(**fields, events=rows_of(events, ask.caller), states=states, heard=now.heard if now else None)
 
     def command(self, ask: Ask) -> Obeyed:
-        """Waits for the door. On record before it is given and when it is answered; where the record cannot be written the command goes
-        out all the same, for the door keeps its own, and a lock-down must not wait for a disk."""
+        """Waits for the door. On record before it is given and when it is answered; where the record cannot be written within a second the
+        command goes out all the same, for the door keeps its own, and a lock-down must not wait for a disk."""
         order, key = ask.json(Order), self._known(ask)
         _demand_may(ask.caller, order.command)
         if not self._commander.is_connected:
@@ -115,10 +113,8 @@ class Doors:
         return key
 
     def _record(self, caller: Caller, what: str, key: Key, details: dict[str, Any]) -> None:
-        try:
-            self._audit.write(caller.account, what, "/".join(key), details)
-        except StoreError as error:
-            log.error("command not on record who=%s what=%s door=%s error=%s", caller.account, what, "/".join(key), error)
+        told = f"who={caller.account} what={what} door={'/'.join(key)}"
+        self._promptly.write(lambda: self._audit.write(caller.account, what, "/".join(key), details), told)
 
 
 def door_of(ask: Ask) -> Key:

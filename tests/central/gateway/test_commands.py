@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -98,3 +99,30 @@ def test_another_door_cannot_answer_for_the_one_that_was_asked(tmp_path: Path) -
         finally:
             commander.close()
             session.stop()
+
+
+def test_a_guard_is_let_give_a_command_while_somebody_holds_the_database(tmp_path: Path) -> None:
+    """As an import of a quarter of a million people does, or a disk that is full."""
+    broker = Broker("mosquitto", tmp_path)
+    with running(broker):
+        house, door = House(tmp_path, Address(port=broker.port)), Door()
+        session = door.start(Address(port=broker.port))
+        house.book.start()
+        with house.open(), house.signed_in("charles", "guard") as browser:
+            wait_until(lambda: house.commander.is_connected and bool(house.book.snapshot()), 20, "no door is heard")
+            house.clock.turn(120)  # their session's use is to be written down
+            thief = sqlite3.connect(tmp_path / "central.db", isolation_level=None)
+            thief.execute("BEGIN IMMEDIATE")
+            try:
+                answer = browser.post("/api/doors/hq/front/commands", json={"command": "unlock"})
+                assert (answer.status_code, answer.json()["ok"]) == (200, True)
+            finally:
+                thief.execute("ROLLBACK")
+                thief.close()
+            wait_until(
+                lambda: {"command.unlock", "command.answered"} <= {row.what for row in house.audit.rows()},
+                40,
+                "it is on no record",
+            )
+        session.stop()
+        house.book.stop()
