@@ -3,6 +3,9 @@
 Repeating makes a centre that is behind fall further behind: a thousand doors that say everything again every five seconds leave it no time
 for what is new. So the pause grows with how long acknowledgements take (as TCP's retransmission timer does, RFC 6298), and while they come
 in the order of sending nothing behind them counts as overdue.
+
+And how many are under way at once follows how long answers take: two hundred doors that come back with full journals would else put twenty
+thousand events before what has just happened at another door (for queues on the way, TCP Vegas: Brakmo and Peterson, 1995).
 """
 
 from __future__ import annotations
@@ -16,6 +19,10 @@ from agent.link.acks import Ack
 
 MAX_PATIENCE = 8
 """The pause before a repetition grows up to so many times the timeout: doubled while nobody answers, and else twice what answers take."""
+FIRST, LEAST, MOST = 10, 2, 1000
+"""Events under way at once on a new connection, when answers take long, and when they come soon; settings may allow fewer."""
+QUEUED_S = 0.25
+"""So much longer than the quickest of this connection answers may take: a batch or two of the historian's. Then it is a queue."""
 _NEVER_S = float("-inf")
 
 
@@ -51,9 +58,14 @@ class Flight:
         self._heard_of_s: float | None = None
         self._reached_s, self._progress_s = _NEVER_S, _NEVER_S
         self._progressed = False
+        self._width, self._quickest_s, self._answered, self._was_queue = float(FIRST), float("inf"), 0, False
 
     def __len__(self) -> int:
         return len(self._flight)
+
+    def room(self, most: int) -> int:
+        """How many more may be put now; `most` may be under way at once at best."""
+        return min(most, int(self._width)) - len(self._flight)
 
     def put(self, position: int, journal: str, sequence: int, payload: bytes) -> None:
         """To be said with the next `due`."""
@@ -90,20 +102,33 @@ class Flight:
             sent.sent_s = sent.first_s = _NEVER_S
         self._patience, self._heard_of_s = 1.0, None
         self._reached_s = self._progress_s = _NEVER_S
+        self._width, self._quickest_s, self._answered, self._was_queue = float(FIRST), float("inf"), 0, False
 
     def _note(self, done: Iterable[Sent]) -> None:
         for sent in done:
             self._heard_of_s = sent.first_s if self._heard_of_s is None else min(self._heard_of_s, sent.first_s)
             self._reached_s = max(self._reached_s, sent.sent_s)
             self._progressed = True
+            self._answered += 1
 
     def _learn(self, now_s: float) -> None:
         """From what was acknowledged since this was last asked, which is a moment ago: whoever takes an acknowledgement asks at once."""
         if self._progressed:
             self._progressed, self._progress_s = False, now_s
         if self._heard_of_s is not None:
-            self._patience = min(MAX_PATIENCE, max(1.0, 2 * (now_s - self._heard_of_s) / self._timeout_s))
-            self._heard_of_s = None
+            took_s = now_s - self._heard_of_s
+            self._patience = min(MAX_PATIENCE, max(1.0, 2 * took_s / self._timeout_s))
+            self._widen(took_s)
+            self._heard_of_s, self._answered = None, 0
+
+    def _widen(self, took_s: float) -> None:
+        """Answers soon: one more for each, and after there was a queue one more for a whole width of them. Late: fewer in proportion."""
+        self._quickest_s = min(self._quickest_s, took_s)
+        soon_s = self._quickest_s + QUEUED_S
+        if took_s <= soon_s:
+            self._width = min(MOST, self._width + self._answered / (self._width if self._was_queue else 1.0))
+        else:
+            self._width, self._was_queue = max(LEAST, self._width * max(0.5, soon_s / took_s)), True
 
     def _due_s(self, sent: Sent) -> float:
         if sent.sent_s == _NEVER_S:

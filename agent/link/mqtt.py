@@ -211,7 +211,7 @@ class Link:
 
     def _fill(self) -> None:
         """Take what waits, as far as the window allows."""
-        while self._look and (room := self._config.window - len(self._flight)) > 0:
+        while self._look and (room := self._flight.room(self._config.window)) > 0:
             self._look = False  # before reading: what is committed from here on rings again
             found = self._journal.pending(self._cursor, room)
             if len(found) == room:  # not `|=`, which could write back what it read before somebody rang

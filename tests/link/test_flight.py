@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.link.acks import Ack
-from agent.link.flight import MAX_PATIENCE, Flight
+from agent.link.flight import FIRST, MAX_PATIENCE, Flight
 
 TIMEOUT_S = 5.0
 
@@ -101,3 +103,60 @@ def test_nothing_waits_longer_than_eight_times_the_timeout_whatever_is_answered(
             flight.again()
     flight.due(now_s)
     assert flight.wait_s(now_s) <= MAX_PATIENCE * TIMEOUT_S + 1e-6 or len(flight) == 0
+
+
+# -- how many at once -------------------------------------------------------------------------------------------------------------
+
+
+def answered_after(flight: Flight, took_s: float, turns: int, most: int = 100) -> None:
+    """A door with much to say; everything is answered so long after it was said."""
+    now_s, number = 0.0, 0
+    for _ in range(turns):
+        first = number + 1
+        for _ in range(flight.room(most)):
+            number += 1
+            flight.put(number, "aa", number, b"")
+        said(flight, now_s)
+        now_s += took_s
+        flight.take(Ack("aa", [(first, number)]))
+        said(flight, now_s)
+
+
+def test_a_door_begins_with_a_few_and_soon_says_as_much_at_once_as_it_may() -> None:
+    flight = Flight(TIMEOUT_S)
+    assert flight.room(100) == FIRST
+    answered_after(flight, 0.03, turns=4)
+    assert flight.room(100) == 100
+
+
+def test_a_long_way_to_the_centre_is_no_queue() -> None:
+    flight = Flight(TIMEOUT_S)
+    answered_after(flight, 0.7, turns=4)
+    assert flight.room(100) == 100
+
+
+def test_a_new_connection_begins_with_a_few_again() -> None:
+    flight = Flight(TIMEOUT_S)
+    answered_after(flight, 0.03, turns=4)
+    flight.again()
+    assert flight.room(100) == FIRST
+
+
+def test_two_hundred_doors_with_full_journals_keep_the_centre_busy_and_no_door_waiting_for_long() -> None:
+    """The centre takes 3,000 events a second, in the order in which they came."""
+    tick_s, each_tick, ticks = 0.02, 60, 500
+    doors, counts = [Flight(TIMEOUT_S) for _ in range(200)], [0] * 200
+    queue: deque[tuple[int, int]] = deque()
+    waits_s: list[float] = []
+    for tick in range(ticks):
+        now_s = tick * tick_s
+        for which, flight in enumerate(doors):
+            for _ in range(flight.room(100)):
+                counts[which] += 1
+                flight.put(counts[which], "aa", counts[which], b"")
+            queue.extend((which, sent.sequence) for sent in flight.due(now_s) if sent.times == 1)
+        waits_s.append(len(queue) / each_tick * tick_s)
+        assert len(queue) >= each_tick, "the centre has nothing to do"
+        for which, number in [queue.popleft() for _ in range(each_tick)]:
+            doors[which].take(Ack("aa", [(number, number)]))
+    assert max(waits_s[ticks // 2 :]) < 1.0, "of a hundred each it were 6.7"

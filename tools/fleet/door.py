@@ -129,7 +129,7 @@ class FleetDoor:
         self._will_speak = False
         if not self.connection.is_there:
             return
-        while self._waiting and len(self._flight) < WINDOW:
+        while self._waiting and self._flight.room(WINDOW) > 0:
             sequence, payload = self._waiting.popleft()
             self._flight.put(sequence, self.journal, sequence, payload)
         for sent in self._flight.due(self._clock.mono_s()):
