@@ -85,6 +85,8 @@ export interface Alert {
   severity: Severity;
   /** A cardholder's id, or empty. */
   person: string;
+  /** As people know them. */
+  person_name?: string;
   event_n: number | null;
   state: "open" | "acknowledged" | "closed";
   by: string | null;

@@ -27,7 +27,7 @@ import {
   Working,
 } from "../ui/parts";
 import { Reasons } from "../ui/reasons";
-import { placeOf, toneOf } from "./alerts";
+import { placeOf, toneOf, rungOf, toldOf } from "./alerts";
 
 export function AlertScreen({ id }: { id: string }) {
   const held = alerts.value.get(id);
@@ -58,7 +58,7 @@ function Shown({ alert }: { alert: Alert }) {
   return (
     <Page title={alert.title} back="#/alerts" class="alertpage">
       <div class={`alerthead tone-${toneOf(alert)}`}>
-        <p class="sentence">{alert.sentence}</p>
+        <p class="sentence">{toldOf(alert)}</p>
         <p class="meta">
           <a class="place" href={`#/door/${alert.site}/${alert.door}`}>
             <Icon name="door" />
@@ -118,7 +118,7 @@ function Standing({ alert }: { alert: Alert }) {
   if (alert.state === "open")
     return (
       <Chip tone="alarm" icon="bell">
-        open{alert.escalation > 0 ? `, escalated: step ${alert.escalation}` : ""}
+        open{alert.escalation > 0 ? `, ${rungOf(alert)}` : ""}
       </Chip>
     );
   return (

@@ -60,13 +60,20 @@ export function toneOf(alert: Alert): string {
   return alert.severity === "critical" || alert.severity === "high" ? "alarm" : "warn";
 }
 
+/** With the name instead of an id that says nothing to a guard. */
+export const toldOf = (alert: Alert): string =>
+  alert.person && alert.person_name ? alert.sentence.replaceAll(alert.person, alert.person_name) : alert.sentence;
+
+const RUNG = ["", "escalated to all guards", "escalated to managers", "escalated to everybody"];
+export const rungOf = (alert: Alert): string => RUNG[Math.min(alert.escalation, RUNG.length - 1)]!;
+
 function Line({ alert }: { alert: Alert }) {
   return (
     <li class={`alertline tone-${toneOf(alert)} ${alert.state}`}>
       <a href={`#/alerts/${alert.id}`} data-row>
         <strong>{alert.title}</strong>
         <span class="place">{placeOf(alert)}</span>
-        <span class="sentence">{alert.sentence}</span>
+        <span class="sentence">{toldOf(alert)}</span>
         <span class="meta">
           <BandWord band={alert.band} />
           <span>
@@ -79,7 +86,7 @@ function Line({ alert }: { alert: Alert }) {
             )}
           </span>
           {alert.folded > 0 && <Chip>{alert.folded + 1} times</Chip>}
-          {alert.escalation > 0 && <Chip tone="warn">escalated: step {alert.escalation}</Chip>}
+          {alert.escalation > 0 && <Chip tone="warn">{rungOf(alert)}</Chip>}
           {alert.by && (
             <Chip icon="person">
               {alert.state} by {alert.by}

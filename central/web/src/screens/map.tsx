@@ -469,15 +469,15 @@ function PutDoors({
       <ul class="placed">
         {now.doors.map((placed) => (
           <li key={doorKey(placed)}>
-            <span>{placed.door}</span>
+            <span>{nameOf(placed)}</span>
             <Pixels
-              label={`${placed.door}: x in px`}
+              label={`${nameOf(placed)}: x in px`}
               value={placed.x}
               most={map.width_px}
               set={(x) => moved(layout, placed, x, placed.y)}
             />
             <Pixels
-              label={`${placed.door}: y in px`}
+              label={`${nameOf(placed)}: y in px`}
               value={placed.y}
               most={map.height_px}
               set={(y) => moved(layout, placed, placed.x, y)}
@@ -491,6 +491,8 @@ function PutDoors({
     </div>
   );
 }
+
+const nameOf = (placed: PlacedDoor): string => doors.value.get(doorKey(placed))?.value.name ?? placed.door;
 
 function Pixels({ label, value, most, set }: { label: string; value: number; most: number; set: (value: number) => void }) {
   return (
@@ -533,7 +535,7 @@ function DrawZones({ layout, corners }: { layout: { value: DrawnLayout }; corner
         {now.doors.map((placed) => (
           <label class="inline" key={doorKey(placed)}>
             <input type="checkbox" checked={chosen.value.includes(doorKey(placed))} onChange={() => flip(doorKey(placed))} />{" "}
-            {placed.door}
+            {nameOf(placed)}
           </label>
         ))}
         {!now.doors.length && <p class="hint">Place doors first.</p>}

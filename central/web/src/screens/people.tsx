@@ -6,7 +6,22 @@ import { go, refine, route } from "../route";
 import { EnrolScreen } from "./enrol";
 import { SearchField } from "./events";
 import { Icon } from "../ui/icons";
-import { Button, Chip, Dialog, Empty, Field, Page, Panel, Time, Trouble, useLoaded, useWork, Working } from "../ui/parts";
+import {
+  Button,
+  Chip,
+  Dialog,
+  Empty,
+  Field,
+  Page,
+  Panel,
+  SaveBar,
+  Time,
+  Trouble,
+  useDraft,
+  useLoaded,
+  useWork,
+  Working,
+} from "../ui/parts";
 
 const PAGE = 50;
 const mayChange = (): boolean => session.value?.role === "manager";
@@ -74,7 +89,7 @@ function List() {
 function Lines({ all }: { all: PersonLine[] }) {
   return (
     <div class="tablewrap" tabIndex={0} role="region" aria-label="People">
-      <table>
+      <table class="stacks">
         <thead>
           <tr>
             <th scope="col">Name</th>
@@ -93,13 +108,15 @@ function Lines({ all }: { all: PersonLine[] }) {
                   {person.name}
                 </a>
               </th>
-              <td>{person.profiles.join(", ") || "none"}</td>
-              <td class="num">{person.credentials}</td>
-              <td>{person.enrolled ? "enrolled" : "—"}</td>
-              <td>
+              <td data-label="Profiles">{person.profiles.join(", ") || "none"}</td>
+              <td data-label="Fobs" class="num">
+                {person.credentials}
+              </td>
+              <td data-label="Face">{person.enrolled ? "enrolled" : "—"}</td>
+              <td data-label="Until">
                 <Time at={person.valid_until} />
               </td>
-              <td>
+              <td data-label="State">
                 {person.suspended ? (
                   <Chip tone="warn" icon="block">
                     suspended
@@ -266,7 +283,7 @@ function PersonScreen({ id }: { id: string }) {
               </>
             )}
           </dl>
-          <Profiles off={!mayChange()} chosen={person.profiles} set={(profiles) => void change({ profiles })} />
+          <Passes person={person} at={at} again={found.again} />
           {mayChange() && (
             <div class="row">
               <Button icon="block" busy={work.busy} onClick={() => void change({ suspended: !person.suspended })}>
@@ -278,9 +295,29 @@ function PersonScreen({ id }: { id: string }) {
         </Panel>
         <Credentials person={person} at={at} again={found.again} />
         <Face person={person} at={at} again={found.again} />
-        {mayErase() && <Rights person={person} at={at} />}
+        {mayErase() && <OnesRights person={person} at={at} />}
       </div>
     </Page>
+  );
+}
+
+/** Which doors somebody may pass is not changed by a slip of the finger. */
+function Passes({ person, at, again }: { person: Person; at: string; again: () => Promise<void> }) {
+  const draft = useDraft(`person/${person.id}`, { profiles: person.profiles });
+  const work = useWork();
+  const save = () =>
+    work.run(async () => {
+      await ask(at, { method: "PATCH", body: draft.value });
+      draft.drop();
+      await again();
+      return "Saved. Doors get it within seconds.";
+    });
+  return (
+    <>
+      <Profiles off={!mayChange()} chosen={draft.value.profiles} set={(next) => draft.set({ profiles: [...next].sort() })} />
+      <Trouble error={work.error} />
+      <SaveBar changed={draft.changed} work={work} save={() => void save()} drop={draft.drop} />
+    </>
   );
 }
 
@@ -396,7 +433,7 @@ function Face({ person, at, again }: { person: Person; at: string; again: () => 
   );
 }
 
-function Rights({ person, at }: { person: Person; at: string }) {
+function OnesRights({ person, at }: { person: Person; at: string }) {
   const typed = useSignal("");
   const work = useWork();
   const erase = () =>

@@ -1,7 +1,8 @@
 // Reports of a span of time, and the record of what people did here.
 
 import { useSignal } from "@preact/signals";
-import { ask, query } from "../api";
+import { ask, query, session } from "../api";
+import { doors } from "../state";
 import { Icon } from "../ui/icons";
 import { Button, Empty, Field, Page, Time, Trouble, useLoaded, useWork, Working } from "../ui/parts";
 
@@ -98,12 +99,12 @@ function Shown({ path }: { path: string }) {
         <Empty>Nothing in this time.</Empty>
       ) : (
         <div class="tablewrap" tabIndex={0} role="region" aria-label="Report">
-          <table>
+          <table class="stacks">
             <thead>
               <tr>
                 {columns.map((name) => (
                   <th key={name} scope="col">
-                    {HEADS[name] ?? name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ")}
+                    {headOf(name)}
                   </th>
                 ))}
               </tr>
@@ -112,8 +113,8 @@ function Shown({ path }: { path: string }) {
               {report.rows.map((row, at) => (
                 <tr key={at}>
                   {columns.map((name) => (
-                    <td key={name}>
-                      <Value name={name} value={row[name] ?? null} />
+                    <td key={name} data-label={headOf(name)}>
+                      <Value name={name} value={row[name] ?? null} row={row} />
                     </td>
                   ))}
                 </tr>
@@ -126,8 +127,15 @@ function Shown({ path }: { path: string }) {
   );
 }
 
-function Value({ name, value }: { name: string; value: Cell }) {
+const headOf = (name: string): string => HEADS[name] ?? name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+
+const seesPeople = (): boolean => ["guard", "manager", "privacy"].includes(session.value?.role ?? "");
+
+function Value({ name, value, row }: { name: string; value: Cell; row: Record<string, Cell> }) {
   if (value === null || value === "") return <>—</>;
+  if (name === "person" && seesPeople()) return <a href={`#/people/${encodeURIComponent(String(value))}`}>{String(value)}</a>;
+  if (name === "door" && row["site"])
+    return <>{doors.value.get(`${String(row["site"])}/${String(value)}`)?.value.name ?? value}</>;
   if (typeof value === "boolean") return <>{value ? "yes" : "no"}</>;
   if (name === "n") return <a href={`#/event/${String(value)}`}>{String(value)}</a>;
   if (Array.isArray(value)) return <>{value.map((each) => each.replaceAll("_", " ")).join(", ")}</>;
@@ -150,6 +158,49 @@ interface AuditPage {
   more: boolean;
   head: { n: number; digest: string };
 }
+/** What happens often, in words; the record's own name stands beside it. */
+const AUDIT_WORDS: Record<string, string> = {
+  "session.begun": "signed in",
+  "session.ended": "signed out",
+  "session.refused": "was not let in",
+  "account.added": "made an account",
+  "account.changed": "changed an account",
+  "account.password": "gave another password",
+  "account.totp_begun": "began a second factor",
+  "account.totp_on": "second factor on",
+  "account.totp_off": "second factor off",
+  "people.listed": "looked at the list of people",
+  "people.added": "added a person",
+  "people.changed": "changed a person",
+  "people.deleted": "deleted a person",
+  "credential.issued": "issued a fob",
+  "credential.stolen": "reported a fob stolen",
+  "credential.lost": "reported a fob lost",
+  "credential.revoked": "withdrew a fob",
+  "credential.active": "put a fob in use again",
+  "schedule.changed": "changed a schedule",
+  "calendar.changed": "changed a calendar",
+  "profile.changed": "changed an access profile",
+  "command.answered": "the door answered",
+  "command.unlock": "ordered: let in",
+  "command.deny": "ordered: refuse",
+  "command.lockdown": "ordered: lock down",
+  "command.lock": "ordered: lock",
+  "command.release": "ordered: release",
+  "GET /people/{id}": "looked at a person",
+  "GET /people/{id}/everything": "took everything held on a person",
+  "GET /people/export": "took the list of people",
+  "GET /audit": "read this record",
+  "GET /reports/presence": "read who was in the building",
+  "GET /reports/denials": "read the refusals",
+  "GET /reports/held": "read the doors held",
+};
+
+const detailsText = (details: Record<string, unknown>): string =>
+  Object.entries(details)
+    .map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .join("; ");
+
 const rowsOf = (page: AuditPage | null): AuditRow[] => page?.records ?? [];
 
 export function AuditScreen() {
@@ -180,7 +231,7 @@ export function AuditScreen() {
       {!found.value && !found.error && <Working what="Asking" />}
       {rows.length > 0 && (
         <div class="tablewrap" tabIndex={0} role="region" aria-label="Audit log">
-          <table>
+          <table class="stacks">
             <thead>
               <tr>
                 <th scope="col">Row</th>
@@ -194,17 +245,25 @@ export function AuditScreen() {
             <tbody>
               {rows.map((row) => (
                 <tr key={row.n}>
-                  <td class="num">{row.n}</td>
-                  <td>
+                  <td class="num" data-label="Row">
+                    {row.n}
+                  </td>
+                  <td data-label="When">
                     <Time at={row.at} />
                   </td>
-                  <td>{row.who}</td>
-                  <td>
-                    <code>{row.what}</code>
+                  <td data-label="Who">{row.who}</td>
+                  <td data-label="What">
+                    {AUDIT_WORDS[row.what] ? (
+                      <>
+                        {AUDIT_WORDS[row.what]} <code class="raw">{row.what}</code>
+                      </>
+                    ) : (
+                      <code>{row.what}</code>
+                    )}
                   </td>
-                  <td>{row.about || "—"}</td>
-                  <td>
-                    <code>{Object.keys(row.details).length ? JSON.stringify(row.details) : ""}</code>
+                  <td data-label="About">{row.about || "—"}</td>
+                  <td data-label="Details" class="details">
+                    {detailsText(row.details)}
                   </td>
                 </tr>
               ))}
