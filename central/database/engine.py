@@ -93,11 +93,13 @@ _turns_lock = threading.Lock()
 
 def _turn(engine: Engine) -> AbstractContextManager[None]:
     """PostgreSQL has many writers, and its own line for those who want the same row."""
-    if engine.dialect.name != "sqlite":
-        return nullcontext()
+    return turns_of(engine).turn(BUSY_S) if engine.dialect.name == "sqlite" else nullcontext()
+
+
+def turns_of(engine: Engine) -> Turns:
+    """The line in which this program's writers of a SQLite database wait."""
     with _turns_lock:
-        turns = _turns.setdefault(engine, Turns())
-    return turns.turn(BUSY_S)
+        return _turns.setdefault(engine, Turns())
 
 
 @contextmanager
