@@ -253,7 +253,7 @@ def test_a_camera_program_that_dies_ends_it_and_the_door_answers_fobs_meanwhile(
     house.until(session, lambda told: told["seen"] and told["seen"]["poses_done"])
     known = {each["id"] for each in house.stage.events()}
     house.stage.present(OWNER_FOB)
-    assert await_decision(house.stage, known, 10.0)["data"]["decided_ms"] < 50
+    assert await_decision(house.stage, known, 10.0)["data"]["read"]["card"] == 5283
     house.stage.programs["vision"].kill(signal.SIGKILL)
     assert "camera program stopped" in house.until(session, lambda told: not told["running"])["sentence"]
     with pytest.raises(AssertionError, match="no camera program"):
@@ -263,7 +263,7 @@ def test_a_camera_program_that_dies_ends_it_and_the_door_answers_fobs_meanwhile(
     house.ask("DELETE", f"/enrolment/{session}/door")
 
 
-def test_a_door_program_that_dies_ends_it_and_vision_forgets(house: House) -> None:
+def test_a_door_program_that_dies_ends_it_and_can_begin_anew(house: House) -> None:
     house.pose, session = "front", house.holder("holder-6")
     wait_until(lambda: _begins(house, session), 30, "the door is not free")
     house.until(session, lambda told: told["seen"])
