@@ -30,6 +30,8 @@ from agent.records.keys import centre_public, door_private
 log = logging.getLogger(__name__)
 
 WATCH_EVERY_S = 1.0
+FEW_PARTS = 16
+"""What so many leave behind is soon used again; looking through all memory for more takes milliseconds."""
 
 Written = tuple[int, int, int]
 """Which file it is, when it was written last (ns; clocks of files are coarse), and how long it is."""
@@ -106,6 +108,8 @@ class BundleStore:
         """How the file was when it was found unfinished."""
         self.refused = ""
         """Why the file was not taken when it was looked at last."""
+        self.renewed = 0
+        """How many parts of the bundle in force the one before did not have."""
 
     def load(self) -> AccessRules:
         """The rules to start with; those that admit nobody when there has never been a good bundle. What was refused is put on record."""
@@ -175,6 +179,7 @@ class BundleStore:
         if taken.set_aside:
             self._looked_at = None
         if taken.bundle is not None:
+            self.renewed = len({*taken.bundle.digests}.difference(self.held))
             self._in_force = taken.bundle
         self.refused = taken.refused
         if taken.refused:
@@ -229,7 +234,8 @@ class BundleWatch:
             self._in_force = newer
             self._on_newer(newer)
             self._store.keep()  # after it counts: a copy takes a disk's time, and a revoked fob must not
-            give_memory_back()
+            if self._store.renewed > FEW_PARTS:
+                give_memory_back()
 
 
 def give_memory_back() -> None:
