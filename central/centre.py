@@ -93,7 +93,8 @@ class Centre:
         norms = NormsRoom(state / NORMS, centre_key, address, clock, kinds_of(config.norms.alike), self._withdrawn)
 
         self._commander = Commander(address, clock, COMMANDER_ID)
-        facts = Facts(name=plates.door, zone=plates.zone, behind=self._bundles.behind, doors=plates.doors)
+        facts = Facts(name=plates.door, zone=plates.zone, behind=self._bundles.behind, doors=plates.doors,
+                      stores=lambda: self._historian.stores)  # fmt: skip
         self._gateway = gateway = Gateway(
             config.gateway, engine, clock, audit=audit, accounts=accounts, book=book, commander=self._commander,
             facts=facts,

@@ -16,6 +16,7 @@ from central.certificates import of_door
 from central.gateway.door_book import DoorNow
 
 BROKER_LOST = "the centre has lost its broker: this is how the door was known last"
+NOT_STORED = "the centre cannot store what doors tell, and makes no alerts of it: look at its disk"
 LONGEST_SENTENCE = 300
 
 
@@ -74,6 +75,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     behind: Callable[[str, str], int | None] = lambda site, door: None
     doors: Callable[[], list[tuple[str, str]]] = list
     """Doors that there should be, heard or not."""
+    stores: Callable[[], bool] = lambda: True
+    """Whether what doors tell can be stored."""
 
 
 def sentence_of(kind: str, data: Mapping[str, Any]) -> str:
@@ -89,7 +92,7 @@ def row_of(now: DoorNow, last: Last | None, facts: Facts, *, broker: bool) -> Do
         site=now.site, door=now.door, name=facts.name(now.site, now.door), zone=facts.zone(now.site, now.door),
         online=now.online and broker, since=now.since, mode=_word(states, "mode"), lock=_word(states, "lock"),
         contact=_word(states, "contact"), alarm=_word(states, "alarm"), risk=_risk(states), people=states.get("people"),
-        health=_health(_table(states, "health"), broker, _certificate(now)),
+        health=_health(_table(states, "health"), _centre_faults(facts, broker) + _certificate(now)),
         access=_access(states, facts.behind(now.site, now.door)), last=last,
     )  # fmt: skip
 
@@ -115,8 +118,13 @@ def _certificate(now: DoorNow) -> list[str]:
     return [ending.sentence(now.heard)] if ending is not None and ending.step(now.heard) else []
 
 
-def _health(health: Mapping[str, Any], broker: bool, certificate: list[str]) -> Health:
-    faults = tuple(([] if broker else [BROKER_LOST]) + certificate + list(_faults(health)))
+def _centre_faults(facts: Facts, broker: bool) -> list[str]:
+    """What is wrong here, and is told of every door: a centre that is deaf looks as calm as one where nothing happens."""
+    return ([] if broker else [BROKER_LOST]) + ([] if facts.stores() else [NOT_STORED])
+
+
+def _health(health: Mapping[str, Any], also: list[str]) -> Health:
+    faults = tuple(also + list(_faults(health)))
     return Health(not faults, faults)
 
 

@@ -55,7 +55,7 @@ class Stream:
     def __init__(self, hub: Hub, watch: Watch, store: EventStore, book: DoorBook, facts: Facts) -> None:
         """Listens to `watch` and `book`: to be made before they start."""
         self._hub, self._watch, self._store, self._book, self._facts = hub, watch, store, book, facts
-        self._broker = False
+        self._broker, self._stores = False, True
         watch.on_events(self._happened)
         watch.each_turn(self._look_at_broker)
         book.on_change(self._changed)
@@ -85,8 +85,8 @@ class Stream:
 
     def _look_at_broker(self) -> None:
         """Where the broker has gone, no door is known to be there any more."""
-        if self._book.is_connected != self._broker:
-            self._broker = self._book.is_connected
+        if (self._book.is_connected, self._facts.stores()) != (self._broker, self._stores):
+            self._broker, self._stores = self._book.is_connected, self._facts.stores()
             self._hub.tell(word("hello", self.hello()), lambda caller: True)
             for now in self._book.snapshot():
                 self._changed(now)

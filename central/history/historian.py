@@ -61,6 +61,7 @@ class Historian:
         self._greeted: deque[tuple[str, str]] = deque()
         self._bell = threading.Event()
         self._stopping = False
+        self._stores = True
         self.totals = Totals()
         # Nothing is lost by a clean session: what came while we were away was not acknowledged, so the doors send it again
         self._session = Session(address, client_id, self, clean=True, in_flight=1000)
@@ -69,6 +70,11 @@ class Historian:
     @property
     def is_connected(self) -> bool:
         return self._session.is_connected
+
+    @property
+    def stores(self) -> bool:
+        """Whether the database took what doors told last. Where it does not, doors keep it, and no alert is made of it."""
+        return self._stores
 
     def start(self) -> None:
         self._committer.start()
@@ -138,8 +144,10 @@ class Historian:
             if isinstance(error.__cause__, DataError):  # one of them is at fault, and not the database
                 raise
             self.totals.faults += 1
+            self._stores = False
             log.error("historian not committed events=%d error=%s", len(events), error)
             return
+        self._stores = True
         self._acknowledge(events)
         self._tell(events, unreadable, outcome)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agent.link.session import Address
 from central.gateway.asking import Ask, Caller, Unfit
 from central.gateway.door_book import MOST_STATES, DoorBook, DoorNow
-from central.gateway.door_rows import BROKER_LOST, Facts, Last, row_of, sentence_of
+from central.gateway.door_rows import BROKER_LOST, NOT_STORED, Facts, Last, row_of, sentence_of
 from central.gateway.watch import Watch
 from central.history.events import EventStore
 from central.history.kept import Kept
@@ -131,6 +131,12 @@ def test_faults_are_sentences() -> None:
 def test_without_its_broker_the_centre_knows_no_door_to_be_there() -> None:
     row = a_row({"lock": "secured"}, broker=False)
     assert (row.online, row.lock, row.health.ok, row.health.faults) == (False, "secured", False, (BROKER_LOST,))
+
+
+def test_a_centre_that_cannot_store_what_doors_tell_does_not_look_calm() -> None:
+    now = DoorNow(site="hq", door="front", online=True, heard=NOW)
+    assert row_of(now, None, Facts(stores=lambda: False), broker=True).health.faults == (NOT_STORED,)
+    assert row_of(now, None, Facts(), broker=True).health.ok
 
 
 def test_a_sentence_is_one_line_of_bounded_length() -> None:

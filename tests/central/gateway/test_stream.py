@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from central.gateway.asking import Caller, Unfit
+from central.gateway.door_rows import NOT_STORED, Facts
 from central.gateway.hub import MOST_OF_ONE, MOST_WAITING, Hub, word
 from tests.central.gateway.house import House, accounts_of, told
 
@@ -71,6 +72,17 @@ def test_a_door_that_changes_is_told_as_in_the_list(house: House) -> None:
         house.hear("doorward/hq/front/state/lock", b'{"value": "jammed"}')
         with house.signed_in() as another:
             assert reader.until("door")[1] == another.get("/api/doors").json()[0]
+
+
+def test_a_page_is_told_when_the_centre_can_store_no_more(house: House) -> None:
+    disk = [True]
+    house.gateway._stream._facts = Facts(stores=lambda: disk[0])
+    house.hear("doorward/hq/front/online", b"true")
+    with house.signed_in() as browser, browser.stream("GET", "/api/stream") as answer:
+        reader = Reader(answer)
+        reader.until("hello")
+        disk[0] = False
+        assert reader.until("door")[1]["health"]["faults"][-1] == NOT_STORED
 
 
 def test_an_installers_page_is_not_told_who_came(house: House) -> None:

@@ -106,10 +106,12 @@ def test_what_is_not_committed_is_not_acknowledged(historian: Historian, tmp_pat
     historian.message("doorward/hq/front/evt", event(1), False)
     until(lambda: historian.totals.faults == 1)
     assert said(historian) == []
+    assert not historian.stores
     thief.execute("ROLLBACK")
     thief.close()
     historian.message("doorward/hq/front/evt", event(1), False)
     until(lambda: historian.totals.committed == 1)
+    assert historian.stores
     assert len(said(historian)) == 1
 
 
