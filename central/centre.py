@@ -49,6 +49,7 @@ from central.nameplates import Nameplates
 from central.norms_room import NormsRoom, kinds_of
 from central.people import endpoints as people_endpoints
 from central.people.people import People
+from central.people.turnover import Turnover
 from central.people.vault import open_vault
 from central.places import endpoints as place_endpoints
 from central.places.maps import Places
@@ -86,6 +87,7 @@ class Centre:
         self._people = people = People(engine, clock, audit, open_vault(keys), DoorRegistry(keys.parent))
         self._bundles = BundleDesk(people, address, keys, state / BUNDLES, clock)
         forget = (forget_clips, forgetting.forget_person, alert_store.forget_person)  # clips first: they are found by the events
+        nights = Turnover(people, config.people.nightly, config.history.zone)
         erasures = Erasures(people, self._followed_by, forget)
         consents = Consents(people, load_text(config.people.consent_file))
         places, book = Places(engine, clock), DoorBook(address, clock)
@@ -128,7 +130,7 @@ class Centre:
             collector = CentreCollector(engine, clock, lambda: self._historian.totals, book, facts)
             optional.append(MetricsServer(config.metrics.port, collector))
         self._rooms: tuple[Room, ...] = (
-            self._historian, people, self._bundles, norms, erasures, book, self._alerts, live, clips, cameras,
+            self._historian, people, nights, self._bundles, norms, erasures, book, self._alerts, live, clips, cameras,
             Keeper(engine, config.history, clock), *optional, gateway,
         )  # fmt: skip
 
