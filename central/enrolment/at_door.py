@@ -73,14 +73,14 @@ class _Visit(Struct, kw_only=True):
     caller: Caller
     person: str
     place: DoorEntry
-    key: PrivateKey
+    key: PrivateKey | None
+    """Gone when it is over: what was recorded on the way stays unread."""
     until_s: float
     heard_s: float
     asked_s: float
     answer: Answer | None = None
     n: int = 0
     over: str = ""
-    reason: str = ""
     feedback: Feedback | None = None
     templates: int = 0
 
@@ -103,6 +103,7 @@ class DoorCameras:
     ) -> None:
         self._desk, self._people, self._clock, self._centre = desk, people, clock, centre
         self._changed = threading.Condition()
+        self._checked_s = 0.0
         self._visits: dict[str, _Visit] = {}
         """By session: the newest of each."""
         self._out: deque[tuple[str, bytes]] = deque()
@@ -136,11 +137,13 @@ class DoorCameras:
         if not self._session.is_connected:
             raise Unfit(503, "no_broker", "the centre has no connection to its broker: try again in a moment")
         self.end(caller.account, session)
-        visit = self._new_visit(caller, session, person, place)
+        key = PrivateKey.generate()
+        visit = self._new_visit(caller, session, person, place, key)
+        word = self._word(visit, bytes(key.public_key))
         self._people.audit.write(caller.account, "enrolment.at_door", person, {"door": f"{site}/{door}"})
         with self._changed:
             self._visits[session] = visit
-        self._say(visit, "begin", signed_begin(self._word(visit), self._centre))
+        self._say(visit, "begin", signed_begin(word, self._centre))
         with self._changed:
             self._changed.wait_for(lambda: visit.answer is not None or visit.over, ANSWER_S)
         if visit.answer is None or not visit.answer.ok:
@@ -175,15 +178,15 @@ class DoorCameras:
             raise Unfit(404, "unknown_door", f"there is no door {site}/{door} that is enrolled here")
         return found[0]
 
-    def _new_visit(self, caller: Caller, session: str, person: str, place: DoorEntry) -> _Visit:
+    def _new_visit(self, caller: Caller, session: str, person: str, place: DoorEntry, key: PrivateKey) -> _Visit:
         now_s = self._clock.mono_s()
-        return _Visit(name=str(uuid.uuid4()), session=session, caller=caller, person=person, place=place, key=PrivateKey.generate(),
+        return _Visit(name=str(uuid.uuid4()), session=session, caller=caller, person=person, place=place, key=key,
                       until_s=now_s + FOR_S, heard_s=now_s, asked_s=now_s)  # fmt: skip
 
-    def _word(self, visit: _Visit) -> Begin:
+    def _word(self, visit: _Visit, key: bytes) -> Begin:
         now = self._clock.wall()
         return Begin(session=visit.name, site=visit.place.site, door=visit.place.door, who=visit.caller.account,
-                     key=bytes(visit.key.public_key), embedder_id=self._desk.embedder_id, issued=now,
+                     key=key, embedder_id=self._desk.embedder_id, issued=now,
                      expires=now + timedelta(seconds=VALID_S), for_s=FOR_S)  # fmt: skip
 
     def _refused(self, visit: _Visit) -> None:
@@ -214,7 +217,7 @@ class DoorCameras:
         with self._changed:
             if visit.over:
                 return
-            visit.over, visit.reason, visit.n = sentence, reason, visit.n + 1
+            visit.over, visit.key, visit.n = sentence, None, visit.n + 1
             self._changed.notify_all()
         if tell:
             self._say(visit, "end", msgspec.json.encode(End(by="centre", reason="left")))
@@ -241,19 +244,24 @@ class DoorCameras:
             say.publish(*self._out.popleft())
         if now_s >= self._check_s:
             self._check_s = now_s + CHECK_S
-            for visit in self._running():
-                self._check(visit, self._clock.mono_s())
-            self._tidy(self._clock.mono_s())
+            self._check_all(self._clock.mono_s())
         return CHECK_S if not self._out else 0.0
+
+    def _check_all(self, now_s: float) -> None:
+        """After we ourselves were held up, what doors have said meanwhile is still to be heard: silence counts from the next time on."""
+        punctual, self._checked_s = now_s - self._checked_s < 4 * CHECK_S, now_s
+        for visit in self._running():
+            self._check(visit, now_s, punctual)
+        self._tidy(now_s)
 
     def _tidy(self, now_s: float) -> None:
         with self._changed:
             self._visits = {name: each for name, each in self._visits.items() if not each.over or now_s - each.asked_s < KEPT_S}
 
-    def _check(self, visit: _Visit, now_s: float) -> None:
+    def _check(self, visit: _Visit, now_s: float, punctual: bool) -> None:
         if now_s - visit.asked_s > UNWATCHED_S:
             self._over(visit, "unwatched", "nobody looked any more", tell=True)
-        elif now_s >= visit.until_s + SILENT_S or (visit.answer is not None and now_s - visit.heard_s > SILENT_S):
+        elif punctual and (now_s >= visit.until_s + SILENT_S or (visit.answer is not None and now_s - visit.heard_s > SILENT_S)):
             self._over(visit, "silent", "the door says nothing any more: look whether it is online, and begin again", tell=True)
         else:
             self._check_consent(visit)
@@ -327,10 +335,11 @@ class DoorCameras:
                 self._over(visit, "unreadable", "what the door sent cannot be taken; begin again", tell=True)
 
     def _take(self, visit: _Visit, box: bytes) -> None:
-        if not box:
+        key = visit.key
+        if not box or key is None:
             self._over(visit, "done", "all pictures are there")
             return
-        sealed = unsealed(box, visit.key, visit.place.public_key, visit.name)
+        sealed = unsealed(box, key, visit.place.public_key, visit.name)
         where: dict[str, Any] = {"door": f"{visit.place.site}/{visit.place.door}", "alive": sealed.alive}
         seen = self._desk.take(visit.caller.account, visit.session, _template(sealed), where)
         with self._changed:
