@@ -100,7 +100,7 @@ class Centre:
         self._gateway = gateway = Gateway(
             config.gateway, engine, clock, audit=audit, accounts=accounts, book=book, commander=self._commander,
             facts=facts,
-            name_of=plates.person, norms_of=norms.of,
+            names_of=people.names_of, norms_of=norms.of,
         )  # fmt: skip
         own = OwnCertificates(config.broker.cert_file, config.gateway.cert_file, book.broker_until)
         self._alerts = AlertDesk(engine, config.alerts, clock, audit, book, load_vapid(ensure_vapid(keys), config.alerts.contact),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -21,6 +21,7 @@ from central.gateway.door_endpoints import LEVEL, door_of
 from central.gateway.event_rows import ABOUT_PEOPLE, EventRow, Explained, explained, may_see, rows_of, sees_people
 from central.history.events import EventStore, Wanted
 from central.history.kept import Kept
+from central.history.passages import passages
 from central.history.usual import usual
 from central.norms import kinds_in
 
@@ -85,13 +86,16 @@ class Usual(Struct, frozen=True, kw_only=True):
     kinds: dict[str, UsualKind]
 
 
+NamesOf = Callable[[Collection[str]], Mapping[str, str]]
+
+
 class Happenings:
     """What happened at the doors of one centre, for its endpoints."""
 
-    def __init__(self, store: EventStore, audit: AuditLog, *, name_of: Callable[[str], str] = str,
+    def __init__(self, store: EventStore, audit: AuditLog, *, names_of: NamesOf = lambda ids: {},
                  norms_of: Callable[[str, str], DoorNorms | None] = lambda site, door: None) -> None:  # fmt: skip
-        """`name_of` a cardholder's id, as people know them; `norms_of` a door: what it told last."""
-        self._store, self._audit, self._name_of, self._norms_of = store, audit, name_of, norms_of
+        """`names_of` cardholders' ids, as people know them; `norms_of` a door: what it told last."""
+        self._store, self._audit, self._names_of, self._norms_of = store, audit, names_of, norms_of
 
     def endpoints(self) -> list[Endpoint]:
         return [
@@ -135,10 +139,13 @@ class Happenings:
     # -- reports -----------------------------------------------------------------------------------------------------------------
 
     def presence(self, ask: Ask) -> Any:
-        found = self._reported(ask, reports.PRESENCE_KINDS)
-        return _report(
-            ask, "presence", reports.PRESENCE_RESTS_ON, found, reports.presence(found.events, self._name_of), reports.Present
-        )
+        begin, end = _span(ask)
+        site = _level(ask, "site")
+        sites = (site,) if site else ask.caller.sites
+        told = passages(self._store.engine, sites, _level(ask, "door"), begin, end, MOST_REPORTED + 1)
+        found = _Reported(begin, end, [], len(told) <= MOST_REPORTED)
+        rows = reports.presence(told[:MOST_REPORTED], self._names_of)
+        return _report(ask, "presence", reports.PRESENCE_RESTS_ON, found, rows, reports.Present)
 
     def denials(self, ask: Ask) -> Any:
         found = self._reported(ask, reports.DENIAL_KINDS)

@@ -22,7 +22,7 @@ from central.gateway.audit import AuditLog
 from central.gateway.door_book import DoorBook
 from central.gateway.door_endpoints import ANSWER_WAIT_S, Doors
 from central.gateway.door_rows import Facts
-from central.gateway.event_endpoints import Happenings
+from central.gateway.event_endpoints import Happenings, NamesOf
 from central.gateway.hub import Hub
 from central.gateway.oidc import SingleSignOn
 from central.gateway.oidc_routes import oidc_routes
@@ -44,12 +44,12 @@ class Gateway:
     """`add` every room's endpoints, then `start`; `stop`. `wake` is for the historian's on_commit, `tell` for other rooms' news."""
 
     def __init__(self, settings: settings.Gateway, engine: Engine, clock: Clock, *, audit: AuditLog, accounts: Accounts, book: DoorBook,
-                 commander: Commander, facts: Facts | None = None, name_of: Callable[[str], str] = str,
+                 commander: Commander, facts: Facts | None = None, names_of: NamesOf = lambda ids: {},
                  norms_of: Callable[[str, str], DoorNorms | None] = lambda site, door: None, dist: Path = DIST,
                  answer_wait_s: float = ANSWER_WAIT_S) -> None:  # fmt: skip
         """Listens at once, so that an address that is taken or unsafe is told before anything runs. Raises ConfigError.
 
-        `book` is to be started after this was made. `name_of` a cardholder's id, as people know them; `norms_of` a door, what it told last.
+        `book` is to be started after this was made. `names_of` cardholders' ids, as people know them; `norms_of` a door, what it told last.
         """
         self._clock, self._audit, self._accounts, self._dist = clock, audit, accounts, dist
         self._web = WebServer(settings)
@@ -61,7 +61,7 @@ class Gateway:
         accounts.on_end(self._hub.doubt)
         self._endpoints = [
             *Doors(book, self._watch, store, facts, commander, audit, answer_wait_s).endpoints(),
-            *Happenings(store, audit, name_of=name_of, norms_of=norms_of).endpoints(),
+            *Happenings(store, audit, names_of=names_of, norms_of=norms_of).endpoints(),
             *account_endpoints.endpoints(accounts, audit),
         ]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
 
+from central.database.types import from_us
 from central.gateway.door_rows import sentence_of
 from central.history.kept import Kept
+from central.history.passages import Passage
 
 PRESENCE_RESTS_ON = (
     "Reads at doors alone. Whoever was let in counts as having come, whether they went through or not; whoever left by the button, behind"
@@ -17,7 +19,7 @@ PRESENCE_RESTS_ON = (
 )
 DENIALS_REST_ON = "Every fob that was read and refused. Whoever presented none, or one that could not be read, is not in here."
 HELD_RESTS_ON = "The door contacts. Where a door has none, or its contact is broken, nothing is told."
-PRESENCE_KINDS, DENIAL_KINDS = ("access.granted",), ("access.denied",)
+DENIAL_KINDS = ("access.denied",)
 HELD_KINDS = ("door.forced", "door.held", "door.propped", "door.closed")
 
 
@@ -60,28 +62,44 @@ class Opening(Struct, kw_only=True):
     """How long it was open in all; None while it is, or where nothing told."""
 
 
-def presence(events: Iterable[Kept], name_of: Callable[[str], str]) -> list[Present]:
+def presence(told: Iterable[Passage], names_of: Callable[[Collection[str]], Mapping[str, str]]) -> list[Present]:
     """By site and person: who leaves one building may be in another."""
-    found: dict[tuple[str, str], Present] = {}
-    for kept in events:
-        if kept.person:
-            key = (kept.told.site, kept.person)
-            if key not in found:
-                found[key] = Present(person=kept.person, name=name_of(kept.person), site=kept.told.site)
-            _count(found[key], kept)
-    return sorted(found.values(), key=lambda each: (each.site, not each.inside, each.name.casefold(), each.person))
+    found: dict[tuple[str, str], _Came] = {}
+    for passage in told:
+        key = (passage.site, passage.person)
+        came = found.get(key)
+        if came is None:
+            came = found[key] = _Came()
+        came.count(passage)
+    names = names_of({person for _, person in found})
+    rows = [_present(site, person, names.get(person, person), came) for (site, person), came in found.items()]
+    return sorted(rows, key=lambda each: (each.site, not each.inside, each.name.casefold(), each.person))
 
 
-def _count(person: Present, kept: Kept) -> None:
-    event = kept.told.event
-    if max(person.last_in or event.at, person.last_out or event.at) > event.at:
-        return  # a door that was away tells late: what is newer is known already
-    person.last_door = kept.told.door
-    if event.data.get("leaving") is True:
-        person.last_out, person.inside = event.at, False
-        return
-    person.first_in, person.last_in = person.first_in or event.at, event.at
-    person.inside, person.entries = True, person.entries + 1
+class _Came:
+    """What is known of one person at one site; times in microseconds since 1970, 0 for none."""
+
+    __slots__ = ("door", "entries", "first_in", "inside", "last_in", "last_out")
+
+    def __init__(self) -> None:
+        self.first_in = self.last_in = self.last_out = self.entries = 0
+        self.inside, self.door = False, ""
+
+    def count(self, told: Passage) -> None:
+        if self.last_in > told.at_us or self.last_out > told.at_us:
+            return  # a door that was away tells late: what is newer is known already
+        self.door = told.door
+        if told.leaving:
+            self.last_out, self.inside = told.at_us, False
+            return
+        self.first_in, self.last_in = self.first_in or told.at_us, told.at_us
+        self.inside, self.entries = True, self.entries + 1
+
+
+def _present(site: str, person: str, name: str, came: _Came) -> Present:
+    first_in, last_in, last_out = (from_us(at_us) if at_us else None for at_us in (came.first_in, came.last_in, came.last_out))
+    return Present(person=person, name=name, site=site, first_in=first_in, last_in=last_in, last_out=last_out, inside=came.inside,
+                   last_door=came.door, entries=came.entries)  # fmt: skip
 
 
 def denials(events: Iterable[Kept]) -> list[Denial]:
