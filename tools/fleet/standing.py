@@ -10,7 +10,8 @@ from agent.link.session import Address
 from central.gateway.door_book import DoorBook, DoorNow
 from tools.fleet.door import FleetDoor
 
-PATIENCE_S = 20.0
+PATIENCE_S, LOOK_S = 20.0, 0.2
+"""So long nothing may become right before what is wrong counts."""
 
 
 def wrong_states(found: Sequence[DoorNow], doors: Sequence[FleetDoor]) -> int:
@@ -46,7 +47,9 @@ class Standing:
         return await self._settled(lambda found: not_online(found, doors, online=False))
 
     async def _settled(self, count: Callable[[list[DoorNow]], int]) -> int:
-        until_s = self._clock.mono_s() + PATIENCE_S
-        while (wrong := count(self._book.snapshot())) and self._clock.mono_s() < until_s:
-            await asyncio.sleep(0.1)
-        return wrong
+        fewest, until_s = count(self._book.snapshot()), self._clock.mono_s() + PATIENCE_S
+        while fewest and self._clock.mono_s() < until_s:
+            await asyncio.sleep(LOOK_S)
+            if (wrong := count(self._book.snapshot())) < fewest:
+                fewest, until_s = wrong, self._clock.mono_s() + PATIENCE_S
+        return fewest
