@@ -110,7 +110,7 @@ class Centre:
         self._alerts.on_change(self._tell_alerts)
         live = LiveDesk(engine, config.live, address, clock, audit, why_away=book.why_away)
         clips = ClipDesk(engine, config.live, address, clock, audit, centre_key, why_away=book.why_away)
-        enrolments = EnrolmentDesk(people, open_networks)
+        enrolments = EnrolmentDesk(people, open_networks, lambda: consents.text.edition)
         cameras = DoorCameras(enrolments, people, address, clock, centre_key)
         for endpoints in (
             people_endpoints.endpoints(people),

@@ -270,7 +270,7 @@ class DoorCameras:
         try:
             self._desk.whose(visit.caller.account, visit.session)
         except Unfit as error:
-            if error.code == "no_consent":
+            if error.code in ("no_consent", "old_consent"):
                 self._desk.drop(visit.session)
             self._over(visit, error.code, error.sentence, tell=True)
         except StoreError as error:

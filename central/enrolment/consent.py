@@ -1,7 +1,8 @@
 """What people sign before anybody takes a picture of them, and the record that they did.
 
 Face and norms are asked apart: agreeing to one is not agreeing to the other (GDPR Art. 7(2)). The site may bring a text of its own; its first
-line names its edition. Who signed an older edition has signed; whoever signs now signs the newest.
+line names its edition. Who signed an older edition has signed; whoever signs now signs the newest, and new
+pictures need that.
 """
 
 from __future__ import annotations
@@ -136,10 +137,11 @@ class Consents:
             connection.execute(insert(CONSENT_TEXTS).values(values))
 
 
-def has_consent(connection: Connection, id: str, what: What) -> bool:
+def editions_signed(connection: Connection, id: str, what: What) -> frozenset[str]:
+    """The editions that somebody has signed and not taken back."""
     table = CONSENTS
-    asked = select(table.c.n).where(table.c.cardholder == id, table.c.what == what, table.c.withdrawn.is_(None)).limit(1)
-    return connection.execute(asked).scalar() is not None
+    asked = select(table.c.edition).where(table.c.cardholder == id, table.c.what == what, table.c.withdrawn.is_(None)).distinct()
+    return frozenset(connection.execute(asked).scalars())
 
 
 def withdraw(change: Change, id: str, what: What) -> int:

@@ -20,7 +20,7 @@ from agent.core.messages import Pose
 from agent.core.poses import ASK, POSES, ask_next, correction, next_wanted, pose_of
 from agent.vision.enrol import Template, TemplateRefused
 from central.database.tables_people import TEMPLATES
-from central.enrolment.consent import has_consent
+from central.enrolment.consent import editions_signed
 from central.enrolment.likeness import Alike, Search, search
 from central.gateway.asking import Unfit
 from central.people.people import Change, People
@@ -89,8 +89,9 @@ class _Session(Struct, kw_only=True):
 class EnrolmentDesk:
     """Thread-safe. `open_networks` is called with the first picture: a centre where nobody is enrolled loads none."""
 
-    def __init__(self, people: People, open_networks: Callable[[], Networks]) -> None:
-        self._people, self._open = people, open_networks
+    def __init__(self, people: People, open_networks: Callable[[], Networks], in_force: Callable[[], str] | None = None) -> None:
+        """`in_force`: the edition of the text that must have been signed; without it any will do."""
+        self._people, self._open, self._in_force = people, open_networks, in_force
         self._networks: Networks | None = None
         self._lock = threading.Lock()
         self._sessions: dict[str, _Session] = {}
@@ -218,8 +219,12 @@ class EnrolmentDesk:
     def _demand_consent(self, connection: Connection, id: str) -> None:
         if dossier(connection, id) is None:
             raise nobody(id)
-        if not has_consent(connection, id, "face"):
+        signed = editions_signed(connection, id, "face")
+        if not signed:
             raise Unfit(409, "no_consent", "nothing is signed: show the consent text and let it be signed before any picture")
+        if self._in_force is not None and self._in_force() not in signed:
+            raise Unfit(409, "old_consent", f"what was signed is edition {', '.join(sorted(signed))}; in force is {self._in_force()}: show "
+                                            "the new text and let it be signed before any picture")  # fmt: skip
 
     def _session(self, account: str, name: str) -> _Session:
         self._forget_old()

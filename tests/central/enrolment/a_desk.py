@@ -33,7 +33,7 @@ class Office:
         METADATA.create_all(self.centre.engine, [tables_events.EVENTS])
         self.people = self.centre.people
         self.consents = Consents(self.people, load_text(""))
-        self.desk = EnrolmentDesk(self.people, lambda: networks)
+        self.desk = EnrolmentDesk(self.people, lambda: networks, lambda: self.consents.text.edition)
         self.at_doors: dict[Place, int] = {}
         self.erasures = Erasures(self.people, self.at_doors.get)
         found = endpoints(self.people, self.consents, self.desk, self.erasures, 3.0)

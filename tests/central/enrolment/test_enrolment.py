@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from agent.core.identity import cosine
+from central.enrolment.consent import parse_text
 from central.enrolment.desk import SESSION_S
 from central.enrolment.picture import MOST_BYTES
 from central.gateway.asking import Unfit
@@ -34,6 +35,18 @@ def test_whoever_signed_for_norms_alone_has_not_signed_for_pictures(office: Offi
     office.sign("holder-1", what="norms")
     assert refusal(office.begin, "holder-1").code == "no_consent"
     assert office.people.person("holder-1").norms_consent
+
+
+def test_new_pictures_need_the_text_that_is_in_force(office: Office) -> None:
+    office.centre.holder()
+    office.enrol("holder-1")
+    office.consents.text = parse_text("Edition: hq-2\nAnother text")
+    told = refusal(office.begin, "holder-1")
+    assert (told.status, told.code) == (409, "old_consent")
+    assert "edition doorward-1; in force is hq-2" in told.sentence
+    assert len(issued(office.centre)["holder-1"].cardholder.templates) == 3, "what was agreed to goes on"
+    office.sign("holder-1")
+    assert office.begin("holder-1")
 
 
 def test_consent_taken_back_in_the_middle_ends_the_pictures(office: Office) -> None:
