@@ -49,7 +49,8 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PAGE = 200
+PAGE, ONES = 2000, 200
+"""Events that are looked at in one transaction: each is a commit that the historian waits for. One by one fewer, if one is at fault."""
 CENTRE = "centre"
 """Stands in the place of a door where an alert is about the centre itself."""
 DOORS_EVERY_S, TIDY_EVERY_S = 2.0, 60.0
@@ -199,7 +200,7 @@ class AlertDesk:
 
     def _take_page_by_ones(self) -> bool:
         """An event that nobody foresaw is passed over, and holds up no alert of other doors."""
-        for _ in range(PAGE):
+        for _ in range(ONES):
             try:
                 if not self._take_page(1):
                     return False

@@ -101,9 +101,11 @@ class Watch:
     def _turn(self) -> bool:
         """Whether there may be more."""
         found = self._store.events(after=self._told, limit=BATCH)
+        newest = {(kept.told.site, kept.told.door): kept for kept in found}
+        # One sentence of a door that was away for a week, and not a thousand
+        last = {key: last_of(kept) for key, kept in newest.items()}
         with self._lock:
-            for kept in found:
-                self._last[kept.told.site, kept.told.door] = last_of(kept)
+            self._last |= last
         if found:
             self._told = found[-1].n
             for tell in self._on_events:

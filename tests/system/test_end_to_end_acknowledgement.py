@@ -303,4 +303,5 @@ def drop_connection(link: Link) -> None:
     for client in [thing for thing in gc.get_objects() if isinstance(thing, paho.Client)]:
         sock: Any = client.socket()
         if sock is not None and client._client_id == b"doorward-hq-front":
-            sock.shutdown(socket.SHUT_RDWR)
+            with socket.fromfd(sock.fileno(), socket.AF_INET, socket.SOCK_STREAM) as wire:
+                wire.shutdown(socket.SHUT_RDWR)
