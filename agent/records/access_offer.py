@@ -76,6 +76,11 @@ class Signed(Struct, frozen=True, forbid_unknown_fields=True):
     signature: bytes
 
 
+# Made here and not at the first use: two threads that decode a type for the first time at the same moment kill the program (msgspec 0.22)
+_SIGNED, _OFFER = msgspec.json.Decoder(Signed), msgspec.json.Decoder(Offer)
+_WITHDRAWN = msgspec.msgpack.Decoder(tuple[Withdrawal, ...])
+
+
 def signed_offer(offer: Offer, centre: SigningKey) -> bytes:
     word = msgspec.json.encode(offer)
     return msgspec.json.encode(Signed(word, centre.sign(MAGIC + word).signature))
@@ -86,9 +91,9 @@ def checked_offer(payload: bytes, centre: VerifyKey, site: str, door: str) -> Of
     if len(payload) > MOST_BYTES:
         raise BundleError(f"offer of {len(payload)} bytes; at most {MOST_BYTES}")
     try:
-        signed = msgspec.json.decode(payload, type=Signed)
+        signed = _SIGNED.decode(payload)
         centre.verify(MAGIC + signed.word, signed.signature)
-        offer = msgspec.json.decode(signed.word, type=Offer)
+        offer = _OFFER.decode(signed.word)
     except (msgspec.MsgspecError, CryptoError, ValueError, TypeError, RecursionError) as error:
         raise BundleError(f"offer is damaged, or not signed by this site's centre: {error}") from error
     if (offer.site, offer.door) != (site, door):
@@ -99,7 +104,7 @@ def checked_offer(payload: bytes, centre: VerifyKey, site: str, door: str) -> Of
 def offer_in(payload: bytes) -> Offer:
     """What an offer says, whoever signed it: for people who look. Raises BundleError."""
     try:
-        return msgspec.json.decode(msgspec.json.decode(payload, type=Signed).word, type=Offer)
+        return _OFFER.decode(_SIGNED.decode(payload).word)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BundleError(f"is no offer: {error}") from error
 
@@ -119,7 +124,7 @@ def opened(box: bytes, door: PrivateKey) -> tuple[Withdrawal, ...]:
     if not box:
         return ()
     try:
-        withdrawn = msgspec.msgpack.decode(SealedBox(door).decrypt(box), type=tuple[Withdrawal, ...])
+        withdrawn = _WITHDRAWN.decode(SealedBox(door).decrypt(box))
     except (msgspec.MsgspecError, CryptoError, ValueError, TypeError) as error:
         raise BundleError(f"withdrawals are not sealed for this door's key, or for a newer program: {error}") from error
     if len(withdrawn) > MOST_WITHDRAWN:

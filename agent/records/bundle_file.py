@@ -66,6 +66,13 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     parts: tuple[Part, ...]
 
 
+# Made here and not at the first use: two threads that decode a type for the first time at the same moment kill the program (msgspec 0.22)
+_HEAD = msgspec.msgpack.Decoder(Head)
+_RULES = {
+    field.name: msgspec.msgpack.Decoder(field.type) for field in msgspec.structs.fields(AccessRules) if field.name != "people"
+}
+
+
 class Keys(Struct, frozen=True):
     """With what a door judges a bundle, and who it is."""
 
@@ -189,7 +196,7 @@ def _head(file: BinaryIO, centre: VerifyKey) -> tuple[bytes, Head]:
         raise Unfinished("is damaged: it ends within its head")
     try:
         centre.verify(MAGIC + raw, signature)
-        return frame + raw, msgspec.msgpack.decode(raw, type=Head)
+        return frame + raw, _HEAD.decode(raw)
     except (msgspec.DecodeError, CryptoError, ValueError, TypeError, RecursionError) as error:
         raise BundleError(f"damaged, or not signed by this site's centre: {error}") from error
 
@@ -304,11 +311,10 @@ def rules_to(rules: AccessRules) -> msgspec.Raw:
 
 def rules_from(raw: msgspec.Raw, people: Directory) -> AccessRules:
     """The rules with these people. What this program does not understand to the last field it does not apply: raises BundleError."""
-    types = {field.name: field.type for field in msgspec.structs.fields(AccessRules) if field.name != "people"}
     try:
         given = msgspec.msgpack.decode(raw, type=dict[str, msgspec.Raw])
-        read = {name: msgspec.msgpack.decode(given[name], type=kind) for name, kind in types.items() if name in given}
-        unknown = [*(name for name in given if name not in types), *_unread(msgspec.msgpack.decode(raw), read)]
+        read = {name: decoder.decode(given[name]) for name, decoder in _RULES.items() if name in given}
+        unknown = [*(name for name in given if name not in _RULES), *_unread(msgspec.msgpack.decode(raw), read)]
         if not unknown:
             return AccessRules(people=people, **read)
     except (msgspec.DecodeError, TypeError, ValueError, RecursionError) as error:

@@ -30,6 +30,9 @@ class _State(Struct, frozen=True):
     value: _Value
 
 
+_STATE = msgspec.json.Decoder(_State)
+
+
 class Heard(Struct, frozen=True, kw_only=True):
     """What a door said last of its rules, and when it was heard here."""
 
@@ -50,7 +53,7 @@ def parse_state(payload: bytes, now: datetime) -> Heard:
     try:
         if len(payload) > MOST_BYTES:
             raise WireError(f"state/access of {len(payload)} bytes; at most {MOST_BYTES}")
-        value = msgspec.json.decode(payload, type=_State).value
+        value = _STATE.decode(payload).value
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise WireError(f"state/access: {error}") from error
     return Heard(version=value.version, as_of=max(value.version, value.as_of), revision=value.revision, credentials=value.credentials,

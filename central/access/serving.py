@@ -27,12 +27,15 @@ class Want(Struct, frozen=True, forbid_unknown_fields=True):
     pieces: Annotated[tuple[str, ...], Meta(max_length=MOST_A_DOOR)]
 
 
+_WANT = msgspec.json.Decoder(Want)
+
+
 def parse_want(payload: bytes) -> list[tuple[bytes, int]]:
     """Raises WireError."""
     if len(payload) > MOST_BYTES:
         raise WireError(f"want of {len(payload)} bytes; at most {MOST_BYTES}")
     try:
-        names = msgspec.json.decode(payload, type=Want).pieces
+        names = _WANT.decode(payload).pieces
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise WireError(f"want: {error}") from error
     return [_piece(name) for name in names]

@@ -56,6 +56,10 @@ class Card(Struct, frozen=True, kw_only=True):
     """`as_of` of the card on the disk."""
 
 
+# Made here and not at the first use: two threads that decode a type for the first time at the same moment kill the program (msgspec 0.22)
+_CARD = msgspec.json.Decoder(Card)
+
+
 class Shelved(Struct, frozen=True, kw_only=True):
     """A bundle that is offered."""
 
@@ -92,7 +96,7 @@ class Shelf:
         """What is offered to a door; None when nothing is, or it is damaged and has to be made anew."""
         path = self.path(place)
         try:
-            card = msgspec.json.decode(path.with_name(CARD).read_bytes(), type=Card)
+            card = _CARD.decode(path.with_name(CARD).read_bytes())
             return _shelved(*self._start(path), replace(card, written=card.as_of))
         except FileNotFoundError:
             return None
