@@ -193,6 +193,8 @@ def _renew_own(args: argparse.Namespace, site: Any, now: Any) -> int:
     with alone(site.root):
         if args.broker:
             site.renew_server(now)
+            if site.cluster is not None:
+                site.cluster.renew_all(now)
             told = reload(site)
             _say(f"the broker's certificate is new; {reload_words(told)}")
         else:

@@ -26,7 +26,7 @@ from central.certificates import SOON
 from central.site.authority import Purpose, in_force
 from central.site.files import OWNER_ONLY, alone, put
 from central.site.folder import EVERYWHERE, Site
-from central.site.names import PROBE, door_name
+from central.site.names import PROBE, PROBE_PERSON, door_name
 from central.site.running import LOCAL, centre_address
 
 CONNECT_S = 10.0
@@ -196,7 +196,7 @@ def _as_a_door(site: Site, centre: Visitor, folder: Path, now: datetime) -> list
 
 
 def _as_a_person_with_certificate(site: Site, centre: Visitor, folder: Path, now: datetime) -> list[Finding]:
-    with _visiting(Visitor(_with_certificate(site, "person", PROBE, folder, now), f"doorward-{PROBE}-person")) as guard:
+    with _visiting(Visitor(_with_certificate(site, "person", PROBE_PERSON, folder, now), f"doorward-{PROBE}-person")) as guard:
         return _as_a_guard(centre, guard)
 
 

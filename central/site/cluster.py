@@ -45,7 +45,7 @@ class ClusterFolder:
         for node in self.cluster.nodes:
             folder(self.of(node), 0o750 if self._group else 0o700, self._group)
             if self._lacks(node):
-                self.renew(node, now)
+                self._renew(node, now)
                 fresh.append(node.name)
             self._put(node, "ca.crt", ca)
             self._put(node, "trusted.crt", ca + self._centre.read_bytes())
@@ -59,8 +59,12 @@ class ClusterFolder:
         for node in self.cluster.nodes:
             self._put(node, "access.conf", told)
 
-    def renew(self, node: Node, now: datetime) -> None:
-        """A new certificate; counts from the reload on."""
+    def renew_all(self, now: datetime) -> None:
+        """New certificates for the nodes; they count from the reload on."""
+        for node in self.cluster.nodes:
+            self._renew(node, now)
+
+    def _renew(self, node: Node, now: datetime) -> None:
         pair: Pair = self._authority.issue("node", node.name, now, [node.host, *LOOPBACK])
         self._put(node, "server.crt", pair.certificate)
         self._put(node, "server.key", pair.key)

@@ -10,6 +10,8 @@ CENTRE = "centre"
 """The centre's own name at the broker."""
 PROBE = "broker-check"
 """A site, a door and a person of this name exist only so that `doorward central broker-check` can try what others may do."""
+PROBE_PERSON = f"{PROBE}/person"
+"""What stands in that person's certificate, where people come with one."""
 RESERVED = (CENTRE, PROBE)
 
 _LEVEL = re.compile(r"[a-z0-9_-]{1,40}")

@@ -26,7 +26,7 @@ from central.site.mosquitto import (
     Port,
     rights_of_person,
 )
-from central.site.names import CENTRE, PROBE, door_name
+from central.site.names import CENTRE, PROBE, PROBE_PERSON, door_name
 from central.site.people import BrokerRole
 
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?$", description="a name or an address")]
@@ -150,7 +150,7 @@ def person(certificate: str, name: str, role: BrokerRole, site: str) -> User:
 
 def probes() -> list[User]:
     """Whom `doorward central broker-check` comes as, with certificates of some minutes that have no number in them."""
-    return [door(f"CN={door_name(PROBE, PROBE)}", PROBE, PROBE), person(f"CN={PROBE}", PROBE, "guard", PROBE)]
+    return [door(f"CN={door_name(PROBE, PROBE)}", PROBE, PROBE), person(f"CN={PROBE_PERSON}", PROBE, "guard", PROBE)]
 
 
 def subjects(topic: str) -> list[str]:

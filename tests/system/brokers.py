@@ -57,6 +57,10 @@ class Process:
         return self._running.wait(10)
 
     @property
+    def is_started(self) -> bool:
+        return self._running is not None
+
+    @property
     def pid(self) -> int:
         assert self._running is not None
         return self._running.pid

@@ -67,8 +67,8 @@ class ClusterSite:
         self._engine.dispose()
 
     def is_whole(self) -> bool:
-        """Whether every node says that it is in order, and has all that the others have."""
-        return all(_is_healthy(f"http://{host}:{self._monitor_port}/healthz") for host in NODES.values())
+        """Whether every node says that it takes part. That it has all that the others have is what it now and then never says again."""
+        return all(_is_healthy(f"http://{host}:{self._monitor_port}/healthz?js-server-only=true") for host in NODES.values())
 
     def active(self) -> Leader | None:
         """Who has taken over last. Raises StoreError as long as there are no tables."""

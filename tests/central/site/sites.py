@@ -7,8 +7,10 @@ import shutil
 import signal
 import tarfile
 import threading
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TypeVar
 
 import paho.mqtt.client as paho
 import pytest
@@ -28,6 +30,7 @@ from central.site.running import centre_address
 from tests.system.brokers import Process, free_port, wait_until
 
 DATABASE = "sqlite:////tmp/central.db"
+T = TypeVar("T")
 PASSWORD = "correct horse battery staple"
 
 
@@ -131,6 +134,23 @@ class GeneratedCluster(GeneratedBroker):
         wait_until(visitor.try_again, 20, f"nats-server does not answer: {self.log.read_text()}")
         visitor.leave()
 
+    def enrol(self, door: str) -> Address:
+        return self._read_by_it(lambda: super(GeneratedCluster, self).enrol(door))
+
+    def hang_up(self) -> None:
+        self._read_by_it(super().hang_up)
+
+    def _read_by_it(self, change: Callable[[], T]) -> T:
+        """Nobody is let in before the server has read its list again, and says so."""
+        before = self._reloads()
+        result = change()
+        if self.is_started:
+            wait_until(lambda: self._reloads() > before, 10, "nats-server does not read its configuration again")
+        return result
+
+    def _reloads(self) -> int:
+        return self.log.read_text().count("Reloaded server configuration") if self.log.exists() else 0
+
     def access_file(self) -> tuple[Path, str, str]:
         return self.site.root / "nats" / "n1" / "access.conf", "cmd.broker-check.unlock", "cmd.*.*"
 
@@ -145,7 +165,7 @@ class GeneratedCluster(GeneratedBroker):
 
     def person(self, name: str, role: BrokerRole = "guard", password: str = PASSWORD) -> Address:
         if name not in [person.name for person in self.site.people.all()]:
-            add_person(self.site, name, role, "", None, now(), self.folder)
+            self._read_by_it(lambda: add_person(self.site, name, role, "", None, now(), self.folder))
         return replace(self.centre(), cert_file=str(self.folder / f"{name}.crt"), key_file=str(self.folder / f"{name}.key"))
 
 
