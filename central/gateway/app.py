@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -41,6 +42,8 @@ BODY_WAIT_S = 60.0
 """A body that takes longer is nobody's: the largest is some megabytes."""
 THREADS, WAITING_THREADS, OUTSIDE_THREADS = 24, 64, 8
 """The last ones are all that whoever has not signed in may keep busy: a flood of sign-ins holds up no command of a guard."""
+ADMITTING_THREADS, MOST_AT_ONCE = 8, 16
+"""Threads that only look who asks; requests of one account. A browser makes six at a time."""
 PACKED_FROM_BYTES = 8 * 1024
 BURST, PER_S = 400.0, 60.0
 """Requests of one session: more is a page that has gone wild."""
@@ -104,6 +107,7 @@ class Desk:
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
         self._threads: dict[str, anyio.CapacityLimiter] = {}
+        self._under_way: Counter[str] = Counter()
 
     # -- sessions ----------------------------------------------------------------------------------------------------------------
 
@@ -184,6 +188,23 @@ class Desk:
 
     async def _serve(self, endpoint: Endpoint, request: Request) -> Response:
         caller = await self.admit(request, endpoint)
+        with self._turn_of(caller):
+            return await self._answer(endpoint, request, caller)
+
+    @contextlib.contextmanager
+    def _turn_of(self, caller: Caller) -> Iterator[None]:
+        """In the server's own thread. Whoever asks for much at once, reports or doors that do not answer, holds up nobody else."""
+        if self._under_way[caller.account] >= MOST_AT_ONCE:
+            raise Unfit(429, "too_many", f"{MOST_AT_ONCE} requests of this account are under way: wait for one of them")
+        self._under_way[caller.account] += 1
+        try:
+            yield
+        finally:
+            self._under_way[caller.account] -= 1
+            if not self._under_way[caller.account]:
+                del self._under_way[caller.account]
+
+    async def _answer(self, endpoint: Endpoint, request: Request, caller: Caller) -> Response:
         body = b"" if endpoint.method == "GET" else await _body(request, endpoint.max_bytes)
         ask = Ask(caller=caller, now=self._clock.wall(), path=_told(request.path_params, "path"), query=_told(_query(request), "query"),
                   body=_clean(body, request), content_type=request.headers.get("content-type", "")[:200])  # fmt: skip
@@ -194,7 +215,7 @@ class Desk:
     async def admit(self, request: Request, endpoint: Endpoint, *, used: bool = True) -> Caller:
         """Who asks, if they may. Raises Unfit, StoreError."""
         token = _token(request)
-        caller = await self.in_thread(lambda: self._caller(token, used=used))
+        caller = await self._among("admits", ADMITTING_THREADS, lambda: self._caller(token, used=used))
         self._demand_room(token)
         if endpoint.method != "GET":
             self._demand_csrf(request, token)

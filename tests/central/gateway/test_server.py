@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.errors import ConfigError
+from central.gateway.app import MOST_AT_ONCE
+from central.gateway.asking import EVERYBODY, Ask, Endpoint
 from central.gateway.server import WebServer
 from central.settings import Gateway as Settings
 from tests.central.gateway.house import PASSWORD, House, told
@@ -159,6 +163,31 @@ def test_an_unknown_address_and_a_wrong_method_are_told_in_json(house: House) ->
     with house.signed_in() as browser:
         assert browser.get("/api/nothing/here").json()["error"] == "not_found"
         assert browser.patch("/api/doors").json()["error"] in ("not_found", "wrong_method")
+
+
+def test_who_asks_for_very_much_at_once_holds_up_nobody_else(tmp_path: Path) -> None:
+    """As somebody who has every report made again and again, while another has to lock a door down."""
+    go_on, begun = threading.Event(), threading.Semaphore(0)
+
+    def slow(ask: Ask) -> None:
+        begun.release()
+        go_on.wait(60)
+
+    house = House(tmp_path)
+    house.gateway.add([Endpoint(method="GET", path="/slow", allowed=EVERYBODY, work=slow)])
+    house.hear("doorward/hq/front/online", b"true")
+    with house.open(), house.signed_in("eva", "guard") as greedy, house.signed_in("ada", "guard") as guard:
+        with ThreadPoolExecutor(40) as many:
+            asked = [many.submit(greedy.get, "/api/slow") for _ in range(40)]
+            try:
+                assert all(begun.acquire(timeout=20) for _ in range(MOST_AT_ONCE))
+                assert guard.post("/api/doors/hq/front/commands", json={"command": "lockdown"}).json()["error"] == "no_broker"
+            finally:
+                go_on.set()
+            statuses = [each.result().status_code for each in asked]
+        assert statuses.count(200) >= MOST_AT_ONCE
+        assert set(statuses) == {200, 429}
+        assert greedy.get("/api/doors").status_code == 200
 
 
 def test_signing_out_ends_the_session_and_its_cookie(house: House) -> None:
