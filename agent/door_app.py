@@ -12,6 +12,7 @@ from typing import Any
 
 from gpiozero import OutputDevice
 
+from agent import first_use
 from agent.advice import advice
 from agent.calibration import Calibration, calibration_in_force, threshold_in_force
 from agent.clock import Clock, SystemClock
@@ -74,6 +75,7 @@ def run_door(config: Config, stopped: Callable[[], bool]) -> int:
     """Run until `stopped`; the relays are in their safe state before the first and after the last line of work. Returns the exit status."""
     clock = SystemClock()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    first_use.ready()
     dead_man = DeadMan.start(lambda: make_safe(config))
     log_by_thread()
     for text in advice(config):

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from sqlalchemy import Engine
 
+from agent import first_use
 from agent.clock import Clock
 from agent.core.norms_word import MOST_WITHDRAWN
 from agent.records.keys import centre_private
@@ -140,6 +141,7 @@ class Centre:
 
     def start(self) -> None:
         """Returns when all of it runs. Raises ConfigError and StoreError; what had begun is stopped again."""
+        first_use.ready()
         started: list[Room] = []
         try:
             for room in self._rooms:
