@@ -136,6 +136,24 @@ class AlertRoute(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
     apprise: tuple[str, ...] = ()
 
 
+class Messenger(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Addresses of apprise that are told by rules of their own; what is empty fits everything. Every one that fits is told."""
+
+    apprise: Annotated[tuple[Annotated[str, Meta(min_length=3)], ...], Meta(min_length=1)]
+    kinds: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    doors: tuple[Annotated[str, Meta(pattern="^[a-z0-9_-]{1,40}/[a-z0-9_-]{1,40}$", description="SITE/DOOR")], ...] = ()
+    zones: tuple[str, ...] = ()
+    severity: Literal["warning", "high", "critical"] = "warning"
+    """What is as bad as this, or worse."""
+    steps: Annotated[tuple[Annotated[int, Meta(ge=0, le=3)], ...], Meta(min_length=1)] = (0,)
+    """At which steps they are told: 0 at once, 1 all, 2 managers too, 3 nobody has answered (a critical one: again and again)."""
+    quiet_days: tuple[Annotated[int, Meta(ge=0, le=6)], ...] = (0, 1, 2, 3, 4, 5, 6)
+    quiet_begin: ClockTime = "00:00"
+    quiet_end: ClockTime = "00:00"
+    """Nothing then but what `quiet_lets_through` says; the same begin and end: no quiet hours."""
+
+
 class Alerts(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who is told of what; docs/ALERTS.md."""
 
@@ -169,6 +187,7 @@ class Alerts(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Addresses for mail, messengers and the like: https://github.com/caronc/apprise. They hold passwords: keep this file at mode 0600."""
     apprise_step: Annotated[int, Meta(ge=0, le=3)] = 3
     """From which step on they are told: 0 at once, 3 when nobody has answered."""
+    messengers: tuple[Messenger, ...] = ()
     push_hosts: tuple[str, ...] = ()
     """Push services besides those of Google, Mozilla, Microsoft and Apple; a dot in front: all hosts that end so."""
     push_loopback: bool = False

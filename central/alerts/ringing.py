@@ -15,7 +15,7 @@ from central.alerts.alert import LAST_STEP, Alert
 from central.alerts.escalation import rung
 from central.alerts.limits import Told, rings
 from central.alerts.options import Options, name_of
-from central.alerts.routing import Recipient, Route, is_quiet, route_of, told_at
+from central.alerts.routing import Recipient, Route, is_quiet, messengers_at, route_of, told_at
 from central.alerts.rules import DURESS, HELD
 from central.alerts.severity import Severity, worse
 from central.alerts.store import Delivery, Device
@@ -90,16 +90,21 @@ class Ringing:
         awake = [
             each for each in told_at(alert.step, alert, route, people, self._duties, self._now) if not self._sleeps(each, alert)
         ]
-        accounts = [each for each in awake if self._devices.get(each)]
+        people_told = [each for each in awake if self._devices.get(each)]
         is_seen = not self._names.watching().isdisjoint(awake)
-        if alert.step >= self._options.apprise_step:
-            accounts += [name_of(url) for url in route.apprise or self._options.apprise]
+        accounts = list(dict.fromkeys([*people_told, *self._messengers(alert, route)]))
         told = store.told_since(self._db, accounts, self._now - self._options.limits.window) if accounts else {}
         person = self._names.person(alert.person) if self._options.show_names and alert.person else ""
         push = push_of(alert, self._place(alert), person, late)
         for account in accounts:
             self._one(account, alert, push, told.get(account, []))
-        return bool(accounts) or is_seen
+        return bool(people_told) or is_seen  # a messenger is told beside people, and holds up nobody's turn
+
+    def _messengers(self, alert: Alert, route: Route) -> list[str]:
+        urls = messengers_at(alert, self._options.messengers, self._options.quiet_lets_through, self._now)
+        if alert.step >= self._options.apprise_step:
+            urls += route.apprise or self._options.apprise
+        return [name_of(url) for url in urls]
 
     def _one(self, account: str, alert: Alert, push: Push, told: list[Told]) -> None:
         if rings(alert.severity, f"{alert.site}/{alert.door}", told, self._options.limits):

@@ -82,6 +82,18 @@ class Route(Struct, frozen=True, kw_only=True):
     """Told at the last step instead of the site's."""
 
 
+class Messenger(Struct, frozen=True, kw_only=True):
+    """Addresses of apprise with rules of their own."""
+
+    urls: tuple[str, ...]
+    where: Route
+    """Which kinds, sites, doors and zones."""
+    severity: Severity
+    steps: tuple[int, ...]
+    quiet: tuple[Hours, ...] = ()
+    timezone: str = "UTC"
+
+
 AS_THE_TABLE_SAYS = Route()
 _ROLE_OF: Mapping[str, str] = {"guards": "guard", "managers": "manager"}
 
@@ -113,6 +125,13 @@ def told_at(
     if step == 1:
         return sorted(each.account for each in concerned)
     return sorted({each.account for each in [*concerned, *(each for each in here if each.role == "manager")]})
+
+
+def messengers_at(alert: Alert, messengers: Iterable[Messenger], lets_through: Severity, now: datetime) -> list[str]:
+    """The addresses that an alert goes to at its step."""
+    loud = rank(alert.severity) >= rank(lets_through)
+    return [url for each in messengers for url in each.urls if alert.step in each.steps and rank(alert.severity) >= rank(each.severity)
+            and _fits(each.where, alert, now) and (loud or not _holds(each.quiet, each.timezone, now))]  # fmt: skip
 
 
 def is_on_duty(duty: Duty | None, alert: Alert | None, now: datetime) -> bool:

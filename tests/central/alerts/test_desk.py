@@ -15,7 +15,7 @@ from central.certificates import Ending
 from central.database.engine import reading, writing
 from central.database.tables_events import GAPS
 from central.gateway.asking import Unfit
-from central.settings import AlertRoute, Alerts
+from central.settings import AlertRoute, Alerts, Messenger
 from tests.central.alerts.house import NOW, Centre, DoorNow, commit, database, event, risk
 from tests.system.brokers import wait_until
 
@@ -435,3 +435,35 @@ def test_the_brokers_own_certificate_is_told_too(tmp_path: Path) -> None:
     centre.later(60)
     assert (centre.alerts[0].door, centre.rang()) == ("centre", ["boss"])
     assert "the broker's certificate ends on 2026-03-05" in centre.alerts[0].sentence
+
+
+NIGHTS = Messenger(apprise=("json://night",), sites=("hq",), severity="high", steps=(0, 2))
+MAIL = Messenger(apprise=("json://mail",), kinds=("door.*",), quiet_begin="20:00", quiet_end="10:00")
+"""Quiet at nine in the morning, when these alerts happen."""
+
+
+def messengers_of(centre: Centre) -> list[str]:
+    return [centre.desk.options.addresses[row.target].removeprefix("json://") for row in centre.outbox() if row.target]
+
+
+def test_messengers_are_told_by_site_severity_and_step_beside_people_and_hold_up_nobodys_turn(tmp_path: Path) -> None:
+    centre = Centre(tmp_path, Alerts(push_loopback=True, messengers=(NIGHTS, MAIL)))
+    centre.device("guard-1", "phone")
+    on_duty(centre, "guard-1")
+    centre.happens(event("door.held"))
+    assert messengers_of(centre) == [], "a warning is too mild for one, and comes in the quiet hours of the other"
+    centre.happens(event("door.forced", 2, door="back"))
+    assert messengers_of(centre) == ["night", "mail"], "what is critical is let through"
+    centre.later(30)
+    assert messengers_of(centre) == ["night", "mail"], "at the second step neither is told"
+    centre.later(30)
+    assert messengers_of(centre) == ["night", "mail", "night"]
+    centre.happens(event("door.forced", 3, site="lab"))
+    assert messengers_of(centre)[3:] == ["mail"]
+
+
+def test_where_nobody_is_on_duty_a_messenger_does_not_stand_for_the_guards(tmp_path: Path) -> None:
+    centre = Centre(tmp_path, Alerts(push_loopback=True, messengers=(NIGHTS,)))
+    centre.device("guard-1", "phone")
+    centre.happens(event("door.forced"))
+    assert (centre.alerts[0].step, centre.rang()[-1]) == (1, "guard-1")
