@@ -96,7 +96,9 @@ def _watcher(config: Config, clock: SystemClock) -> Watching | None:
 def _enrolment(chain: Chain, manifest: Manifest) -> EnrolAtDoor:
     """With the networks that the chain has open."""
     enroller = Enroller(chain.stages, chain.embedder_id, EnrolSettings())
-    return EnrolAtDoor(enroller, lambda taken_s: [Tracked(*each) for each in chain.in_view(taken_s)], manifest.threshold_at_fmr(SAME_FMR))
+    return EnrolAtDoor(
+        enroller, lambda taken_s: [Tracked(*each) for each in chain.in_view(taken_s)], manifest.threshold_at_fmr(SAME_FMR)
+    )
 
 
 def _watchman(config: Config) -> Watchman:
