@@ -75,3 +75,8 @@ def test_the_door_may_use_the_pins_and_its_unit_needs_no_group_that_a_board_may_
     drop_in = (UNITS / "doorward-door.service.d" / "supervision.conf").read_text()
     assert "DeviceAllow=char-spi rw" in drop_in.splitlines()
     assert "SupplementaryGroups=spi" in drop_in.splitlines()
+
+
+@pytest.mark.parametrize("name", ["central", "door", "vision", "media"])
+def test_no_crash_writes_templates_and_keys_from_memory_into_a_file(name):
+    assert value(name, "LimitCORE") == ["0"]
