@@ -31,7 +31,7 @@ def database_url(told: str | os.PathLike[str]) -> str:
 def open_to_write(told: str | os.PathLike[str]) -> Engine:
     """Made if it is not there, and brought up to date: rows of an older Doorward are taken over. Raises StoreError, ConfigError."""
     url = database_url(told)
-    _make_folder(url)
+    _make_place(url)
     engine = open_database(url)
     upgrade(engine)
     return engine
@@ -71,15 +71,19 @@ def name_of(engine: Engine) -> str:
     return unquote(path.removeprefix("file://")) if path.startswith("file:") else path
 
 
-def _make_folder(url: str) -> None:
+def _make_place(url: str) -> None:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return
-    folder = Path(parsed.database).parent
+    path = Path(parsed.database)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():  # who came and went is for nobody else on this machine; SQLite gives its log the same mode
+            path.touch(mode=0o600)
     except OSError as error:
-        raise ConfigError(f"--database: {folder} cannot be made: {error}; name a file in a folder that you may write") from error
+        raise ConfigError(
+            f"--database: {path.parent} cannot be made: {error}; name a file in a folder that you may write"
+        ) from error
 
 
 def _existing(told: str | os.PathLike[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from datetime import datetime, timezone
 from pathlib import Path
@@ -158,3 +159,15 @@ def test_nothing_is_written_through_a_database_that_was_opened_to_read(engine: E
     with pytest.raises(StoreError, match=r"read.?only"):
         EventStore(reader).commit([Told("hq", "front", event(1, {}))], [], AT)
     reader.dispose()
+
+
+def test_a_new_database_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        engine = open_to_write(tmp_path / "central.db")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    engine.dispose()
+    assert modes["central.db"] == 0o600
+    assert not [name for name, mode in modes.items() if mode & 0o077], modes
