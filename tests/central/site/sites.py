@@ -9,6 +9,7 @@ import tarfile
 import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from tests.system.brokers import Process, free_port, wait_until
 
 DATABASE = "sqlite:////tmp/central.db"
 T = TypeVar("T")
+_numbers = count(1)
 PASSWORD = "correct horse battery staple"
 
 
@@ -170,6 +172,11 @@ class GeneratedCluster(GeneratedBroker):
 
 
 BROKERS = (GeneratedBroker, GeneratedCluster)
+
+
+def fresh_id() -> str:
+    """No client id twice: for some seconds after a reload NATS holds the one of whoever has just left (docs/NATS.md)."""
+    return f"program-{next(_numbers)}"
 
 
 class Visitor:

@@ -12,7 +12,7 @@ from agent.link.session import Address
 from central.site.accounts import remove_person
 from central.site.check import check
 from central.site.people import COMMANDS
-from tests.central.site.sites import BROKERS, GeneratedBroker, GeneratedCluster, Visitor, now
+from tests.central.site.sites import BROKERS, GeneratedBroker, GeneratedCluster, Visitor, fresh_id, now
 from tests.system.brokers import running, wait_until
 
 pytestmark = pytest.mark.system
@@ -40,7 +40,7 @@ def comes() -> Iterator[Comes]:
     visitors: list[Visitor] = []
 
     def come(address: Address, *topics: str, client_id: str = "", is_let_in: bool = True) -> Visitor:
-        visitor = Visitor(address, client_id or f"program-{len(visitors)}", *topics)
+        visitor = Visitor(address, client_id or fresh_id(), *topics)
         visitors.append(visitor)
         assert visitor.come_in() is is_let_in
         return visitor

@@ -15,7 +15,7 @@ from agent.errors import ConfigError
 from agent.link.session import Address, Say, Session
 from agent.selftest.step_machine import shake_hands
 from central.site.doors import renew, revoke_older
-from tests.central.site.sites import BROKERS, GeneratedBroker, Visitor, now
+from tests.central.site.sites import BROKERS, GeneratedBroker, Visitor, fresh_id, now
 from tests.system.brokers import running, wait_until
 
 pytestmark = pytest.mark.system
@@ -32,7 +32,7 @@ AT_MOSQUITTO = pytest.mark.parametrize("broker", [GeneratedBroker], indirect=Tru
 
 
 def is_refused(address: Address) -> bool:
-    visitor = Visitor(address, "x")
+    visitor = Visitor(address, fresh_id())
     try:
         return not visitor.come_in()
     finally:
@@ -41,8 +41,8 @@ def is_refused(address: Address) -> bool:
 
 def test_a_revoked_door_is_thrown_out_at_once_and_not_let_in_again(broker: GeneratedBroker) -> None:
     address = broker.enrol("front")
-    other = Visitor(broker.enrol("back"), "x")
-    door, centre = Visitor(address, "y"), Visitor(broker.centre(), "centre", "doorward/#")
+    other = Visitor(broker.enrol("back"), fresh_id())
+    door, centre = Visitor(address, fresh_id()), Visitor(broker.centre(), fresh_id(), "doorward/#")
     assert door.come_in()
     assert other.come_in()
     assert centre.come_in()
@@ -66,7 +66,7 @@ def test_without_our_help_a_connected_door_is_mute_and_deaf_from_the_reload_on_t
     """What Mosquitto does by itself: if this changes, docs/BROKER.md must."""
     door, centre = (
         Visitor(broker.enrol("side"), "x", "doorward/hq/side/#"),
-        Visitor(broker.centre(), "centre", "doorward/#"),
+        Visitor(broker.centre(), fresh_id(), "doorward/#"),
     )
     assert door.come_in()
     assert centre.come_in()
