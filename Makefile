@@ -65,7 +65,7 @@ check: .venv/.dev ## linter, types, import rules
 		--target .venv-bench/opencv4 opencv-python-headless==4.14.0.94
 	@touch $@
 
-bench: .venv-bench/.bench ## measure, beside what people use today; writes docs/BENCHMARKS.md (about a quarter of an hour; BENCH=--quick: three)
+bench: .venv-bench/.bench ## measure, beside what people use today; writes docs/BENCHMARKS.md (about half an hour; BENCH=--quick: a few minutes)
 	.venv-bench/bin/python -m tools.bench $(BENCH)
 
 behaviour: .venv/.dev ## false alarms, detection, delay and cost of behaviour; writes docs/BEHAVIOUR.md (about half an hour; BEHAVIOUR='--passes 200' for a look)

@@ -192,3 +192,23 @@ def test_an_unknown_benchmark_is_a_usage_error():
     with pytest.raises(SystemExit) as error:
         program.main(["--only", "nonsense"])
     assert error.value.code == 2
+
+
+def test_a_benchmark_that_cannot_run_stops_none_of_the_others_and_is_told(monkeypatch, capsys):
+    def broken(setting):
+        raise ZeroDivisionError("no events")
+
+    measured = Section(name="good", title="Good", how="So.", figures=(Figure(what="kills", value=1.0, unit=""),))
+    monkeypatch.setattr(program, "BENCHMARKS", {"broken": broken, "good": lambda setting: measured})
+    assert program.main(["--quick", "--json"]) == 1
+    told = capsys.readouterr()
+    assert [section["name"] for section in msgspec.json.decode(told.out)["sections"]] == ["good"]
+    assert "ZeroDivisionError: no events" in told.err
+    assert "could not be measured: broken" in told.err
+
+
+def test_the_page_says_what_could_not_be_measured_and_under_which_load_the_rest_was():
+    section = Section(name="good", title="Good", how="So.", figures=(), loads=(0.5, 1.2))
+    page = document([section], {"processor": "some"}, "2030-01-02", (0.5, 0.7), "Nothing.", ["broken"])
+    assert "**could not be measured this time: broken**" in page
+    assert "load average 0.5 before, 1.2 after" in page
