@@ -185,11 +185,21 @@ class BundleDesk:
         recent = {key: each for key, each in since.items() if each.revision > oldest}
         for place, door in doors.items():
             profiles = frozenset(rules_for(book, *place, 0).profiles) if changed else frozenset[str]()
-            gone = {key: Since(state, each.revision) for key, each in changed.items() if (state := each.at(profiles)) is not None}
-            everything = {**gone, **recent}
-            mine = {key: each for key, each in everything.items() if each.revision > reaches[place]}
+            told = {key: each for key, each in recent.items() if each.revision > reaches[place]}
+            gone = {key: Since(state, each.revision) for key, each in changed.items()
+                    if each.revision > reaches[place] and key not in recent and (state := each.at(profiles)) is not None}  # fmt: skip
+            mine = {**self._that_it_knows(place, door, gone), **told}
             self._guarded(f"offer to {door.site}/{door.door}", partial(self._offer, place, door, mine, before))
         self._session.wake()
+
+    def _that_it_knows(self, place: Place, door: DoorEntry, gone: Mapping[str, Since]) -> Mapping[str, Since]:
+        """Without those that the door never heard of: whoever is added elsewhere is no news here."""
+        shelved, heard = self._on_shelf(place), self.confirmed.of(place)
+        if not gone or shelved is None or (heard is not None and heard.version < shelved.bulk.version):
+            return gone
+        seal = Seal(key_for(*place, self._centre, PublicKey(door.public_key)))
+        hashes = {seal.hash_of(key): key for key in gone}
+        return {hashes[each]: gone[hashes[each]] for each in self._shelf.known_of(place, hashes)}
 
     def _reach(self, place: Place) -> int:
         """Up to which revision the rules of a door know of everything: those that it says are in force, not those that are on their way."""

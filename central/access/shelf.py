@@ -30,6 +30,7 @@ from agent.records.access_offer import Bulk
 from agent.records.bundle_file import Head, Part, rules_from, rules_to, start_in
 from agent.records.bundle_parts import DIGEST_BYTES, PartsFolder, digest_of
 from agent.records.bundle_pieces import PIECE_BYTES
+from agent.records.people_file import HASH_BITS, record_in
 from central.access.bundles import check_rules, key_for, lay_bundle, signed_start
 from central.access.patching import patched
 
@@ -155,6 +156,18 @@ class Shelf:
             return self._offer(place, fresh, card, before, head)
         except OSError as error:
             raise BundleError(f"{path}: cannot be written: {error}") from error
+
+    def known_of(self, place: Place, hashes: Iterable[int]) -> set[int]:
+        """Which of these the bundle that is offered knows; all of them where that cannot be told. From any thread."""
+        asked, path = set(hashes), self.path(place)
+        try:
+            _, head = self._start(path)
+        except (OSError, BundleError):
+            return asked
+        shift, folder = HASH_BITS - (len(head.parts).bit_length() - 1), PartsFolder(path)
+        wanted = {each >> shift: head.parts[each >> shift] for each in asked}
+        parts = {number: folder.read(part.digest, part.length) for number, part in wanted.items()}
+        return {each for each in asked if (part := parts[each >> shift]) is None or record_in(part, each) is not None}
 
     def _folder_of(self, place: Place) -> PartsFolder:
         return self._parts.setdefault(place, PartsFolder(self.path(place)))
