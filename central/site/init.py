@@ -102,7 +102,7 @@ def _write_toml(site: Site, database_url: str) -> None:
     host = site.settings.host if listeners.centre_bind in EVERYWHERE else listeners.centre_bind
     text = TOML.format(site=site.settings.site, host=host, port=listeners.centre_port, root=site.root,
                        database=database_url)  # fmt: skip
-    put(site.root / "central.toml", text.encode("utf-8"), FOR_ALL)
+    put(site.root / "central.toml", text.encode("utf-8"), OWNER_ONLY)  # addresses of databases and of apprise hold passwords
 
 
 def make_vapid(keys: Path) -> None:
@@ -115,10 +115,11 @@ def make_vapid(keys: Path) -> None:
 
 
 def _hand_over(site: Site, centre_user: str) -> None:
-    """The running centre reads its keys under an account of its own; that of the authority is not among them."""
+    """The running centre reads its settings and keys under an account of its own; that of the authority is not among them."""
     if not centre_user or os.geteuid() != 0:
         return
     try:
+        give(site.root / "central.toml", user=centre_user)
         for part in (site.centre, site.keys):
             for path in (part, *part.iterdir()):
                 give(path, user=centre_user)

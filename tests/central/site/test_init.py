@@ -77,6 +77,13 @@ def test_a_new_name_of_the_broker_needs_a_new_certificate_and_nothing_else(tmp_p
     assert contents(site.root)["broker/server.crt"] != before["broker/server.crt"]
 
 
+def test_settings_which_may_hold_passwords_are_their_owners_alone(tmp_path: Path) -> None:
+    init(tmp_path / "site", settings(tmp_path), now(), "postgresql+psycopg://doorward:secret@db/doorward")
+    toml = tmp_path / "site" / "central.toml"
+    assert "secret" in toml.read_text()
+    assert toml.stat().st_mode & 0o777 == 0o600
+
+
 def test_what_the_person_in_charge_has_changed_in_central_toml_stays(tmp_path: Path) -> None:
     made(tmp_path)
     toml = tmp_path / "site" / "central.toml"
