@@ -57,6 +57,7 @@ from central.people.records import (
     tidied,
 )  # fmt: skip
 from central.people.rules import RuleBook, faults_of_book, rules_for
+from central.people.sight import in_sight
 from central.people.trouble import PeopleError, nobody, unfit
 from central.people.vault import Vault, VaultError
 
@@ -108,7 +109,7 @@ class Change:
 
     def for_people(self, ids: Iterable[str]) -> None:
         """Doors must know of these cardholders' credentials. Before somebody is removed, and after something is issued."""
-        self.for_credentials(changes.keys_of(self.connection, ids))
+        self.for_credentials(changes.keys_of(self.connection, ids) if len(self._keys) <= changes.MOST_LISTED else ())
 
     def for_credentials(self, keys: Iterable[str]) -> None:
         self.for_rules()
@@ -234,6 +235,12 @@ class People:
         """Raises PeopleError (not_found)."""
         with reading(self.engine) as connection:
             return self._dossier(connection, id)
+
+    def is_seen(self, id: str, sites: Collection[str]) -> bool:
+        """Whether an account of these sites may see somebody: they may pass there. No sites: everybody."""
+        with reading(self.engine) as connection:
+            seen = in_sight(connection, sites)
+            return connection.execute(select(CARDHOLDERS.c.id).where(CARDHOLDERS.c.id == id, seen)).first() is not None
 
     def name_of(self, id: str) -> str:
         """As people know them; the id itself where nobody has it (any more)."""
