@@ -21,6 +21,7 @@ from tools.fleet.plot import STRIPS, day_plot
 from tools.fleet.report import Report, Waits, waits, words
 from tools.fleet.run import Options, run_fleet
 from tools.fleet.screen import Told, told_in
+from tools.fleet.sizing import SIZES, Assumed, Measured, need, table
 from tools.fleet.standing import not_online, wrong_states
 
 DOORS, READS = 20, 30
@@ -122,3 +123,17 @@ def test_of_a_hundred_waits_the_ninety_fifth_is_p95() -> None:
 def test_the_picture_of_a_day_goes_where_it_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--doors", "1", "--plot", str(tmp_path / "missing" / "day.svg")]) == 2
     assert "there is no folder" in capsys.readouterr().err
+
+
+def test_the_table_in_the_document_is_what_is_computed() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "SCALE.md").read_text("utf-8")
+    assert table([need(doors, Assumed(), Measured()) for doors in SIZES]) in document
+
+
+@given(st.integers(1, 1_000_000), st.floats(1.0, 5000.0))
+def test_twice_the_doors_need_twice_the_room_and_never_less_time_to_catch_up(doors: int, reads: float) -> None:
+    assumed = Assumed(reads_a_day=reads)
+    one, two = need(doors, assumed, Measured()), need(2 * doors, assumed, Measured())
+    assert two.sqlite_gb == pytest.approx(2 * one.sqlite_gb)
+    assert two.handshakes_s == pytest.approx(2 * one.handshakes_s)
+    assert two.caught_up_min > one.caught_up_min or one.caught_up_min == float("inf")
