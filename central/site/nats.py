@@ -7,6 +7,7 @@ its own, by the number that stands in it: what was revoked is not in the list, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
@@ -29,14 +30,15 @@ from central.site.mosquitto import (
 from central.site.names import CENTRE, PROBE, PROBE_PERSON, door_name
 from central.site.people import BrokerRole
 
-Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?$", description="a name or an address")]
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
+_FOLDER = re.compile(r"/[^\s\"'\\]*")
 
 
 class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A machine of the cluster."""
 
     name: Level
-    host: Host
+    host: Annotated[str, Meta(max_length=253)]
     """How doors and the other nodes reach it."""
 
 
@@ -53,9 +55,7 @@ class Cluster(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """For NATS' own tools, on the machine itself; nobody has an account for it."""
     monitor_port: Port = 8222
     """GET /healthz, on the machine itself."""
-    data_folder: Annotated[str, Meta(pattern=r"^/[^\s\"\\]*$", description="a path without spaces and quotes")] = (
-        "/var/lib/doorward-nats"
-    )
+    data_folder: str = "/var/lib/doorward-nats"
     """Holds a folder for each node, NODE, and NODE.pid."""
     user: Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "nats"
     """Whom nats-server runs as, where root makes its files."""
@@ -67,6 +67,11 @@ class Cluster(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for what in ("name", "host"):
             if len({getattr(node, what) for node in self.nodes}) < len(self.nodes):
                 raise ConfigError(f"--node: two nodes of the same {what}; each has a name and an address of its own")
+        for node in self.nodes:
+            if not _HOST.fullmatch(node.host):
+                raise ConfigError(f"--node {node.name}={node.host[:80]}: a name as n1.example.org or an address is allowed")
+        if not _FOLDER.fullmatch(self.data_folder):
+            raise ConfigError(f"--data-folder {self.data_folder[:80]!r}: a path from / on, without spaces and quotes, is allowed")
         if len(self.nodes) % 2 == 0:
             raise ConfigError(f"--node: {len(self.nodes)} nodes cannot agree when half of them is away; allowed: 1, 3, 5, 7 or 9")
 

@@ -91,6 +91,17 @@ def session_to(broker: FakeBroker, listener: Listener) -> Session:
     return session
 
 
+def test_of_a_clusters_nodes_the_next_one_is_tried_until_one_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.link.session.BACKOFF_MIN_S", 0.001)
+    broker, listener = FakeBroker([publish(b"a/b", b"here")]), Listener()
+    nobody = ("127.0.0.2", "127.0.0.3")
+    session = Session(Address(host=nobody[0], other_hosts=(nobody[1], "127.0.0.1"), port=broker.port), "door", listener)
+    session.start()
+    until(lambda: any(payload == b"here" for _, payload, _ in listener.messages))
+    session.stop()
+    broker.close()
+
+
 def test_a_handler_that_raises_costs_one_message_and_not_the_connection() -> None:
     broker, listener = FakeBroker([publish(b"a/b", b"raise") + publish(b"a/b", b"next")]), Listener()
     session = session_to(broker, listener)
