@@ -107,7 +107,7 @@ class Discovery:
 
     def _wanted(self) -> dict[str, bytes]:
         places = self._places()
-        told = messages(PREFIX, places)
+        told = messages(PREFIX, places, self._address.qos)
         for place in places:
             now = self._book.now(place.site, place.door)
             if now is not None:

@@ -55,11 +55,11 @@ def config_topics(prefix: str) -> str:
     return f"{prefix}/+/{NODE}/+/config"
 
 
-def messages(prefix: str, places: Sequence[Place]) -> dict[str, bytes]:
-    """Payload by topic, all of them to be retained."""
+def messages(prefix: str, places: Sequence[Place], qos: int = 1) -> dict[str, bytes]:
+    """Payload by topic, all of them to be retained. `qos` is what Home Assistant is to ask of the broker."""
     return {
         f"{prefix}/{component}/{NODE}/{object_of(place.site, place.door, entity)}/config": msgspec.json.encode(
-            {**told, **_common(place, entity)}
+            {**told, **_common(place, entity), "qos": qos}
         )
         for place in places
         for component, entity, told in _entities(prefix, place)
@@ -76,7 +76,6 @@ def _common(place: Place, entity: str) -> dict[str, Any]:
         "availability_topic": f"doorward/{place.site}/{place.door}/online",
         "payload_available": "true",
         "payload_not_available": "false",
-        "qos": 1,
     }
 
 
