@@ -60,7 +60,7 @@ class Phone:
 
     def shown_after_pushes(self) -> list[dict[str, Any]]:
         """Hands over what has come at the push service since, and returns the notifications that the browser shows."""
-        wait_until(lambda: len(self._service.got) > self._given, 15, f"no push: {self._service.unfit}")
+        wait_until(lambda: len(self._service.got) > self._given, 40, f"no push: {self._service.unfit}")
         for got in self._service.got[self._given :]:
             self._given += 1
             told = {
@@ -70,7 +70,7 @@ class Phone:
             }
             self._tools.send("ServiceWorker.deliverPushMessage", told)
             body = got.told["body"]
-            wait_until(lambda body=body: any(each["body"] == body for each in self.shown()), 15, f"not shown: {body}")  # type: ignore[misc]
+            wait_until(lambda body=body: any(each["body"] == body for each in self.shown()), 40, f"not shown: {body}")  # type: ignore[misc]
         return self.shown()
 
     def shown(self) -> list[dict[str, Any]]:

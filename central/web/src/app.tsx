@@ -42,6 +42,8 @@ const PLACES: Place[] = [
   { path: "settings", label: "Settings", icon: "settings", key: "s", roles: ALL },
 ];
 const ON_PHONE = 4;
+/** Told to nobody who sees some sites only. */
+const OF_ALL_SITES = ["accounts", "audit"];
 
 const LATER: Record<string, () => Promise<ComponentType>> = {
   map: () => import("./screens/map").then((made) => made.MapScreen),
@@ -92,7 +94,8 @@ function Signed({ role }: { role: Role }) {
     more.value = false;
     window.scrollTo(0, 0);
   }, [route.value.screen, route.value.parts.join("/")]);
-  const places = PLACES.filter((each) => each.roles.includes(role));
+  const every = session.value?.sites.length === 0;
+  const places = PLACES.filter((each) => each.roles.includes(role) && (every || !OF_ALL_SITES.includes(each.path)));
   return (
     <div class={`frame ${link.value === "cut" ? "stale" : ""}`}>
       <a class="skip" href="#main" onClick={(event) => (event.preventDefault(), document.getElementById("main")?.focus())}>

@@ -363,14 +363,22 @@ function ScheduleForm({ value, set, wrong, book, may }: Form<Schedule> & { may: 
       {value.id && (
         <p class="hint">
           {followed.length ? "Followed by the profiles " : "No profile follows it."}
-          {followed.map((each, at) => (
-            <span key={each.id}>
-              {at > 0 && ", "}
-              <a href={`#/access/profile/${encodeURIComponent(each.id)}`}>{each.id}</a>
-            </span>
-          ))}
+          <Links kind="profile" to={followed} />
         </p>
       )}
+    </>
+  );
+}
+
+function Links({ kind, to }: { kind: Kind; to: { id: string }[] }) {
+  return (
+    <>
+      {to.map((each, at) => (
+        <span key={each.id}>
+          {at > 0 && ", "}
+          <a href={`#/access/${kind}/${encodeURIComponent(each.id)}`}>{each.id}</a>
+        </span>
+      ))}
     </>
   );
 }
@@ -471,12 +479,7 @@ function CalendarForm({ value, set, wrong, book }: Form<Calendar> & { may: boole
       {value.id && (
         <p class="hint">
           {users.length ? "Counts in the schedules " : "No schedule counts it yet: open one, and choose its hours on these days."}
-          {users.map((each, at) => (
-            <span key={each.id}>
-              {at > 0 && ", "}
-              <a href={`#/access/schedule/${encodeURIComponent(each.id)}`}>{each.id}</a>
-            </span>
-          ))}
+          <Links kind="schedule" to={users} />
         </p>
       )}
     </Panel>

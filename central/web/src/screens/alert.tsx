@@ -158,7 +158,7 @@ function Who({ alert, event }: { alert: Alert; event: DoorEvent | null }) {
       <span>
         The fob of{" "}
         <a href={`#/people/${encodeURIComponent(id)}`}>
-          <strong>{asked.value ?? id}</strong>
+          <strong>{asked.value ?? (alert.person_name || id)}</strong>
         </a>
         {doubted && <b class="doubt"> — the face is not theirs</b>}
       </span>
