@@ -18,7 +18,7 @@ from central.people.people import People
 from central.people.records import Dossier, Held, Person, Pins, Row, State
 from central.people.rules import field_of
 from central.people.sheet import SheetError, sheet_of
-from central.people.trouble import PeopleError
+from central.people.trouble import PeopleError, nobody
 
 MOST_SHEET_BYTES = 64 << 20
 _STATUS = {"not_found": 404, "unfit": 422}
@@ -99,9 +99,11 @@ def endpoints(people: People) -> list[Endpoint]:
     def listed(ask: Ask) -> list[Row]:
         text = ask.query.get("text", "")[:100]
         people.audit.write(ask.caller.account, "people.listed", "", {"searched": bool(text)})  # not for whom: that may be a name
-        return page_of(people, text, ask.query.get("after", "")[:64], ask.whole("limit", 50, 1, 500))
+        return page_of(people, text, ask.query.get("after", "")[:64], ask.whole("limit", 50, 1, 500), ask.caller.sites)
 
     def one(ask: Ask) -> Told:
+        if ask.caller.sites and not people.is_seen(ask.path["id"], ask.caller.sites):
+            raise nobody(ask.path["id"])
         return told(people.person(ask.path["id"]))
 
     def add(ask: Ask) -> Told:
@@ -133,13 +135,13 @@ def endpoints(people: People) -> list[Endpoint]:
         return bring_in(people, ask.caller.account, sheet_of(ask.body), dry_run=dry_run, skip_bad=skip_bad)
 
     def take(ask: Ask) -> Reply:
-        body = "".join(export(people)).encode()
+        body = "".join(export(people, ask.caller.sites)).encode()
         return Reply(body=body, content_type="text/csv; charset=utf-8", file_name=f"people-{ask.now:%Y-%m-%d}.csv")
 
     return [
         _endpoint("GET", "/people", listed, _LOOKERS),
         _endpoint("POST", "/people", of_all_sites(add)),
-        _endpoint("GET", "/people/export", of_all_sites(take), frozenset({"manager", "privacy"}), recorded=True),
+        _endpoint("GET", "/people/export", take, frozenset({"manager", "privacy"}), recorded=True),
         _endpoint("POST", "/people/import", of_all_sites(bring), max_bytes=MOST_SHEET_BYTES),
         _endpoint("GET", "/people/{id}", one, _LOOKERS, recorded=True),
         _endpoint("PATCH", "/people/{id}", of_all_sites(change)),

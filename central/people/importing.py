@@ -5,7 +5,7 @@ It is read twice, in pages, so that a quarter of a million rows neither fill the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from central.people import rows
 from central.people.people import Change, People, credential_row, sealed_pins
 from central.people.records import MOST_CREDENTIALS, Held, Person, Pins, faults_of_held, faults_of_person, faults_of_pins, tidied
 from central.people.sheet import Fault, Line, Sheet, written
+from central.people.sight import in_sight
 from central.people.trouble import PeopleError
 from central.people.vault import Vault
 
@@ -86,14 +87,14 @@ def bring_in(
     raise PeopleError("changed_meanwhile", "others change people all the time: nothing was imported; try again")
 
 
-def export(people: People) -> Iterator[str]:
-    """The whole file, in pieces, as of one moment."""
+def export(people: People, sites: Collection[str] = ()) -> Iterator[str]:
+    """The whole file, in pieces, as of one moment. `sites`: only people who may pass there; empty: all."""
     with people.view() as connection:
-        yield from written(_everybody(connection))
+        yield from written(_everybody(connection, sites))
 
 
-def _everybody(connection: Connection) -> Iterator[tuple[Person, Sequence[Held]]]:
-    asked, last = select(CARDHOLDERS.c.id).order_by(CARDHOLDERS.c.id).limit(rows.CHUNK), ""
+def _everybody(connection: Connection, sites: Collection[str]) -> Iterator[tuple[Person, Sequence[Held]]]:
+    asked, last = select(CARDHOLDERS.c.id).where(in_sight(connection, sites)).order_by(CARDHOLDERS.c.id).limit(rows.CHUNK), ""
     while ids := connection.execute(asked.where(CARDHOLDERS.c.id > last)).scalars().all():
         found, held = rows.persons(connection, ids), rows.held_by(connection, ids)
         yield from ((found[id], held.get(id, ())) for id in ids)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, Table, func, or_, select, tuple_
 
 from central.database.tables_people import CARDHOLDERS, CREDENTIALS, TEMPLATES
 from central.people import rows
 from central.people.people import People
 from central.people.records import ID, Row
+from central.people.sight import in_sight
 
 
-def page_of(people: People, text: str, after: str, limit: int) -> list[Row]:
-    """Those whose name or id holds `text`, or who have the credential of that name; behind the cardholder `after` (an id)."""
+def page_of(people: People, text: str, after: str, limit: int, sites: Collection[str] = ()) -> list[Row]:
+    """Those whose name or id holds `text`, or who have the credential of that name; behind the cardholder `after` (an id).
+    `sites`: only people who may pass there; empty: all."""
     table, text, after = CARDHOLDERS, "".join(filter(str.isprintable, text)), after if ID.fullmatch(after) else ""
     asked = select(table).order_by(table.c.sorted_as, table.c.id).limit(limit)
     if text:
@@ -22,7 +26,7 @@ def page_of(people: People, text: str, after: str, limit: int) -> list[Row]:
         last = connection.execute(select(table.c.sorted_as, table.c.id).where(table.c.id == after)).first() if after else None
         if last is not None:
             asked = asked.where(tuple_(table.c.sorted_as, table.c.id) > tuple_(last.sorted_as, last.id))
-        found = connection.execute(asked).all()
+        found = connection.execute(asked.where(in_sight(connection, sites))).all()
         ids = [row.id for row in found]
         profiles, fobs, faces = (
             rows.profiles_of(connection, ids),
