@@ -29,6 +29,7 @@ CARDHOLDERS = Table(
     Column("added", Moment, nullable=False),
     Column("last_read", Moment),
     Index(None, "sorted_as", "id"),
+    Index(None, "suspended"),
 )  # fmt: skip
 
 """`last_read`: when a door told of them last, kept beside the events because these are forgotten sooner than a template."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, select, true
 
 from agent.core.people import Cardholder, Credential, Issued
 from central.database.tables_people import CARDHOLDER_PROFILES, CARDHOLDERS, CREDENTIALS
@@ -24,7 +24,7 @@ def issued(connection: Connection, vault: Vault, profiles: frozenset[str], now: 
     """
     for page in _pages(connection, profiles):
         yield from _whole(connection, vault, page, profiles, now)
-    yield from _barred(connection, profiles)
+    yield from _barred(connection, _covered(profiles), true())
 
 
 def issued_of(
@@ -35,12 +35,10 @@ def issued_of(
         held = CREDENTIALS.c.key.in_(chunk)
         asked = select(CREDENTIALS.c.cardholder).where(held, CREDENTIALS.c.cardholder.is_not(None)).distinct()
         ids = sorted(connection.execute(asked).scalars())
-        covered = select(CARDHOLDER_PROFILES.c.cardholder).where(
-            CARDHOLDER_PROFILES.c.profile.in_(sorted(profiles)), CARDHOLDER_PROFILES.c.cardholder.in_(ids)
-        )
+        covered = _covered(profiles).where(CARDHOLDER_PROFILES.c.cardholder.in_(ids))
         page = connection.execute(select(CARDHOLDERS).where(CARDHOLDERS.c.id.in_(covered)).order_by(CARDHOLDERS.c.id)).all()
         yield from _whole(connection, vault, page, profiles, now)
-        yield from _barred(connection, profiles, held)
+        yield from _barred(connection, covered, held)
 
 
 def _pages(connection: Connection, profiles: frozenset[str]) -> Iterator[Sequence[Row[Any]]]:
@@ -86,12 +84,16 @@ def _credential(holder: str, held: Held) -> Credential:
                       valid_until=held.valid_until, duress=held.duress)  # fmt: skip
 
 
-def _barred(connection: Connection, profiles: frozenset[str], which: ColumnElement[bool] | None = None) -> Iterator[Issued]:
-    covered = select(CARDHOLDER_PROFILES.c.cardholder).where(CARDHOLDER_PROFILES.c.profile.in_(sorted(profiles)))
+def _covered(profiles: frozenset[str]) -> Select[tuple[str]]:
+    """Cardholders who have one of these profiles."""
+    return select(CARDHOLDER_PROFILES.c.cardholder).where(CARDHOLDER_PROFILES.c.profile.in_(sorted(profiles)))
+
+
+def _barred(connection: Connection, covered: Select[tuple[str]], which: ColumnElement[bool]) -> Iterator[Issued]:
     asked = (
         select(CREDENTIALS)
         .where(CREDENTIALS.c.state != "active", CREDENTIALS.c.cardholder.is_not(None), CREDENTIALS.c.cardholder.not_in(covered))
-        .where(true() if which is None else which)
+        .where(which)
         .order_by(CREDENTIALS.c.cardholder, CREDENTIALS.c.key)
     )
     for holder, rows in groupby(connection.execute(asked), lambda row: str(row.cardholder)):

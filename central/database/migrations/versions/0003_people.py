@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cardholders")),
     )
     op.create_index(op.f("ix_cardholders_sorted_as_id"), "cardholders", ["sorted_as", "id"], unique=False)
+    op.create_index(op.f("ix_cardholders_suspended"), "cardholders", ["suspended"], unique=False)
     op.create_table(
         "consent_texts",
         sa.Column("sha256", sa.Text(), nullable=False),
