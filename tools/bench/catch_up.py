@@ -26,7 +26,7 @@ from tools.fleet.site import SITE, FleetSite
 OTHERS, PAUSE_S = 20, 0.25
 """Doors that were never away, and how often each says something."""
 LITTLE, MUCH, HOUSE, EACH = 10_000, 100_000, 200, 500
-TIMES = 3
+TIMES, HOUSES = 3, 2
 CALM_S, WAIT_S, TICK_S, ENDS_S = 5.0, 300.0, 0.02, 0.2
 OTHERS_WAIT_MS = 1000.0
 
@@ -42,7 +42,7 @@ def catch_up(setting: Setting) -> Section:
             calm = others.waits_while(lambda: time.sleep(CALM_S))
             few = [_one_door(others, folder / f"door-{n}", site.port, little) for n in range(TIMES)]
             many = _one_door(others, folder / "much", site.port, much)
-            house = [_house(others, site.port, n, each) for n in range(TIMES)]
+            house = [_house(others, site.port, n, each) for n in range(HOUSES)]
     finally:
         site.stop()
     return Section(
@@ -50,7 +50,7 @@ def catch_up(setting: Setting) -> Section:
         how="Mosquitto and the whole centre, on SQLite. A door (its own journal and link, a process of its own) comes back with "
             f"{little:,} events of the size of a decision, {TIMES} times, and once with {much:,}: counted is from the start of its "
             f"link until the centre has acknowledged all of them and its journal is empty. Then {HOUSE} doors at once with {each} "
-            f"each, {TIMES} times (the same words on the wire, their journals in memory). {OTHERS} doors that were never away say "
+            f"each, {HOUSES} times (the same words on the wire, their journals in memory). {OTHERS} doors that were never away say "
             f"{OTHERS / PAUSE_S:.0f} events a second meanwhile: how long each waits for its acknowledgement. Medians of the runs; all "
             "waits of the others together.",
         figures=(
