@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ import cv2
 import msgspec
 import numpy as np
 import paho.mqtt.client as mqtt
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
@@ -206,9 +207,9 @@ def strength(samples: np.ndarray, hz: float) -> float:
 class Browser:
     """A real WebRTC peer that watches."""
 
-    def __init__(self, house: MediaHouse | None = None, voice_hz: float = 0.0) -> None:
+    def __init__(self, house: MediaHouse | None = None, voice_hz: float = 0.0, servers: Sequence[RTCIceServer] = ()) -> None:
         self.house = house
-        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=list(servers)))
         self.pictures = 0
         self.picture: np.ndarray | None = None
         self.said: list[dict[str, Any]] = []
