@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.advice import advice
 from agent.config import Config, OsdpReader, SerialReader, expression_allowed
@@ -37,6 +38,7 @@ from agent.doctor.verdicts import (
     judge_watchdog,
 )
 from agent.errors import JournalError, ModelError
+from agent.sections import Link
 from agent.selftest.judge_machine import ClockSeen, judge_clock
 from agent.selftest.step_machine import edge_tpu_library, edge_tpu_on_usb, kernel_clock, reach, shake_hands
 
@@ -412,16 +414,25 @@ def _journal(path: Path) -> Iterator[Finding]:
 
 def check_broker(machine: Machine) -> Iterator[Finding]:
     """Its port and its certificate. No MQTT session: one in the door's name would end the door's own (`use_username_as_clientid`)."""
-    link = machine.config.link
-    failed_at, error = reach(link.host, link.port)
-    if failed_at:
-        yield bad(
-            f"broker {link.host}:{link.port} {error}",
-            "events wait on the door, and no command arrives; the door itself goes on",
-            f"is it on? From here: getent hosts {link.host}; ping {link.host}. On the server: ss -tlnp | grep {link.port}",
-        )
-        return
-    yield well(f"broker {link.host}:{link.port} can be reached")
+    nodes = [replace(machine.config.link, host=host) for host in (machine.config.link.host, *machine.config.link.other_hosts)]
+    answers = [(node, *reach(node.host, node.port)) for node in nodes]
+    reached = [node for node, failed_at, _ in answers if not failed_at]
+    yield from (_not_reached(node, error, bool(reached)) for node, failed_at, error in answers if failed_at)
+    for node in reached:
+        yield well(f"broker {node.host}:{node.port} can be reached")
+    if reached:
+        yield from _its_certificate(machine, reached[0])
+
+
+def _not_reached(link: Link, error: str, others_answer: bool) -> Finding:
+    what = f"broker {link.host}:{link.port} {error}"
+    mend = f"is it on? From here: getent hosts {link.host}; ping {link.host}. On the server: ss -tlnp | grep {link.port}"
+    if others_answer:
+        return warn(what, "the other nodes of the cluster serve this door; with one more away they may not", mend)
+    return bad(what, "events wait on the door, and no command arrives; the door itself goes on", mend)
+
+
+def _its_certificate(machine: Machine, link: Link) -> Iterator[Finding]:
     if not link.ca_file:
         yield note("the link is not encrypted (link.ca_file is empty)")
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from agent import cli
 from agent.advice import advice
 from agent.config import parse_config
-from agent.doctor.checks import CHECKS, certificate_days, check_models, check_pins_after_death, check_records
+from agent.doctor.checks import CHECKS, certificate_days, check_broker, check_models, check_pins_after_death, check_records
 from agent.doctor.machine import Machine, Ran
 from agent.doctor_cli import look
 
@@ -113,3 +114,12 @@ def test_the_date_of_a_certificate_is_read(tmp_path):
     assert days is not None
     assert 89 < days <= 90
     assert certificate_days(Machine(tmp_path / "none.toml"), str(tmp_path / "key.pem")) is None
+
+
+def test_of_a_clusters_nodes_one_that_is_away_is_a_warning_and_all_of_them_are_a_fault(tmp_path):
+    config = tmp_path / "door.toml"
+    with socket.create_server(("127.0.0.1", 0)) as node:
+        link = f'host = "127.0.0.2"\nother_hosts = ["127.0.0.1"]\nport = {node.getsockname()[1]}\n'
+        config.write_text(f'site = "hq"\ndoor = "front"\n[link]\n{link}')
+        assert [finding.level for finding in check_broker(Machine(config, tmp_path))] == ["warn", "well", "note"]
+    assert [finding.level for finding in check_broker(Machine(config, tmp_path))] == ["bad", "bad"]

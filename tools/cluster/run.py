@@ -71,7 +71,7 @@ def run_cluster(options: Options, folder: Path, database: str, tell: Callable[[s
         for door in doors:
             door.start()
         _until(lambda: _flows_since(doors, 0.0) is not None, "no events arrive", folder)
-        kills = [_kill(site, doors, what, folder, tell) for what in _plan(options)]
+        kills = [_kill(site, doors, what, folder, tell) for what in plan_of(options)]
         for door in doors:
             door.fall_silent()
         _until(lambda: not any(door.left for door in doors), "journals are not empty", folder)
@@ -100,7 +100,7 @@ def _spread(report: Report, which: Callable[[Kill], bool]) -> str:
     return f"{gaps[len(gaps) // 2]:.1f} s in the middle, {gaps[-1]:.1f} s at worst" if gaps else "-"
 
 
-def _plan(options: Options) -> list[str]:
+def plan_of(options: Options) -> list[str]:
     """Every node in turn, in an order of its own each time; the active centre now and then between them."""
     rng = random.Random(options.seed)  # noqa: S311 - an order, no secret
     rounds = [rng.sample(list(NODES), len(NODES)) for _ in range(options.nodes // len(NODES) + 1)]
