@@ -24,6 +24,7 @@ SENTENCES: dict[str, str] = {
     "journal.fault": "the door's disk refuses writes: {error}",
     "journal.recovered": "the door's disk takes writes again after {stalled_s} s",
     "bundle.loaded": "the door started with access rules {version} for {credentials} credentials",
+    "bundle.missing": "the door has no access rules yet: it admits nobody until the centre has sent some",
     "bundle.refused": "new access rules were refused, those in force stay: {error}",
     "bundle.applied": "access rules {version} for {credentials} credentials are in force",
     "bundle.withdrawn": "{withdrawn} credentials are withdrawn beside access rules {version}",

@@ -115,7 +115,10 @@ class BundleStore:
         """The rules to start with; those that admit nobody when there has never been a good bundle. What was refused is put on record."""
         self._looked_at = self._written()
         taken = take_bundle(self._path, self._keys, self._clock.wall())
-        self._take(taken)
+        if taken.bundle is None and self._looked_at is None and not last_good(self._path).exists():
+            self._tell("bundle.missing", {})  # a door that is new: nothing was refused
+        else:
+            self._take(taken)
         rules = taken.bundle.rules if taken.bundle is not None else no_rules(self._keys.site, self._keys.name)
         self._tell("bundle.loaded", {"version": rules.version, "credentials": len(rules.people)})
         return rules

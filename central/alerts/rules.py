@@ -132,6 +132,7 @@ RULES: tuple[Rule, ...] = (
     Rule(kind="mode.changed", severity="warning", title="Door locked down", tells=BOTH, subject="lockdown",
          only=(("mode", ("LockedDown",)),)),
     Rule(kind="bundle.refused", severity="high", title="Forged or damaged access rules refused", tells=MANAGERS),
+    Rule(kind="bundle.missing", severity="warning", title="Door has no access rules yet", tells=MANAGERS, wait_s=120),
     Rule(kind="rules.not_applied", severity="warning", title="A rule does not fit this door's wiring", tells=MANAGERS, cooldown_s=3600),
     Rule(kind="norms.refused", severity="warning", title="Forged or damaged norms refused", tells=MANAGERS, cooldown_s=3600),
     Rule(kind="command.refused", severity="warning", title="Commands misused", tells=MANAGERS, part="user", only=(("reason", MISUSE),)),
@@ -157,7 +158,7 @@ ENDS: tuple[End, ...] = (
     End(
         kind="mode.changed", subjects=("lockdown",), only=(("mode", ("Locked", "Unlocked", "Accessed", "Blocked", "LockedOpen")),)
     ),
-    End(kind="bundle.applied", subjects=("bundle.refused", "rules.not_applied")),
+    End(kind="bundle.applied", subjects=("bundle.refused", "bundle.missing", "rules.not_applied")),
     End(kind="journal.recovered", subjects=("journal.fault",)),
 )
 

@@ -191,7 +191,16 @@ def test_a_door_tells_what_it_loaded_and_what_it_refused(site: Site) -> None:
     assert newer is not None
     assert newer.version == 3
     refused = ("bundle.refused", None)
-    assert site.told() == [refused, ("bundle.loaded", 0), ("bundle.loaded", 2), refused, refused]
+    assert site.told() == [("bundle.missing", None), ("bundle.loaded", 0), ("bundle.loaded", 2), refused, refused]
+
+
+def test_a_door_that_has_lost_its_rules_is_not_new_while_a_copy_of_them_is_there(site: Site) -> None:
+    site.write(2)
+    site.store.load()
+    site.store.keep()
+    site.path.unlink()
+    assert site.store.load().version == 2
+    assert site.told()[-2:] == [("bundle.refused", None), ("bundle.loaded", 2)]
 
 
 def test_parts_that_are_known_are_not_read_again(site: Site) -> None:
