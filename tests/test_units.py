@@ -80,3 +80,7 @@ def test_the_door_may_use_the_pins_and_its_unit_needs_no_group_that_a_board_may_
 @pytest.mark.parametrize("name", ["central", "door", "vision", "media"])
 def test_no_crash_writes_templates_and_keys_from_memory_into_a_file(name):
     assert value(name, "LimitCORE") == ["0"]
+
+
+def test_the_centre_may_make_its_keys_where_init_says_they_lie() -> None:
+    assert value("central", "ReadWritePaths") == ["-/etc/doorward-central/keys"]

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from py_vapid import Vapid02, VapidException  # type: ignore[import-untyped]
 
 from agent.errors import ConfigError
+from agent.ownership import give_to_owner_of
 
 FILE = "vapid.key"
 LASTS_S = 12 * 3600
@@ -65,6 +66,7 @@ def _write_new(path: Path) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(generate_private_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    give_to_owner_of(path.parent, path)
 
 
 def load_vapid(path: Path, contact: str) -> Vapid:

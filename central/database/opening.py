@@ -13,6 +13,7 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.engine import make_url
 
 from agent.errors import ConfigError
+from agent.ownership import give_to_owner_of
 from central.database.engine import StoreError, open_database, reading, sqlite_url
 from central.database.migrate import newest, upgrade
 
@@ -80,6 +81,7 @@ def _make_place(url: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():  # who came and went is for nobody else on this machine; SQLite gives its log the same mode
             path.touch(mode=0o600)
+            give_to_owner_of(path.parent, path)  # the first account is added by root, and the centre's user goes on
     except OSError as error:
         raise ConfigError(
             f"--database: {path.parent} cannot be made: {error}; name a file in a folder that you may write"

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, Engine, Row, insert, select, update
 from agent.clock import Clock
 from agent.errors import ConfigError
 from agent.files import write_whole
+from agent.ownership import give_to_owner_of
 from central.database.engine import reading, writing
 from central.database.tables_accounts import AUDIT, AUDIT_HEAD
 from central.database.types import to_us
@@ -122,6 +123,7 @@ class AuditLog:
             known = read_anchor(self._anchor)
             if known is None or known.n <= head.n:
                 write_whole(self._anchor, msgspec.json.encode(head) + b"\n")
+                give_to_owner_of(self._anchor.parent, self._anchor)
             else:
                 log.error(
                     "audit anchor=%s knows %d rows and the database only %d: see verify-audit", self._anchor, known.n, head.n

@@ -18,6 +18,7 @@ from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
 from agent.errors import ConfigError
+from agent.ownership import give_to_owner_of
 
 LEAST_CHARACTERS, MOST_CHARACTERS = 12, 200
 AT_ONCE = 2
@@ -147,6 +148,7 @@ def _make(path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     try:
+        give_to_owner_of(path.parent, fresh)
         os.link(fresh, path)
     except FileExistsError:
         pass

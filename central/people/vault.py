@@ -18,6 +18,7 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 
 from agent.errors import ConfigError, DoorwardError
+from agent.ownership import give_to_owner_of
 
 KEY_FILE = "people.key"
 KEY_BYTES = 32
@@ -76,6 +77,7 @@ def _make(path: Path) -> bytes:
         file.flush()
         os.fsync(file.fileno())
     try:
+        give_to_owner_of(path.parent, draft)
         os.link(draft, path)  # whole at once; of two programs that start together one makes it and the other reads it
     except FileExistsError:
         return _read(path)

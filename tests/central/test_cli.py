@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -119,3 +120,19 @@ def test_a_command_that_no_door_could_answer_is_refused_at_once(words: list[str]
 def test_a_folder_that_cannot_be_made_for_the_database_is_named(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["central", "run", "--database", "/proc/none/central.db"]) == 2
     assert "--database: /proc/none cannot be made" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root leaves files that others cannot read")
+def test_what_root_types_before_the_first_start_leaves_nothing_that_the_centres_user_cannot_open(tmp_path: Path) -> None:
+    state, keys, secret = tmp_path / "state", tmp_path / "keys", tmp_path / "password"
+    for folder in (state, keys):
+        folder.mkdir()
+        os.chown(folder, 65534, 65534)
+    secret.write_text("four cats on a warm roof", "utf-8")
+    secret.chmod(0o600)
+    where = ["--database", str(state / "central.db"), "--keys", str(keys)]
+    assert main(["central", "account", "add", "ada", "--role", "manager", "--password-file", str(secret), *where]) == 0
+    assert main(["central", "people", "add", "Ada Lovelace", *where]) == 0
+    made = {path.name: path.stat().st_uid for folder in (state, keys) for path in folder.iterdir()}
+    assert {"central.db", "accounts.key", "people.key", "audit.head"} <= made.keys()
+    assert set(made.values()) == {65534}
