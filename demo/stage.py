@@ -328,7 +328,10 @@ def _mosquitto() -> str:
 
 def _mosquitto_config(stage: Stage) -> Path:
     path = stage.folder / "mosquitto.conf"
-    path.write_text(f"listener {stage.port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n", "utf-8")
+    queues = "max_inflight_messages 1000\nmax_queued_messages 20000\n"  # as at a site: all doors may speak at once
+    path.write_text(
+        f"listener {stage.port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n{queues}", "utf-8"
+    )
     return path
 
 
