@@ -8,6 +8,7 @@ from typing import Protocol
 
 import cv2
 
+from agent import first_use
 from agent.calibration import TALLY_FILE, calibration_in_force
 from agent.clock import SystemClock
 from agent.config import Config
@@ -54,6 +55,7 @@ def run_vision(config: Config, stop: Stop) -> int:
     Raises ModelError for a wrong model file and ConfigError for a run folder that cannot be used: then starting anew helps nothing.
     """
     cv2.setNumThreads(1)  # the pictures are small: a pool costs more memory and wake-ups than it saves
+    first_use.ready()
     clock = SystemClock()
     manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
     engine = open_engine(config.vision.engine, config.vision.threads)

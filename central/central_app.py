@@ -12,6 +12,7 @@ from types import FrameType
 
 from sqlalchemy.engine import make_url
 
+from agent import first_use
 from agent.clock import Clock, SystemClock
 from agent.link.session import Address
 from agent.notify import notify
@@ -56,6 +57,7 @@ def run_historian(address: Address, database: str, clock: Clock | None = None) -
     lead = Leadership(database, clock, stop)
     if not lead.wait(_stand_by):
         return 0
+    first_use.ready()
     engine = open_to_write(database)
     lead.guard(engine)
     historian = Historian(address, engine, clock)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import cv2
 
+from agent import first_use
 from agent.clock import Clock, SystemClock
 from agent.config import Config
 from agent.errors import ConfigError
@@ -49,6 +50,7 @@ def run_media(config: Config, stop: Stop) -> int:
             "`$.live.enabled` is False: there is nothing for this program to do; set it to true, or disable the service"
         )
     cv2.setNumThreads(1)
+    first_use.ready()
     for noisy in ("aioice", "aiortc", "libav"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
