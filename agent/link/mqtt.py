@@ -76,6 +76,7 @@ class Link:
         self._site, self._door, self._config = config.site, config.door, config.link
         self._journal, self._on_command, self._clock = journal, on_command, clock or SystemClock()
         self._on_norms: OnNorms | None = None
+        self._called_gone = False
         self._access: AccessNews | None = None
         self._on_enrol: OnEnrol | None = None
         self._seen = SeenCommands()
@@ -173,6 +174,7 @@ class Link:
     def connected(self, say: Say) -> None:
         self._certificate_until = self._ends()  # files are read anew with each connection, and may have been renewed
         say.subscribe(f"{self._base}/ack", f"{self._base}/cmd/+/+")
+        say.subscribe(f"{self._base}/online", qos=0)  # our own last will need not wait for us
         if self._on_norms is not None:
             say.subscribe(f"{self._base}/norms/prior")
         if self._access is not None:
@@ -187,6 +189,9 @@ class Link:
         self._flight.again()
 
     def turn(self, say: Say, now_s: float) -> float:
+        if self._called_gone:
+            self._called_gone = False
+            say.publish(f"{self._base}/online", b"true", retain=True)
         self._say_states(say)
         self._fill()
         self._send(say, now_s)
@@ -241,6 +246,9 @@ class Link:
             self._on_command(admit(levels, payload, retained, self._clock.wall(), self._seen, self._limits))
         elif levels[3:] == ("ack",) and not retained:
             self._take_ack(payload)
+        elif levels[3:] == ("online",):
+            # The last will of a connection that we had before can come late: from a node of a cluster that stood still meanwhile
+            self._called_gone = payload == b"false" and not retained
         elif levels[3:] == ("norms", "prior") and self._on_norms is not None:
             self._on_norms(payload)
         elif levels[3:4] == ("access",) and self._access is not None:

@@ -21,7 +21,7 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 
 DOOR_WRITES = ("evt", "online", "state/#", "result/#", "access/want",
                "enrol/+/answer", "enrol/+/seen", "enrol/+/template", "enrol/+/end")  # fmt: skip
-DOOR_READS = ("ack", "cmd/#", "norms/#", "access/version", "access/part/#", "enrol/+/begin", "enrol/+/end")
+DOOR_READS = ("ack", "cmd/#", "online", "norms/#", "access/version", "access/part/#", "enrol/+/begin", "enrol/+/end")
 """Below doorward/SITE/DOOR: docs/PROTOCOL.md."""
 MEDIA_WRITES = ("rtc/#", "clip/+/head", "clip/+/part/+")
 MEDIA_READS = ("rtc/#", "clip/+/want")

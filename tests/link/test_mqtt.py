@@ -64,7 +64,7 @@ class Wire:
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
         self.said.append((topic, payload, retain))
 
-    def subscribe(self, *topics: str) -> None:
+    def subscribe(self, *topics: str, qos: int = 1) -> None:
         self.topics += topics
 
     def sequences(self) -> list[int]:
@@ -224,6 +224,18 @@ def test_a_result_goes_to_the_command_it_answers_and_one_without_an_id_nowhere()
     link.result(None, False, "malformed", None)
     link.turn(wire, 0.0)
     assert [(topic, retain) for topic, _, retain in wire.said] == [("doorward/hq/front/result/4f9e1c2a", False)]
+
+
+def test_a_door_that_hears_that_it_is_gone_says_that_it_is_there() -> None:
+    link, _, wire, _ = linked(0)
+    link.message("doorward/hq/front/online", b"false", True)  # what was retained before it came, and is over
+    link.message("doorward/hq/front/online", b"true", False)  # its own word
+    link.turn(wire, 0.0)
+    assert wire.said == []
+    link.message("doorward/hq/front/online", b"false", False)
+    link.turn(wire, 0.0)
+    link.turn(wire, 0.0)
+    assert wire.said == [("doorward/hq/front/online", b"true", True)]
 
 
 def test_the_last_words_of_a_door_say_that_it_is_gone() -> None:

@@ -65,7 +65,9 @@ def test_a_door_speaks_for_itself_and_for_no_other(broker: GeneratedBroker, come
     assert not arrives(centre, front, f"doorward/hq/front/{below}", f"doorward/hq/back/{below}")
 
 
-@pytest.mark.parametrize("below", ["cmd/ada/unlock", "ack", "norms/prior", "access/version", "access/part/7", "enrol/7/begin"])
+@pytest.mark.parametrize(
+    "below", ["cmd/ada/unlock", "ack", "online", "norms/prior", "access/version", "access/part/7", "enrol/7/begin"]
+)
 def test_a_door_hears_what_is_for_it_and_nothing_for_others(broker: GeneratedBroker, comes: Comes, below: str) -> None:
     front = comes(broker.door("front"), f"doorward/hq/front/{below}", "#", "doorward/hq/back/#")
     centre = comes(broker.centre())
