@@ -17,6 +17,7 @@ from agent.core.commands import NAMES, SENTENCES
 from agent.link.cloudevents import to_cloudevent
 from agent.link.session import Address
 from central import access_cli, accounts_cli, alerts_cli, history_cli, people_cli, site_cli
+from central.config_option import add_config
 
 DONE, FINDING = 0, 1
 
@@ -125,6 +126,7 @@ def _keys(args: argparse.Namespace) -> int:
 def _add_events(parts: Any) -> None:
     parser = _part(parts, "events", "what the historian has stored, oldest first", _events)
     _add_database(parser)
+    add_config(parser)
     parser.add_argument("--site", default="")
     parser.add_argument("--door", default="")
     parser.add_argument("--kind", default="", help="e.g. access.denied or access.*")
@@ -164,6 +166,7 @@ def _words(data: dict[str, Any]) -> str:
 def _add_gaps(parts: Any) -> None:
     parser = _part(parts, "gaps", "events that doors counted and that never came (exit 1 if there are any)", _gaps)
     _add_database(parser)
+    add_config(parser)
     parser.add_argument("--all", action="store_true", help="also those that were filled later")
     parser.add_argument("--json", action="store_true")
 

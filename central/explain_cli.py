@@ -15,6 +15,7 @@ from agent.core.explain import Explanation, explain, lines_of
 from agent.core.messages import Event
 from agent.errors import ConfigError, DoorwardError, WireError
 from agent.link.cloudevents import Told, from_cloudevent
+from central.config_option import add_config
 
 DONE, FINDING = 0, 1
 DATABASE = "/var/lib/doorward-central/central.db"
@@ -40,6 +41,7 @@ def add_parser(subparsers: Any) -> None:
     where.add_argument(
         "--database", default=DATABASE, metavar="FILE", help="the historian's, or its address (default %(default)s)"
     )
+    add_config(where)
     where.add_argument("--records", type=Path, metavar="FOLDER", help="a door's own folder: what it has not delivered yet")
     where.add_argument(
         "--events", type=Path, metavar="FILE", help="CloudEvents, one a line, as `doorward central events --json` writes them"

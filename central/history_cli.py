@@ -14,6 +14,7 @@ import msgspec
 
 from agent.clock import SystemClock
 from agent.errors import ConfigError
+from central.config_option import add_config
 
 DONE, FINDING = 0, 1
 DATABASE = "/var/lib/doorward-central/central.db"
@@ -31,6 +32,7 @@ def _part(parts: Any, name: str, text: str, run: Callable[[argparse.Namespace], 
     parser: argparse.ArgumentParser = parts.add_parser(name, help=text, description=text)
     parser.add_argument("--database", default=DATABASE, metavar="FILE",
                         help="the centre's: a file, or postgresql://… (default %(default)s)")  # fmt: skip
+    add_config(parser)
     parser.set_defaults(func=run)
     return parser
 

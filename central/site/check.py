@@ -47,7 +47,7 @@ class Visitor:
     """A connection that says things and remembers what it heard."""
 
     def __init__(self, address: Address, client_id: str, *topics: str) -> None:
-        self._topics = topics
+        self._topics, self._where = topics, f"{address.host}:{address.port}"
         self._lock = threading.Condition()
         self._to_say: list[tuple[str, bytes]] = []
         self._heard: list[tuple[str, bytes]] = []
@@ -64,7 +64,8 @@ class Visitor:
         return False
 
     def why_not(self) -> str:
-        return self._session.last_error or "the broker does not answer"
+        said = self._session.last_error or "no answer"
+        return f"{said}, at {self._where}; does the broker run there, with this folder's configuration?"
 
     def say(self, topic: str, payload: bytes) -> None:
         with self._lock:

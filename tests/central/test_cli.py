@@ -136,3 +136,15 @@ def test_what_root_types_before_the_first_start_leaves_nothing_that_the_centres_
     made = {path.name: path.stat().st_uid for folder in (state, keys) for path in folder.iterdir()}
     assert {"central.db", "accounts.key", "people.key", "audit.head"} <= made.keys()
     assert set(made.values()) == {65534}
+
+
+@pytest.mark.parametrize("words", [["events"], ["gaps"], ["database", "status"], ["export"]])
+def test_the_history_is_found_by_the_configuration_too(words: list[str], database: Path, tmp_path: Path) -> None:
+    config = tmp_path / "central.toml"
+    config.write_text(f'site = "hq"\n[database]\nurl = "sqlite:///{database}"\n', "utf-8")
+    told_by = {
+        option: main(["central", *words, option, str(value)])
+        for option, value in (("--config", config), ("--database", database))
+    }
+    assert told_by["--config"] == told_by["--database"] == (1 if words == ["gaps"] else 0)
+    assert main(["central", *words, "--config", str(tmp_path / "nowhere.toml")]) == 2
