@@ -216,7 +216,11 @@ def _command(args: argparse.Namespace) -> int:
     if args.json:
         _put(msgspec.json.encode(answer))
     if answer.reason == NO_ANSWER:
-        _say(f"{args.site}/{args.door} did not answer" if reached else f"the broker cannot be reached: {trouble}")
+        _say(
+            f"{args.site}/{args.door} did not answer"
+            if reached
+            else f"the broker {args.host}:{args.port} cannot be reached: {trouble}"
+        )
     else:
         _say(f"{args.site}/{args.door}: {SENTENCES.get(answer.reason, answer.reason)}")
     return DONE if answer.ok else FINDING

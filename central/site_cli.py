@@ -83,7 +83,10 @@ def _init(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace) -> Any:
     """What was said on the command line, over what the folder holds."""
     from central.site.folder import Settings, Site
+    from central.site.names import level
 
+    if args.site:
+        level("--site", args.site)
     if (args.folder / "site.json").exists():
         known = Site.open(args.folder).settings
     elif args.site and args.host:
@@ -99,7 +102,8 @@ def _settings(args: argparse.Namespace) -> Any:
     try:
         return msgspec.convert(msgspec.to_builtins(settings), Settings)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"doorward central init: {error}") from error
+        text, _, where = str(error).partition(" - at ")
+        raise ConfigError(f"--{where.strip('`$.').rpartition('.')[2].replace('_', '-')}: {text}") from error
 
 
 def _said(options: dict[str, Any]) -> dict[str, Any]:

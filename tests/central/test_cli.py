@@ -82,7 +82,7 @@ def test_a_command_to_a_broker_that_is_not_there_is_told_as_such(capfd: pytest.C
     assert main(words) == 1
     out, err = capfd.readouterr()
     assert json.loads(out)["reason"] == "no_answer"
-    assert "broker cannot be reached" in err
+    assert "broker 127.0.0.1:1 cannot be reached" in err
 
 
 def test_a_command_that_no_door_knows_is_a_usage_error() -> None:
