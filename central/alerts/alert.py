@@ -114,15 +114,14 @@ def _decide_by(at: datetime, hold_s: float) -> datetime:
 def takes(alert: Alert, found: Found, now: datetime) -> bool:
     """Whether what was found belongs to this alert, or is a new one.
 
-    Somebody who acknowledged one deals with what they saw: what is worse, or another's, they have not seen.
+    Somebody who acknowledged one deals with what they saw: what is worse, or another's, they have not seen, nor who came again later.
     """
     if alert.state in ("pending", "open"):
         return True
     if rank(found.severity) > rank(alert.severity):
         return False
-    return (alert.state == "acknowledged" and found.part in alert.parts) or (
-        _is_quiet(alert, now) and not is_severe(found.severity)
-    )
+    is_seen = alert.state == "acknowledged" and found.part in alert.parts and not (found.is_attempt and not _is_quiet(alert, now))
+    return is_seen or (_is_quiet(alert, now) and not is_severe(found.severity))
 
 
 def is_severe(severity: Severity) -> bool:

@@ -70,6 +70,8 @@ class Found(Struct, frozen=True, kw_only=True):
     """What comes back so soon after it was over rings no second time, unless it is worse."""
     hold_s: float = 0.0
     """Somebody waits for a decision, and for so long."""
+    is_attempt: bool = False
+    """Done once at its moment, and nothing tells that it is over: whoever comes again after the pause is news."""
 
 
 class Over(Struct, frozen=True, kw_only=True):
@@ -267,10 +269,11 @@ def _held(event: Happening) -> Found:
 
 
 def _of_person(event: Happening, subject: str, severity: Severity, title: str, reasons: tuple[str, ...]) -> Found:
-    """A credential is the part: one person who tries again is one alert, two people are two parts of it."""
+    """A credential is the part: one person who tries again at once is one alert, two people are two parts of it."""
     return Found(subject=subject, part=_read_key(event), kind=event.kind if subject != DURESS else DURESS, severity=severity, title=title,
                  sentence=plain_sentence(event.kind, event.data)[:MOST_TEXT], reasons=reasons, tells=_tells(event.data),
-                 band=_band(event.data), person=event.person, zone=_zone(event.data), cooldown_s=_pause(severity))  # fmt: skip
+                 band=_band(event.data), person=event.person, zone=_zone(event.data), cooldown_s=_pause(severity),
+                 is_attempt=subject != HELD)  # fmt: skip
 
 
 def _pause(severity: Severity) -> float:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from central.alerts.alert import Alert, Patience, acknowledged, begun, folded, lasted, part_over, takes
 from central.alerts.escalation import is_due, pushed_on, resumed, rung, stepped
@@ -113,6 +114,14 @@ def test_what_was_acknowledged_takes_no_more_than_what_was_seen() -> None:
     assert takes(alert, found("high", 1), NOW)
     assert not takes(alert, found("high", 2), NOW)
     assert not takes(alert, found("critical", 1), NOW)
+
+
+def test_who_comes_again_with_the_stolen_fob_the_next_night_rings_though_yesterdays_alert_was_only_acknowledged() -> None:
+    tries = replace(found("high", 1), is_attempt=True, cooldown_s=60.0)
+    alert = acknowledged(begun(tries, None, "hq", "front", NOW), "guard-1", NOW)
+    assert takes(alert, tries, NOW + timedelta(seconds=59))
+    assert not takes(alert, tries, NOW + timedelta(days=1))
+    assert takes(alert, found("high", 1), NOW + timedelta(days=1))  # a door that is still propped is what somebody deals with
 
 
 def test_what_lasts_rings_and_what_came_back_a_moment_after_it_rang_does_not() -> None:
