@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Site
-from tests.browser.house import PASSWORD, STOLEN, sign_in
+from tests.browser.house import PASSWORD, RISK, STOLEN, sign_in
 from tests.system.brokers import wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
@@ -93,6 +93,26 @@ def test_an_alert_appears_while_the_guard_looks_and_says_why_and_what_is_usual(s
     expect(guard.get_by_role("link", name="Ada Lovelace")).to_be_visible()
     guard.get_by_role("button", name="Acknowledge").click()
     expect(guard.get_by_text(re.compile("acknowledged by grace|closed by grace"))).to_be_visible()
+
+
+def test_an_alert_whose_cause_has_ended_says_so_until_somebody_has_looked(site: Site, guard: Page) -> None:
+    about = {"about": "person", "episode": "5a5a5a5a-1", "sentences": ["stayed 26 s where nobody may linger"], "risk": RISK}
+    site.doors.happens("stores", "risk.raised", **about)
+    site.doors.happens("stores", "risk.raised", **about)
+    line = guard.get_by_role("region", name="Open alerts").get_by_role("link", name=re.compile("Stores"))
+    expect(line).to_contain_text("2 times, last")
+    expect(line).not_to_contain_text("over since")
+    site.doors.happens("stores", "risk.cleared", **about)
+    expect(line).to_contain_text("over since")
+
+
+def test_a_door_that_was_locked_down_is_one_tap_from_its_release(site: Site, guard: Page) -> None:
+    alert_of(guard, site, "dock")
+    expect(guard.get_by_role("link", name="The door and its commands")).to_be_visible()
+    site.doors.tells("dock", mode="LockedDown")
+    guard.get_by_role("link", name="Release and other commands").click()
+    expect(guard.get_by_role("button", name="Release")).to_be_visible()
+    site.doors.tells("dock", mode="Locked")
 
 
 def test_let_in_is_shown_as_done_only_when_the_door_has_said_so(site: Site, guard: Page) -> None:

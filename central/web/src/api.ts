@@ -94,6 +94,10 @@ export interface Alert {
   next_at: string | null;
   notes: Note[];
   folded: number;
+  /** When the last of what is folded into it happened. */
+  newest_at: string;
+  /** When its cause had ended, though nobody has seen it yet. */
+  over_at: string | null;
   zone: string | null;
   /** The door waits for a decision until then. */
   decide_by: string | null;

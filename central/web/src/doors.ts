@@ -20,6 +20,9 @@ const MODES: Record<string, [string, string, Tone]> = {
   Unlocked: ["Unlocked", "unlocked", "note"],
 };
 
+/** Somebody ordered it: nothing else is obeyed before it is released. */
+export const isHeldShut = (door: DoorNow): boolean => door.mode === "LockedDown" || door.mode === "Blocked";
+
 const ALARMS: Record<string, [string, string, Tone]> = {
   forced: ["Forced open", "alarm", "alarm"],
   propped: ["Propped open", "open", "alarm"],

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentType } from "preact";
 import { useEffect, useLayoutEffect } from "preact/hooks";
 import { ask, doorKey, query, Refused, type Alert, type DoorEvent, type DoorNow } from "../api";
-import { titleOf } from "../doors";
+import { isHeldShut, titleOf } from "../doors";
 import { follows, isOurs } from "../keys";
 import { LiveView } from "../live";
 import { alerts, doors, takeAlert } from "../state";
@@ -27,7 +27,7 @@ import {
   Working,
 } from "../ui/parts";
 import { Reasons } from "../ui/reasons";
-import { placeOf, toneOf, rungOf, toldOf } from "./alerts";
+import { Course, placeOf, toneOf, rungOf, toldOf } from "./alerts";
 
 export function AlertScreen({ id }: { id: string }) {
   const held = alerts.value.get(id);
@@ -75,7 +75,7 @@ function Shown({ alert }: { alert: Alert }) {
           </span>
           <BandWord band={alert.band} />
           {alert.decide_by && alert.state !== "closed" && <DecideBy until={alert.decide_by} />}
-          {alert.folded > 0 && <Chip>{alert.folded + 1} times</Chip>}
+          <Course alert={alert} />
           <Standing alert={alert} />
         </p>
       </div>
@@ -101,6 +101,9 @@ function Shown({ alert }: { alert: Alert }) {
               <p class="doornow">
                 <StateWord door={door} large /> <DoorBand door={door} />
               </p>
+              <a class="more" href={`#/door/${door.site}/${door.door}`}>
+                {isHeldShut(door) && mayCommand() ? "Release and other commands" : "The door and its commands"}
+              </a>
             </Panel>
           )}
           <Panel title="Where">

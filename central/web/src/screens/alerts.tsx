@@ -67,6 +67,24 @@ export const toldOf = (alert: Alert): string =>
 const RUNG = ["", "escalated to all guards", "escalated to managers", "escalated to everybody"];
 export const rungOf = (alert: Alert): string => RUNG[Math.min(alert.escalation, RUNG.length - 1)]!;
 
+/** How often, when last, and whether it is over: what nobody has seen yet stays on the list when it has ended. */
+export function Course({ alert }: { alert: Alert }) {
+  return (
+    <>
+      {alert.folded > 0 && (
+        <Chip>
+          {alert.folded + 1} times, last <Time at={alert.newest_at} />
+        </Chip>
+      )}
+      {alert.over_at && alert.state !== "closed" && (
+        <Chip icon="done">
+          over since <Time at={alert.over_at} />
+        </Chip>
+      )}
+    </>
+  );
+}
+
 function Line({ alert }: { alert: Alert }) {
   return (
     <li class={`alertline tone-${toneOf(alert)} ${alert.state}`}>
@@ -85,7 +103,7 @@ function Line({ alert }: { alert: Alert }) {
               </>
             )}
           </span>
-          {alert.folded > 0 && <Chip>{alert.folded + 1} times</Chip>}
+          <Course alert={alert} />
           {alert.escalation > 0 && <Chip tone="warn">{rungOf(alert)}</Chip>}
           {alert.by && (
             <Chip icon="person">

@@ -208,7 +208,7 @@ function MapList({ map, choose }: { map: FloorMap; choose: (key: string) => void
   return (
     <details class="maplist">
       <summary>
-        {map.doors.length} doors, {map.zones.length} zones as a list
+        Doors and zones as a list ({map.doors.length} and {map.zones.length})
       </summary>
       <ul>
         {map.zones.map((zone) => (
