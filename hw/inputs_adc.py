@@ -57,11 +57,12 @@ class AdcInputs:
         poll_s: float,
         on_fault: OnFault,
         clock: Callable[[], float] = time.monotonic,
+        look_s: float = LOOK_S,
     ) -> None:
         self._channels = dict(channels)
         self._inputs = {name: SupervisedInput(loop, pressed_when_closed=name in BUTTONS) for name in channels}
         self._told: dict[str, bool] = {}
-        self._poll_s, self._on_fault, self._clock = poll_s, on_fault, clock
+        self._poll_s, self._on_fault, self._clock, self._look_s = poll_s, on_fault, clock, look_s
         self._on_change: OnChange | None = None
         self._turn = threading.Lock()
         self._stopped = self._again = False
@@ -76,11 +77,11 @@ class AdcInputs:
         self.look()
 
     def look(self) -> None:
-        """Have the poller tell how every input stands now. Waits no longer than `LOOK_S` for it: a bus that hangs hangs there."""
+        """Have the poller tell how every input stands now. Waits no longer than `look_s` for it: a bus that hangs hangs there."""
         self._looked.clear()
         self._again = True
         self._wanted.set()
-        in_time = self._looked.wait(LOOK_S)
+        in_time = self._looked.wait(self._look_s)
         if self._in_time and not in_time:
             log.error("converter does not answer in time channels=%s", list(self._channels))
         self._in_time = in_time
@@ -90,7 +91,7 @@ class AdcInputs:
         self._wanted.set()
         if self._poller.is_alive():
             self._poller.join(timeout=1.0)
-        if not self._turn.acquire(timeout=LOOK_S):
+        if not self._turn.acquire(timeout=self._look_s):
             log.error("converter hangs, and is left as it is channels=%s", list(self._channels))
             return
         try:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from playwright.sync_api import Browser, Page, expect
 
 from central.gateway.pages import DIST
-from tests.browser.house import Doors, centre_at, chromium, furnish, sign_in
+from tests.browser.house import Api, Doors, centre_at, chromium, furnish, sign_in
 from tests.system.brokers import Broker, running
 
 BUILD = Path(__file__).parents[2] / "tools" / "build_web.sh"
@@ -70,6 +70,22 @@ def _opened(browser: Browser, site: Site, cookies: Path) -> Iterator[Page]:
     expect(page.get_by_role("navigation", name="Screens")).to_be_visible()
     yield page
     context.close()
+
+
+@pytest.fixture(scope="session")
+def desk(site: Site) -> Iterator[Api]:
+    """What the guard has done before."""
+    api = Api(site.url, "grace")
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def empty_queue(desk: Api) -> None:
+    """A shift begins: what rang in the test before is closed, whichever that was."""
+    for alert in desk.ask("GET", "/alerts", params={"state": "all"}):
+        if alert["state"] != "closed":
+            desk.ask("POST", f"/alerts/{alert['id']}/close", json={"note": "seen to"})
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from tests.browser.conftest import Site
 from tests.browser.house import PASSWORD, RISK, STOLEN, sign_in
 from tests.system.brokers import wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.usefixtures("empty_queue")]
 
 AXE = Path(__file__).parents[2] / "central" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 SERIOUS = """(rules) => axe.run(document, { resultTypes: ["violations"], rules }).then((found) => found.violations
@@ -104,6 +104,26 @@ def test_an_alert_whose_cause_has_ended_says_so_until_somebody_has_looked(site: 
     expect(line).not_to_contain_text("over since")
     site.doors.happens("stores", "risk.cleared", **about)
     expect(line).to_contain_text("over since")
+
+
+def test_an_answer_that_comes_late_takes_the_place_of_no_news(site: Site, guard: Page) -> None:
+    """What the page asks for as it opens was read before the alert came, and arrives after it."""
+    late: list[tuple[Route, APIResponse]] = []
+    guard.route(re.compile(r"/api/(alerts|doors)(\?|$)"), lambda route: late.append((route, route.fetch())))
+    guard.reload()
+    wait_until(lambda: guard.evaluate("() => true") and len(late) >= 2, 15, "the page asks for nothing")
+    site.doors.tells("stores", lock="jammed")
+    site.doors.happens("lab", "access.denied", **STOLEN)
+    expect(guard.get_by_role("status").filter(has_text="Alert: ")).to_be_attached()
+    while late:
+        for route, answer in late:
+            route.fulfill(response=answer)
+        late.clear()
+        guard.wait_for_timeout(500)
+    expect(guard.get_by_role("region", name="Open alerts").get_by_role("link", name=re.compile("Laboratory"))).to_be_visible()
+    guard.goto(f"{site.url}/#/doors")
+    expect(guard.get_by_role("link", name=re.compile("Stores"))).to_contain_text("Jammed")
+    site.doors.tells("stores", lock="secured")
 
 
 def test_a_door_that_was_locked_down_is_one_tap_from_its_release(site: Site, guard: Page) -> None:
@@ -259,6 +279,8 @@ def test_nobody_is_looked_at_before_they_have_signed(site: Site, manager: Page) 
     expect(manager.get_by_role("region", name="Text of the consent")).to_be_visible()
     assert manager.get_by_role("button", name="Use this device's camera").count() == 0
     assert manager.get_by_role("button", name="Sign", exact=True).is_disabled()
+    manager.get_by_role("button", name="They have signed already").click()
+    expect(manager.get_by_text("nothing is signed")).to_be_visible()
     manager.get_by_label("I have read this and agree").check()
     manager.get_by_role("textbox", name="Signed").fill("Sofia Kovalevskaya")
     pad = manager.get_by_role("img", name="to be signed here")
@@ -279,6 +301,11 @@ def test_nobody_is_looked_at_before_they_have_signed(site: Site, manager: Page) 
     pictures = manager.get_by_role("region", name="2. Pictures")
     expect(pictures.locator("[aria-live]")).to_contain_text("face", timeout=30_000)
     expect(manager.get_by_role("button", name="Keep templates")).to_be_disabled()
+    manager.get_by_role("button", name="Forget these pictures").click()
+    expect(pictures).to_contain_text("Look straight at the camera.")
+    manager.reload()
+    manager.get_by_role("button", name="They have signed already").click()
+    expect(pictures).to_be_visible()
 
 
 def test_a_guard_who_watches_is_asked_whether_they_are_there_before_they_are_signed_out(site: Site, browser: Browser) -> None:

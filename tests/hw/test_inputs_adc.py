@@ -84,8 +84,8 @@ def now() -> list[float]:
 
 @pytest.fixture
 def inputs(chip: Mcp3008, factory: MockFactory, heard: Heard, now: list[float]) -> Iterator[AdcInputs]:
-    """Asked only when a test looks."""
-    fitted = AdcInputs(open_adc(CHANNELS, factory), Loop(), NEVER_S, heard.fault, lambda: now[0])
+    """Asked only when a test looks, and waited for until it has answered, however busy the machine is."""
+    fitted = AdcInputs(open_adc(CHANNELS, factory), Loop(), NEVER_S, heard.fault, lambda: now[0], look_s=20.0)
     yield fitted
     fitted.close()
 
@@ -161,9 +161,11 @@ def test_it_looks_by_itself(chip, factory, heard):
     assert len(chip.asked) == count
 
 
-def test_a_converter_that_hangs_holds_up_nobody_who_looks(inputs, heard, monkeypatch):
+def test_a_converter_that_hangs_holds_up_nobody_who_looks(chip, factory, heard, monkeypatch):
     """The door's loop looks, and the exit button may be on a pin of its own."""
+    inputs = AdcInputs(open_adc(CHANNELS, factory), Loop(), NEVER_S, heard.fault)
     inputs.start(heard.change)
+    assert eventually(lambda: len(heard.changes) == 3)
     free, hangs = threading.Event(), threading.Event()
 
     def hang(self: Any) -> int:
@@ -180,6 +182,7 @@ def test_a_converter_that_hangs_holds_up_nobody_who_looks(inputs, heard, monkeyp
     free.set()
     assert eventually(inputs._looked.is_set)
     assert len(heard.changes) > 3, "once it answers again, every input is told anew"
+    inputs.close()
 
 
 def test_inputs_on_pins_and_on_the_converter_are_one(inputs, heard, factory):

@@ -100,7 +100,7 @@ function listen(): void {
   link.value = "connecting";
   void resync();
   source = new EventSource("/api/stream");
-  source.onopen = () => void resync();
+  source.onopen = () => void resync(true); // what was asked before the stream stood may be older than its first word
   source.onerror = () => lost();
   for (const [name, take] of Object.entries(TAKES)) source.addEventListener(name, (message) => arrived(message, take));
   probing = setInterval(() => void probe(), QUIET_MS / 3);
@@ -133,10 +133,11 @@ const TAKES: Record<string, (told: unknown) => void> = {
 
 function takeHello(told: { broker?: boolean; missed?: boolean } | null): void {
   broker.value = told?.broker !== false;
-  if (told?.missed) void resync();
+  if (told?.missed) void resync(true);
 }
 
 function takeEvent(event: DoorEvent): void {
+  meanwhile.events.set(event.n, event);
   if (events.value.some((each) => each.n === event.n)) return;
   events.value = [event, ...events.value].sort((a, b) => b.n - a.n).slice(0, KEPT_EVENTS);
   const door = doors.value.get(doorKey(event));
@@ -145,6 +146,7 @@ function takeEvent(event: DoorEvent): void {
 }
 
 function takeDoor(told: DoorNow): void {
+  meanwhile.doors.add(doorKey(told));
   const known = doors.value.get(doorKey(told));
   if (known) known.value = { ...told, last: newer(told, known.value) };
   else doors.value = new Map(doors.value).set(doorKey(told), signal(told));
@@ -156,20 +158,33 @@ function newer(told: DoorNow, known: DoorNow): DoorNow["last"] {
 
 export function takeAlert(told: Alert): void {
   const before = alerts.value.get(String(told.id));
+  meanwhile.alerts.set(String(told.id), told);
   alerts.value = new Map(alerts.value).set(String(told.id), told);
   if (!before && told.state === "open") spoken.value = `Alert: ${told.title}. ${told.sentence}`;
 }
 
 let resyncing: Promise<void> | null = null;
+let onceMore = false;
+/** What was told since the load under way began: its answer may be older, and does not take the place of it. */
+const meanwhile = { doors: new Set<string>(), alerts: new Map<string, Alert>(), events: new Map<number, DoorEvent>() };
 
-/** Everything that may have changed while nobody listened. */
-export function resync(): Promise<void> {
-  resyncing ??= load().finally(() => (resyncing = null));
+/** Everything that may have changed while nobody listened. `anew`: what is being asked already was asked too early. */
+export function resync(anew = false): Promise<void> {
+  if (resyncing) onceMore ||= anew;
+  resyncing ??= loadAll().finally(() => (resyncing = null));
   return resyncing;
+}
+
+async function loadAll(): Promise<void> {
+  do {
+    onceMore = false;
+    await load();
+  } while (onceMore);
 }
 
 async function load(): Promise<void> {
   const before = cuts;
+  for (const each of Object.values(meanwhile)) each.clear();
   const loads = await Promise.allSettled([loadDoors(), loadAlerts(), loadEvents()]);
   const unreached = loads.some(
     (each) => each.status === "rejected" && each.reason instanceof Refused && each.reason.status === 0,
@@ -192,6 +207,7 @@ async function loadDoors(): Promise<void> {
   batch(() => {
     const next = new Map<string, Signal<DoorNow>>();
     for (const door of told.sort(compare)) next.set(doorKey(door), renewed(known.get(doorKey(door)), door));
+    for (const [key, door] of known) if (!next.has(key) && meanwhile.doors.has(key)) next.set(key, door);
     doors.value = next;
     doorsLoaded.value = true;
   });
@@ -199,6 +215,7 @@ async function loadDoors(): Promise<void> {
 
 function renewed(known: Signal<DoorNow> | undefined, told: DoorNow): Signal<DoorNow> {
   if (!known) return signal(told);
+  if (meanwhile.doors.has(doorKey(told))) return known;
   if (JSON.stringify(known.value) !== JSON.stringify(told)) known.value = told;
   return known;
 }
@@ -207,14 +224,15 @@ async function loadAlerts(): Promise<void> {
   if (session.value?.role !== "guard" && session.value?.role !== "manager") return;
   const told = await ask<Alert[]>("/alerts" + query({ state: "open" }));
   batch(() => {
-    alerts.value = new Map(told.map((each) => [String(each.id), each]));
+    alerts.value = new Map([...told.map((each) => [String(each.id), each] as const), ...meanwhile.alerts]);
     alertsLoaded.value = true;
   });
 }
 
 async function loadEvents(): Promise<void> {
   const told = await ask<{ events: DoorEvent[] }>("/events" + query({ limit: 100 }));
-  events.value = told.events;
+  const all = new Map([...told.events.map((each) => [each.n, each] as const), ...meanwhile.events]);
+  events.value = [...all.values()].sort((a, b) => b.n - a.n);
 }
 
 /** A stream whose line was pulled says nothing, and so does one of a quiet night: ask for a small file to tell them apart. */

@@ -34,7 +34,7 @@ export function EnrolScreen({ id }: { id: string }) {
   );
   return (
     <Page title="Enrol a face" back={`#${at}`} class="narrow">
-      {!begun.value ? <Consent at={at} begun={begun} /> : <Pictures session={begun.value} seen={seen} />}
+      {!begun.value ? <Consent at={at} begun={begun} /> : <Pictures key={begun.value} at={at} begun={begun} seen={seen} />}
       {begun.value && <Finish at={at} begun={begun} seen={seen} />}
     </Page>
   );
@@ -49,8 +49,10 @@ function Consent({ at, begun }: { at: string; begun: Signal<string> }) {
   const sign = () =>
     work.run(async () => {
       await ask(`${at}/consent`, { body: signed(found.value!.edition, name.value, drawn.value) });
-      begun.value = (await ask<{ session: string }>(`${at}/enrolment`, { body: {} })).session;
+      begun.value = await begin(at);
     });
+  // The centre knows whether what was signed still counts, and says so where it does not.
+  const goOn = () => work.run(async () => void (begun.value = await begin(at)));
   return (
     <Panel title="1. Consent">
       <p>To be read and signed by the person themselves, before any picture. Without it they use fob and PIN.</p>
@@ -87,9 +89,14 @@ function Consent({ at, begun }: { at: string; begun: Signal<string> }) {
       >
         Sign
       </Button>
+      <Button busy={work.busy} onClick={() => void goOn()}>
+        They have signed already
+      </Button>
     </Panel>
   );
 }
+
+const begin = async (at: string): Promise<string> => (await ask<{ session: string }>(`${at}/enrolment`, { body: {} })).session;
 
 /** The file's lines end where an editor broke them; a blank line is where a paragraph ends. */
 const paragraphs = (text: string): string[] =>
@@ -103,8 +110,16 @@ function signed(edition: string, name: string, drawn: string): object {
   return { edition, signed_name: name.trim(), ...(drawn ? { signature: drawn } : {}) };
 }
 
-function Pictures({ session, seen }: { session: string; seen: Signal<Seen | null> }) {
+function Pictures({ at, begun, seen }: { at: string; begun: Signal<string>; seen: Signal<Seen | null> }) {
+  const session = begun.value;
   const work = useWork();
+  /** The first picture was another's: what was looked at is forgotten, and the signature counts. */
+  const again = () =>
+    work.run(async () => {
+      await ask(`/enrolment/${session}`, { method: "DELETE" });
+      begun.value = await begin(at);
+      seen.value = null;
+    });
   const look = async (picture: Blob): Promise<void> => {
     seen.value = await ask<Seen>(`/enrolment/${session}/pictures`, { raw: picture, type: picture.type, timeout_ms: 30_000 });
   };
@@ -134,6 +149,11 @@ function Pictures({ session, seen }: { session: string; seen: Signal<Seen | null
       )}
       <Alike seen={seen.value} />
       <Trouble error={work.error} />
+      {seen.value && (
+        <Button busy={work.busy} onClick={() => void again()}>
+          Forget these pictures
+        </Button>
+      )}
     </Panel>
   );
 }
