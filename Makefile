@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-hardware contracts golden check bench behaviour models web homeassistant system-packages clean
+.PHONY: help install demo test test-fast test-hardware contracts golden check bench behaviour models web homeassistant flash-packages test-flash system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
@@ -40,6 +40,12 @@ test: .venv/.dev system-packages web ## everything, with real brokers and killed
 test-hardware: .venv/.dev ## pins on a kernel's own GPIO chips, in User-Mode Linux (built once, three minutes); HARDWARE='tests/contracts -k lock' for some
 	tools/uml/build.sh $(CURDIR)/var/uml
 	tools/uml/run.sh $(CURDIR)/var/uml -q -m hardware $(or $(HARDWARE),tests)
+
+flash-packages:
+	@tools/system_packages.sh bats shellcheck fdisk mtools xz-utils e2fsprogs openssl openssh-client python3-yaml
+
+test-flash: .venv/.dev flash-packages ## flash.sh on image files and loop devices: cut-off writes, wrong disks, full ones (bats)
+	bats tests/flash
 
 contracts: .venv/.dev ## every device and its simulator under one contract, with a table of what was kept
 	$(BIN)/pytest -q tests/contracts -m 'not hardware'
