@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from agent.errors import ConfigError
 from agent.link.session import Address, Say, Session
-from agent.selftest.step_machine import shake_hands
+from agent.link.trial import shake_hands
 from central.site.doors import renew, revoke_older
 from tests.central.site.sites import BROKERS, GeneratedBroker, Visitor, fresh_id, now
 from tests.system.brokers import running, wait_until
