@@ -1,0 +1,1 @@
+"""Models, rules and programs that the centre offers a door: received, checked, tried, kept, taken back (docs/UPDATES.md)."""
