@@ -9,6 +9,8 @@ HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 . "$HERE/tools/flash/say.sh"
 # shellcheck source=tools/flash/inputs.sh
 . "$HERE/tools/flash/inputs.sh"
+# shellcheck source=tools/flash/bundle.sh
+. "$HERE/tools/flash/bundle.sh"
 # shellcheck source=tools/flash/disk.sh
 . "$HERE/tools/flash/disk.sh"
 # shellcheck source=tools/flash/write.sh
@@ -21,25 +23,36 @@ HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 usage() {
   cat <<'TEXT'
 A card for a new door:
-  ./flash.sh --board pi5|pi4|jetson-orin-nano --image IMAGE[.xz] --device /dev/DISK
-             --site SITE --door DOOR --keys DOOR.doorward --bundle BUNDLE.tar [more]
+  ./flash.sh --board pi5|pi4|jetson-orin-nano --image IMAGE[.xz]
+             --device /dev/DISK --site SITE --door DOOR
+             --bundle BUNDLE.tar [--keys DOOR.doorward] [more]
 A controller that has booted already:
-  ./flash.sh --board BOARD --ssh USER@HOST --site SITE --door DOOR --keys DOOR.doorward --bundle BUNDLE.tar
+  ./flash.sh --board BOARD --ssh USER@HOST --site SITE --door DOOR
+             --bundle BUNDLE.tar [--keys DOOR.doorward]
 
-  --image FILE        the system's image; its sum is looked for in FILE.sha256
-  --sha256 SUM        or said here: the sum of the file as it was downloaded
+  --image FILE        the system; its sum is looked for in FILE.sha256
+  --sha256 SUM        or said here: the sum of the file as downloaded
   --device DISK       a whole disk; an ordinary file is a rehearsal
-  --keys FILE         what `doorward central enrol-door` made for this door; holds its private keys
   --bundle FILE       what `make bundle` made for this board
-  --ssh-key FILE      public key that may sign in as 'installer'; without one nobody can, and there is never a password
-  --wifi NAME         network; its password is asked for, or read from --wifi-password-file FILE
+  --release-key FILE  release.pub: whose bundles this door will believe;
+                      left out, the one beside the bundle
+  --keys FILE         what `doorward central enrol-door` made for this
+                      door, with its private keys; left out, the door
+                      joins by a code: `doorward commission`
+  --ssh-key FILE      public key that may sign in as 'installer'; without
+                      one nobody can, and there is never a password
+  --wifi NAME         network; its password is asked for, or read from
+                      --wifi-password-file FILE
   --wifi-country CC   two letters, such as DE; radio is off without it
-  --room-mb N         what must be left on the disk for journal and pictures (2048)
-  --yes 'NAME SIZE'   the words that are else typed before the disk is overwritten
-  --log FILE          where the log goes (./flash-SITE-DOOR.log); it holds no secrets and may be sent to support
-  --dry-run           look at everything, print every step, write nothing
+  --room-mb N         what must be left for journal and pictures (2048)
+  --yes 'NAME SIZE'   the words that are else typed before the disk is
+                      overwritten
+  --log FILE          ./flash-SITE-DOOR.log; it holds no secrets and may
+                      be sent to support
+  --dry-run           look at everything, print each step, write nothing
 
-Interrupted? Run the same command again: what lies on the disk already is kept, and all of it is read back at the end.
+Interrupted? The same command again: what lies on the disk already is
+kept, and all of it is read back at the end.
 TEXT
 }
 

@@ -14,7 +14,9 @@ setup_file() {
   make_image "$ROOT/pi.img"
   xz -T1 -0 -k "$ROOT/pi.img"
   (cd "$ROOT" && sha256sum pi.img >pi.img.sha256 && sha256sum pi.img.xz >pi.img.xz.sha256)
-  mkdir "$ROOT/bundle" && echo 'echo installed' >"$ROOT/bundle/install.sh" && tar -cf "$ROOT/bundle.tar" -C "$ROOT/bundle" install.sh
+  mkdir "$ROOT/bundle" && echo 'echo installed' >"$ROOT/bundle/install.sh"
+  openssl genpkey -algorithm ed25519 -out "$ROOT/release.key" && openssl pkey -in "$ROOT/release.key" -pubout -out "$ROOT/release.pub"
+  make_bundle "$ROOT/bundle" "$ROOT/bundle.tar"
   ssh-keygen -q -t ed25519 -N '' -C "o'brien" -f "$ROOT/key"
 }
 
@@ -30,6 +32,17 @@ make_image() {
   dd if=/dev/urandom of="$1" bs=1M seek=40 count=16 conv=notrunc status=none
 }
 
+# make_bundle FOLDER TAR [BOARD]: as `make bundle` does it, of what lies in the folder
+make_bundle() {
+  (cd "$1" && rm -f manifest.* && python3 - "${3:-pi5}" <<'PYTHON'
+import hashlib, json, pathlib, sys
+files = {str(f): {"sha256": hashlib.sha256(f.read_bytes()).hexdigest(), "size_b": f.stat().st_size} for f in pathlib.Path().rglob("*") if f.is_file()}
+pathlib.Path("manifest.json").write_text(json.dumps({"format": 1, "version": "0.1.0", "board": sys.argv[1], "pythons": ["3.13"], "files": files}))
+PYTHON
+    openssl pkeyutl -sign -inkey "$ROOT/release.key" -rawin -in manifest.json -out manifest.sig)
+  tar -cf "$2" -C "$1" .
+}
+
 setup() {
   export XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
   cd "$BATS_TEST_TMPDIR"
@@ -37,6 +50,7 @@ setup() {
 }
 
 teardown() {
+  [ -z "${SERVER:-}" ] || kill "$SERVER"
   [ -z "${LOOP:-}" ] || { umount "$LOOP"* 2>/dev/null || true; losetup -d "$LOOP"; }
 }
 
@@ -46,6 +60,11 @@ flash() {
 }
 
 says() { [[ "$output" == *"$1"* ]] || { echo "not said: $1"; echo "$output"; return 1; }; }
+
+refused() {
+  [ "$status" = 3 ] || { echo "ended with $status"; echo "$output"; return 1; }
+  says "$1"
+}
 
 untouched() { cmp -n 104857600 card /dev/zero; }
 
@@ -106,30 +125,26 @@ assert radio["access-points"]["ThisIsASSID"]["password"] == "0dc0d6eb90555ed6419
 
 @test "an image whose sum is wrong is not written" {
   flash --sha256 "$(printf '0%.0s' {1..64})"
-  [ "$status" = 3 ]
-  says "download it again; do not use it"
+  refused "download it again; do not use it"
   untouched
 }
 
 @test "an image without a sum is not written" {
   cp "$ROOT/pi.img" other.img
   flash --image other.img
-  [ "$status" = 3 ]
-  says "give --sha256"
+  refused "give --sha256"
   untouched
 }
 
 @test "a card that is too small is refused with the size that is needed" {
   flash --room-mb 200
-  [ "$status" = 3 ]
-  says "267.1MB are needed"
+  refused "267.1MB are needed"
   untouched
 }
 
 @test "nothing is written before its name and size were typed" {
   flash --yes 'sdb 1TB'
-  [ "$status" = 3 ]
-  says "nothing was written"
+  refused "nothing was written"
   untouched
   run "$HERE/flash.sh" --board pi5 --image "$ROOT/pi.img" --device card --site hq --door front --keys "$ROOT/out/front.doorward" \
     --bundle "$ROOT/bundle.tar" --room-mb 20 </dev/null
@@ -139,20 +154,18 @@ assert radio["access-points"]["ThisIsASSID"]["password"] == "0dc0d6eb90555ed6419
 
 @test "another door's keys are refused" {
   flash --keys "$ROOT/out/back.doorward"
-  [ "$status" = 3 ]
-  says "is of 'hq/back', not of hq/front"
+  refused "is of 'hq/back', not of hq/front"
   untouched
 }
 
 @test "the private half of an ssh key never comes onto a card" {
   flash --ssh-key "$ROOT/key"
-  [ "$status" = 3 ]
-  says "PRIVATE half"
+  refused "PRIVATE half"
   untouched
 }
 
 @test "a write that was cut off goes on where it was, and ends right" {
-  (ulimit -f $((24 * 1024)) && flash && [ "$status" = 3 ] && says "Run the same command again")
+  (ulimit -f $((24 * 1024)) && flash && refused "Run the same command again")
   run ! cmp -s -n $((43 * 1048576)) -i $((21 * 1048576)) card "$ROOT/pi.img"
   flash
   [ "$status" = 0 ]
@@ -182,26 +195,23 @@ assert radio["access-points"]["ThisIsASSID"]["password"] == "0dc0d6eb90555ed6419
   (ulimit -f $((24 * 1024)) && flash)
   dd if=/dev/zero of=card bs=1M count=16 conv=notrunc status=none
   flash
-  [ "$status" = 3 ]
-  says "differs from the image near 0.0B"
+  refused "differs from the image near 0.0B"
   flash
   [ "$status" = 0 ]
   [[ $output != *"goes on at"* ]]
 }
 
 @test "a boot partition that is full is told in bytes" {
-  head -c 30M /dev/zero >"$ROOT/bundle/fat" && tar -cf large.tar -C "$ROOT/bundle" install.sh fat
-  flash --bundle large.tar
-  [ "$status" = 3 ]
-  says "the boot partition: has"
+  cp -r "$ROOT/bundle" large && head -c 30M /dev/zero >large/fat && make_bundle large large.tar
+  flash --bundle large.tar --release-key "$ROOT/release.pub"
+  refused "the boot partition: has"
 }
 
 @test "an image that does not configure itself is refused with the one to take" {
   cp "$ROOT/pi.img" old.img
   mdel -i old.img@@1048576 ::user-data ::meta-data
   flash --image old.img --sha256 "$(sha256sum <old.img | cut -d' ' -f1)"
-  [ "$status" = 3 ]
-  says "Trixie"
+  refused "Trixie"
 }
 
 @test "a rehearsal on paper prints every step and writes nothing" {
@@ -212,11 +222,58 @@ assert radio["access-points"]["ThisIsASSID"]["password"] == "0dc0d6eb90555ed6419
   untouched
 }
 
+@test "a bundle that somebody else signed, or nobody, does not come onto a card" {
+  openssl genpkey -algorithm ed25519 | openssl pkey -pubout -out other.pub
+  flash --release-key other.pub
+  refused "is not signed by other.pub"
+  flash --release-key "$ROOT/pi.img.sha256"
+  refused "is no public key"
+  cp "$ROOT/bundle.tar" alone.tar
+  flash --bundle alone.tar
+  refused "whoever made the bundle has it"
+  untouched
+}
+
+@test "a bundle that broke on the way is found on the desk, and so is another board's" {
+  cp -r "$ROOT/bundle" broken && echo 'echo other' >broken/install.sh && tar -cf broken.tar -C broken .
+  flash --bundle broken.tar --release-key "$ROOT/release.pub"
+  refused "is not what its manifest says"
+  head -c 2000 "$ROOT/bundle.tar" >short.tar
+  flash --bundle short.tar --release-key "$ROOT/release.pub"
+  refused "--bundle short.tar"
+  cp -r "$ROOT/bundle" jetson && make_bundle jetson jetson.tar jetson-orin-nano
+  flash --bundle jetson.tar --release-key "$ROOT/release.pub"
+  refused "is for 'jetson-orin-nano', not for pi5"
+  untouched
+}
+
+@test "a key that came with the bundle is used, and what it does not show is said" {
+  flash
+  says "it shows that nothing broke, and not who made it"
+  on_card doorward/release.pub | cmp - "$ROOT/release.pub"
+  flash --release-key "$ROOT/release.pub"
+  [ "$status" = 0 ]
+  [[ $output != *"not who made it"* ]]
+}
+
+@test "a door without keys joins its centre by a code later" {
+  run "$HERE/flash.sh" --board pi5 --image "$ROOT/pi.img" --device card --site hq --door front --bundle "$ROOT/bundle.tar" --room-mb 20 --yes 'card 104.9MB'
+  [ "$status" = 0 ] || { echo "$output"; false; }
+  says "joins it to its centre by a code"
+  on_card doorward/bundle.tar | cmp - "$ROOT/bundle.tar"
+  run ! on_card doorward/door.doorward
+  [ "$(on_card doorward/names.toml | tr '\n' ' ')" = 'site = "hq" door = "front" ' ]
+}
+
 @test "names that cannot be a door's, boards and options that are none, are told at once" {
-  flash --door 'front door' && [ "$status" = 3 ] && says "1 to 40 of a-z"
-  flash --board pi3 && says "say pi5, pi4 or jetson-orin-nano"
-  flash --devise card && says "is no option"
-  flash --device /dev/nothing && says "cards and sticks here"
+  flash --door 'front door'
+  refused "1 to 40 of a-z"
+  flash --board pi3
+  refused "say pi5, pi4 or jetson-orin-nano"
+  flash --devise card
+  refused "is no option"
+  flash --device /dev/nothing
+  refused "cards and sticks here"
   untouched
 }
 
@@ -232,28 +289,26 @@ assert radio["access-points"]["ThisIsASSID"]["password"] == "0dc0d6eb90555ed6419
   with_loop card
   mkdir there && mount "$LOOP" there || skip "nothing can be mounted here"
   flash --device "$LOOP" --yes "${LOOP##*/} 104.9MB"
-  [ "$status" = 3 ]
-  says "is mounted at $PWD/there"
+  refused "is mounted at $PWD/there"
 }
 
 @test "a disk that may not be written is refused" {
   with_loop card
   blockdev --setro "$LOOP"
   flash --device "$LOOP" --yes "${LOOP##*/} 104.9MB"
-  [ "$status" = 3 ]
-  says "protected against writing"
+  refused "protected against writing"
 }
 
 @test "the disk this computer runs from is refused, whatever is typed" {
   system=$(findmnt -no SOURCE /)
   [ -b "$system" ] || skip "the root lies on no disk of its own"
   flash --device "$system" --dry-run
-  [ "$status" = 3 ]
-  says "this computer runs from it" || says "is a partition"
+  refused "this computer runs from it" || says "is a partition"
 }
 
 @test "a Jetson's card says what NVIDIA's part is" {
-  flash --board jetson-orin-nano
+  cp -r "$ROOT/bundle" jetson && make_bundle jetson jetson.tar jetson-orin-nano
+  flash --board jetson-orin-nano --bundle jetson.tar --release-key "$ROOT/release.pub"
   [ "$status" = 0 ]
   says "Then: ./flash.sh --board jetson-orin-nano --ssh"
   run ! on_card doorward/door.doorward
@@ -261,9 +316,9 @@ assert radio["access-points"]["ThisIsASSID"]["password"] == "0dc0d6eb90555ed6419
 
 @test "a first start that was cut off begins anew, and the keys leave the card last" {
   mkdir -p boot root
-  cp "$ROOT/bundle.tar" "$HERE/tools/flash/first-boot.sh" boot && cp "$ROOT/out/front.doorward" boot/door.doorward
+  cp "$ROOT/bundle.tar" "$ROOT/release.pub" "$HERE/tools/flash/first-boot.sh" boot && touch boot/names.toml && cp "$ROOT/out/front.doorward" boot/door.doorward
   sed "s|/etc/doorward|$PWD/root|; s|/var/tmp|$PWD|" boot/first-boot.sh >boot/here.sh && mv boot/here.sh boot/first-boot.sh
-  mkdir fails && echo 'exit 1' >fails/install.sh && tar -cf fails.tar -C fails install.sh && mv boot/bundle.tar right.tar && mv fails.tar boot/bundle.tar
+  mkdir fails && echo 'exit 1' >fails/install.sh && make_bundle fails fails.tar && mv boot/bundle.tar right.tar && mv fails.tar boot/bundle.tar
   run ! sh boot/first-boot.sh boot
   [ -f boot/door.doorward ] && [ -f boot/first-boot.sh ]
   mv right.tar boot/bundle.tar
@@ -271,6 +326,64 @@ assert radio["access-points"]["ThisIsASSID"]["password"] == "0dc0d6eb90555ed6419
   says "installed"
   [ -z "$(ls boot)" ]
   [ "$(stat -c %a root/door.key)" = 600 ]
+  cmp root/release.pub "$ROOT/release.pub"
+  "${DOORWARD:-$HERE/.venv/bin/doorward}" check-config --config root/door.toml
+  grep -q 'camera = "rpicam:0"' root/door.toml
+}
+
+@test "a first start at which not all comes up is not begun anew for ever, and says whom to ask" {
+  mkdir -p boot root bundle && echo 'exit 5' >bundle/install.sh && make_bundle bundle boot/bundle.tar
+  cp "$ROOT/release.pub" boot
+  printf 'site = "hq"\ndoor = "front"\n' >boot/names.toml
+  sed "s|/etc/doorward|$PWD/root|; s|/var/tmp|$PWD|" "$HERE/tools/flash/first-boot.sh" >boot/first-boot.sh
+  run -0 sh boot/first-boot.sh boot
+  says "Next, at the door: sudo doorward doctor"
+  [ -z "$(ls boot)" ]
+  "${DOORWARD:-$HERE/.venv/bin/doorward}" check-config --config root/door.toml
+}
+
+@test "a controller that runs is installed over ssh, and nothing of it stays there" {
+  [ "$(id -u)" = 0 ] || skip "a server of one's own that may mount wants root"
+  a_controller
+  printf '#!/bin/sh\nexec "$@"\n' >bin/sudo
+  chmod 755 bin/*
+  over_ssh
+  [ "$status" = 0 ] || { echo "$output"; cat sshd.log; false; }
+  says "Doorward is installed. Next, at the door"
+  [ ! -e home/.doorward-install ]
+  [ "$(stat -c %a etc/door.key)" = 600 ] && cmp etc/release.pub "$ROOT/release.pub"
+  run ! grep -q 'PRIVATE KEY' flash-hq-front.log
+}
+
+@test "an installation that fails over ssh is told, and its keys do not stay behind" {
+  [ "$(id -u)" = 0 ] || skip "a server of one's own that may mount wants root"
+  a_controller
+  printf '#!/bin/sh\nexit 1\n' >bin/sudo && chmod 755 bin/sudo
+  over_ssh
+  refused "a command ended with 1"
+  [ ! -e home/.doorward-install ]
+}
+
+over_ssh() {
+  mkdir -p ssh && printf 'Host here\n  HostName 127.0.0.1\n  Port %s\n  User root\n  IdentityFile %s\n  UserKnownHostsFile %s\n' "$PORT" "$ROOT/key" "$PWD/known" >ssh/config
+  printf '#!/bin/sh\nexec /usr/bin/%s -F %s/ssh/config "$@"\n' ssh "$PWD" >ssh/ssh && printf '#!/bin/sh\nexec /usr/bin/%s -F %s/ssh/config "$@"\n' scp "$PWD" >ssh/scp
+  chmod 755 ssh/ssh ssh/scp
+  PATH=$PWD/ssh:$PATH run "$HERE/flash.sh" --board pi5 --ssh here --site hq --door front --keys "$ROOT/out/front.doorward" --bundle "$ROOT/bundle.tar"
+}
+
+# A real server on loopback whose /etc/doorward and home are folders of this test.
+a_controller() {
+  mkdir -p bin home/.ssh etc
+  ssh-keygen -q -t ed25519 -N '' -f host
+  cp "$ROOT/key.pub" home/.ssh/authorized_keys
+  PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  printf '%s\n' "Port $PORT" "ListenAddress 127.0.0.1" "HostKey $PWD/host" "AuthorizedKeysFile $PWD/home/.ssh/authorized_keys" "PidFile none" \
+    "StrictModes no" "UsePAM no" "Subsystem sftp internal-sftp" "SetEnv PATH=$PWD/bin:$PATH" >sshd_config
+  mkdir -p /run/sshd /etc/doorward
+  unshare --mount sh -c "mount --bind '$PWD/etc' /etc/doorward && mount --bind '$PWD/home' /root && exec /usr/sbin/sshd -D -e -f '$PWD/sshd_config'" 2>sshd.log 3>&- &
+  SERVER=$!
+  local tries=0
+  until ssh-keyscan -p "$PORT" 127.0.0.1 >known 2>/dev/null && [ -s known ]; do tries=$((tries + 1)) && [ $tries -lt 200 ] || { cat sshd.log; return 1; }; done
 }
 
 @test "shellcheck finds nothing" {

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # Arguments and files, looked at before any disk is.
 
-BOARD='' IMAGE='' SUM='' DEVICE='' SITE='' DOOR='' KEYS='' BUNDLE='' SSH='' SSH_KEY='' LOG='' YES=''
+BOARD='' IMAGE='' SUM='' DEVICE='' SITE='' DOOR='' KEYS='' BUNDLE='' RELEASE_KEY='' SSH='' SSH_KEY='' LOG='' YES=''
 WIFI='' WIFI_COUNTRY='' WIFI_PASSWORD_FILE='' ROOM_MB=2048 DRY_RUN=0
 
 read_arguments() {
@@ -9,13 +9,13 @@ read_arguments() {
     case $1 in
     --help | -h) usage && exit 0 ;;
     --dry-run) DRY_RUN=1 && shift && continue ;;
-    --board | --image | --sha256 | --device | --site | --door | --keys | --bundle | --ssh | --ssh-key | --log | --yes | --wifi | \
+    --board | --image | --sha256 | --device | --site | --door | --keys | --bundle | --release-key | --ssh | --ssh-key | --log | --yes | --wifi | \
       --wifi-country | --wifi-password-file | --room-mb) [ $# -ge 2 ] || fail "$1" "nothing follows" "./flash.sh --help" ;;
     *) fail "$1" "is no option" "./flash.sh --help" ;;
     esac
     case $1 in
     --board) BOARD=$2 ;; --image) IMAGE=$2 ;; --sha256) SUM=$2 ;; --device) DEVICE=$2 ;; --site) SITE=$2 ;; --door) DOOR=$2 ;;
-    --keys) KEYS=$2 ;; --bundle) BUNDLE=$2 ;; --ssh) SSH=$2 ;; --ssh-key) SSH_KEY=$2 ;; --log) LOG=$2 ;; --yes) YES=$2 ;;
+    --keys) KEYS=$2 ;; --bundle) BUNDLE=$2 ;; --release-key) RELEASE_KEY=$2 ;; --ssh) SSH=$2 ;; --ssh-key) SSH_KEY=$2 ;; --log) LOG=$2 ;; --yes) YES=$2 ;;
     --wifi) WIFI=$2 ;; --wifi-country) WIFI_COUNTRY=$2 ;; --wifi-password-file) WIFI_PASSWORD_FILE=$2 ;; --room-mb) ROOM_MB=$2 ;;
     esac
     shift 2
@@ -37,8 +37,8 @@ check_names() {
 
 check_inputs() {
   step "Looking at what was given"
-  [ -n "$SSH" ] || check_tools dd sfdisk lsblk mcopy xz numfmt sha256sum
-  [ -z "$SSH" ] || check_tools ssh scp
+  [ -n "$SSH" ] || check_tools dd sfdisk lsblk mcopy xz numfmt sha256sum openssl python3
+  [ -z "$SSH" ] || check_tools ssh scp openssl python3 numfmt sha256sum
   if [ -n "$SSH" ] && [ -n "$DEVICE$IMAGE" ]; then fail "--ssh" "goes without --device and --image" "write a card, or install a controller that runs"; fi
   if [ -z "$SSH" ] && { [ -z "$DEVICE" ] || [ -z "$IMAGE" ]; }; then fail "--image and --device" "are both needed" "./flash.sh --help"; fi
   check_keys
@@ -59,6 +59,10 @@ check_readable() {
 }
 
 check_keys() {
+  if [ -z "$KEYS" ]; then
+    say "   ! no --keys: this door belongs to nobody until 'sudo doorward commission' joins it to its centre by a code"
+    return 0
+  fi
   check_readable --keys "$KEYS" "make it at the centre: doorward central enrol-door … $SITE $DOOR --out ."
   local link
   link=$(tar -xOf "$KEYS" link.toml 2>/dev/null) || fail "--keys $KEYS" "holds no link.toml" "it is the archive that enrol-door makes"
@@ -68,12 +72,6 @@ check_keys() {
   [ "$name" = "$SITE/$DOOR" ] || fail "--keys $KEYS" "is of '${name:-nobody}', not of $SITE/$DOOR" "a door with another's keys would be taken for it; take ${DOOR}.doorward"
   tar -xOf "$KEYS" link/door.crt | openssl x509 -noout -checkend 0 >/dev/null || fail "--keys $KEYS" "its certificate has ended" "doorward central renew … $SITE $DOOR"
   fine "keys of $SITE/$DOOR"
-}
-
-check_bundle() {
-  check_readable --bundle "$BUNDLE" "make it with: make bundle"
-  tar -tf "$BUNDLE" 2>/dev/null | grep -qx '\(\./\)\?install\.sh' || fail "--bundle $BUNDLE" "holds no install.sh" "it is what 'make bundle' makes"
-  fine "bundle ${BUNDLE##*/}, $(human "$(stat -c %s "$BUNDLE")")"
 }
 
 check_ssh_key() {

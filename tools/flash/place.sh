@@ -4,28 +4,25 @@
 # Raspberry Pi OS from Trixie on configures itself by cloud-init, from user-data, network-config and meta-data on its boot partition.
 
 BOOT=''
-WORK=''
 
 place_files() {
   if [ "$BOARD" = jetson-orin-nano ]; then return 0; fi
   step "Placing this door's files"
   if [ "$DRY_RUN" = 1 ]; then
-    say "   would place: user-data network-config meta-data doorward/bundle.tar doorward/door.doorward doorward/first-boot.sh"
+    say "   would place: user-data network-config meta-data doorward/{bundle.tar,release.pub,names.toml,first-boot.sh${KEYS:+,door.doorward}}"
     return 0
   fi
   open_boot_partition
-  WORK=$(mktemp -d)
-  trap 'rm -rf "$WORK"' EXIT
-  chmod 700 "$WORK"
+  work_folder
   make_files
   check_room
   mmd -i "$BOOT" -D s ::doorward 2>>"$LOG" || true
   local file
-  for file in doorward/bundle.tar doorward/door.doorward doorward/first-boot.sh network-config user-data meta-data; do
+  for file in doorward/bundle.tar doorward/release.pub doorward/names.toml ${KEYS:+doorward/door.doorward} doorward/first-boot.sh network-config user-data meta-data; do
     put "$file"
   done
   sync "$DEVICE"
-  fine "$SITE/$DOOR: keys, bundle and first start are on the card"
+  fine "$SITE/$DOOR: ${KEYS:+keys, }bundle and first start are on the card"
 }
 
 open_boot_partition() {
@@ -41,12 +38,17 @@ open_boot_partition() {
 make_files() {
   mkdir "$WORK/doorward"
   cp -- "$BUNDLE" "$WORK/doorward/bundle.tar"
-  cp -- "$KEYS" "$WORK/doorward/door.doorward"
+  cp -- "$RELEASE_KEY" "$WORK/doorward/release.pub"
+  [ -z "$KEYS" ] || cp -- "$KEYS" "$WORK/doorward/door.doorward"
+  names >"$WORK/doorward/names.toml"
   cp -- "$HERE/tools/flash/first-boot.sh" "$WORK/doorward/first-boot.sh"
   printf 'instance-id: doorward-%s-%s\n' "$SITE" "$DOOR" >"$WORK/meta-data"
   user_data >"$WORK/user-data"
   network_config >"$WORK/network-config"
 }
+
+# Which door this is: all that a controller knows that joins its centre by a code.
+names() { printf 'site = "%s"\ndoor = "%s"\n' "$SITE" "$DOOR"; }
 
 # A power cut in the first start is no harm: the unit runs at every start until its own files are gone.
 user_data() {
@@ -140,7 +142,7 @@ say_what_comes_next() {
     say "(NVIDIA: JetPack installation, firmware of the Orin Nano). Then: ./flash.sh --board $BOARD --ssh USER@HOST --site $SITE --door $DOOR …"
   else
     say "Done. Put the card into the controller and power it: it needs no network, and about five minutes."
-    say "Then stand at the door: sudo doorward doctor, sudo doorward selftest (docs/INSTALL.md)."
-    say "The card holds this door's private keys until that start. ${LOG##*/} holds none."
+    say "Then stand at the door: sudo doorward commission (docs/INSTALL.md)."
+    [ -z "$KEYS" ] || say "The card holds this door's private keys until that start. ${LOG##*/} holds none."
   fi
 }

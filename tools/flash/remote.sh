@@ -6,7 +6,11 @@ install_over_ssh() {
   local there=.doorward-install
   run ssh -- "$SSH" "umask 077; rm -rf $there; mkdir $there"
   run scp -q -- "$BUNDLE" "$SSH:$there/bundle.tar"
-  run scp -q -- "$KEYS" "$SSH:$there/door.doorward"
+  run scp -q -- "$RELEASE_KEY" "$SSH:$there/release.pub"
+  work_folder
+  names >"$WORK/names.toml"
+  run scp -q -- "$WORK/names.toml" "$SSH:$there/names.toml"
+  [ -z "$KEYS" ] || run scp -q -- "$KEYS" "$SSH:$there/door.doorward"
   run scp -q -- "$HERE/tools/flash/first-boot.sh" "$SSH:$there/first-boot.sh"
   run ssh -t -- "$SSH" "sudo sh $there/first-boot.sh \"\$HOME/$there\"; ended=\$?; rm -rf $there; exit \$ended"
   say_what_comes_next_remotely
@@ -16,6 +20,6 @@ say_what_comes_next_remotely() {
   if [ "$DRY_RUN" = 1 ]; then
     say "Nothing was done."
   else
-    say "Done. Then: ssh $SSH sudo doorward doctor"
+    say "Done. Then: ssh $SSH sudo doorward commission"
   fi
 }

@@ -1,0 +1,1 @@
+"""`make bundle`: everything a door needs in one signed file, so that it is installed without a network."""
