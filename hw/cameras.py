@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import CameraError
 from hw.interfaces import Camera
+
+if TYPE_CHECKING:
+    from hw.camera_pipe import Source
 
 
 class CameraSettings(Protocol):
@@ -27,12 +30,12 @@ class CameraSettings(Protocol):
 def open_camera(settings: CameraSettings) -> Camera:
     """The camera that `settings.camera` names; raises CameraError (HardwareError when its driver is not installed).
 
-    `picamera2`, `csi:N` and `gst:ELEMENTS` (both through gst-launch), `sim:PATH`, or what OpenCV opens: a number, /dev/videoN, rtsp:URL,
-    file:PATH.
+    `picamera2`, `rpicam:N` (through rpicam-vid), `csi:N` and `gst:ELEMENTS` (both through gst-launch), `sim:PATH`, or what OpenCV opens: a
+    number, /dev/videoN, rtsp:URL, file:PATH.
     """
     name = settings.camera
-    if name.startswith(("csi:", "gst:")):
-        return _through_gstreamer(name, settings)
+    if name.startswith(("csi:", "gst:", "rpicam:")):
+        return _through_a_pipe(name, settings)
     if name == "picamera2":
         from hw.camera_picamera2 import PiCamera
 
@@ -46,14 +49,22 @@ def open_camera(settings: CameraSettings) -> Camera:
     return OpenCvCamera(name, settings.width_px, settings.height_px, settings.frames_per_s)
 
 
-def _through_gstreamer(name: str, settings: CameraSettings) -> Camera:
-    from hw.camera_gst import GstCamera, any_source, csi
+def _through_a_pipe(name: str, settings: CameraSettings) -> Camera:
+    from hw.camera_pipe import PipeCamera
+
+    return PipeCamera(_source(name), settings.width_px, settings.height_px, settings.frames_per_s)
+
+
+def _source(name: str) -> Source:
+    from hw.camera_gst import any_source, csi
+    from hw.camera_rpicam import Rpicam
 
     kind, _, rest = name.partition(":")
-    if kind == "csi" and not rest.isdigit():
-        raise CameraError(f"camera {name}: `csi:` is followed by the number of the sensor, like csi:0")
-    pipeline = csi(int(rest)) if kind == "csi" else any_source(rest)
-    return GstCamera(pipeline, settings.width_px, settings.height_px, settings.frames_per_s)
+    if kind == "gst":
+        return any_source(rest)
+    if not (rest.isascii() and rest.isdigit()):
+        raise CameraError(f"camera {name}: `{kind}:` is followed by the camera's number, like {kind}:0")
+    return csi(int(rest)) if kind == "csi" else Rpicam(int(rest))
 
 
 def edition(settings: CameraSettings) -> Hashable:

@@ -86,6 +86,11 @@ class AdcInputs:
             log.error("converter does not answer in time channels=%s", list(self._channels))
         self._in_time = in_time
 
+    def hung(self) -> str:
+        """Whether nobody asks the converter any more. A bus that does not answer is told as a fault of each input."""
+        ended = self._on_change is not None and not self._poller.is_alive() and not self._stopped
+        return "nobody asks their converter any more" if ended else ""
+
     def close(self) -> None:
         self._stopped = True
         self._wanted.set()
@@ -155,6 +160,9 @@ class JoinedInputs:
     def look(self) -> None:
         for part in self._parts:
             part.look()
+
+    def hung(self) -> str:
+        return next((words for part in self._parts if (words := part.hung())), "")
 
     def close(self) -> None:
         for part in self._parts:

@@ -24,6 +24,7 @@ class GpioInputs:
         self._devices = {name: open_input(f"inputs.{name}_pin", pin, factory) for name, pin in pins.items()}
         self._active = {name: ACTIVE_LEVEL[name] != (name in inverted) for name in pins}
         self._handlers: list[_Handler] = []
+        self._factory = factory
 
     def start(self, on_change: Callable[[str, bool, float], None]) -> None:
         for name, device in self._devices.items():
@@ -47,6 +48,12 @@ class GpioInputs:
             handler.changed(at_s, level)
         if faults:
             raise HardwareError("; ".join(faults))
+
+    def hung(self) -> str:
+        """Whether nobody hands on edges any more, where the pins' driver can tell: then the exit button is heard once a second only."""
+        return (
+            "nobody listens to their pins any more" if self._devices and getattr(self._factory, "is_deaf", False) is True else ""
+        )
 
     def close(self) -> None:
         for device in self._devices.values():

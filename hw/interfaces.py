@@ -49,6 +49,10 @@ class Lock(Protocol):
         """Safe state (coil without power) and no further pulses."""
         ...
 
+    def hung(self) -> str:
+        """What does not move in it and would after a new start, in words; '' when all does. Never waits."""
+        ...
+
     @property
     def released(self) -> bool: ...
 
@@ -71,6 +75,10 @@ class WiegandLines(Protocol):
         """
         ...
 
+    def hung(self) -> str:
+        """What does not move in it and would after a new start, in words; '' when all does. Never waits."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -87,6 +95,10 @@ class Reader(Protocol):
 
     def show(self, signal: Signal) -> None:
         """Light and sound on the reader itself, where it has them. Never waits, never raises."""
+        ...
+
+    def hung(self) -> str:
+        """What does not move in it and would after a new start, in words; '' when all does. Never waits."""
         ...
 
     def close(self) -> None: ...
@@ -111,6 +123,10 @@ class DoorInputs(Protocol):
 
     def look(self) -> None:
         """Call it once more per input with its present level: an edge may have been lost."""
+        ...
+
+    def hung(self) -> str:
+        """What does not move in it and would after a new start, in words; '' when all does. Never waits."""
         ...
 
     def close(self) -> None: ...

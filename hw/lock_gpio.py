@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 MAX_PULSE_S = 60.0
 """The longest opening that a configuration allows."""
 
+LATE_S = 2.0
+"""A lock that has let go for so long beyond the end of its pulse is held by nobody."""
+
 RETRY_S = 0.1
 """How soon a relay that did not let itself be driven is tried again."""
 
@@ -34,9 +37,12 @@ class RelayLock:
         fail: Literal["secure", "safe"],
         on_fault: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        one_shot: bool = False,
     ) -> None:
+        """`one_shot`: a timer that starts anew with each edge stands between pin and relay (docs/HARDWARE.md)."""
         self._output = output
         self._hold_powered = fail == "safe"
+        self._one_shot = one_shot
         self._on_fault = on_fault
         self._clock = clock
         self._until_s = 0.0
@@ -51,6 +57,14 @@ class RelayLock:
     def released(self) -> bool:
         return self._released
 
+    def hung(self) -> str:
+        """Whether a pulse does not end, or nobody is there to end one. Takes no lock: who ends pulses may hang with it."""
+        if self._closed:
+            return ""
+        if self._released and self._clock() - self._until_s > LATE_S:
+            return f"has let go for {self._clock() - self._until_s:.0f} s longer than it was asked to"
+        return "" if self._keeper.is_alive() else "what ends its pulses has ended"
+
     def pulse(self, seconds: float) -> None:
         """Let go now. Raises HardwareError when the relay cannot be driven, the lock was closed or the time is not one for a pulse."""
         if not 0 < seconds <= MAX_PULSE_S:
@@ -59,6 +73,10 @@ class RelayLock:
             if self._closed:
                 raise HardwareError("the lock was closed: no further pulses")
             until_s = max(self._until_s, self._clock() + seconds)
+            if self._one_shot and self._released:
+                self._drive(
+                    released=False
+                )  # the next line's edge is what it starts anew with; no relay's coil notices microseconds
             self._drive(released=True)
             self._until_s = until_s
             self._turn.notify()
@@ -66,7 +84,7 @@ class RelayLock:
     def secure(self) -> None:
         """Hold now, whatever pulse was under way. Raises HardwareError when it cannot; the keeper goes on trying."""
         with self._turn:
-            self._until_s = 0.0
+            self._until_s = min(self._until_s, self._clock())
             if not self._closed:
                 self._turn.notify()
                 self._drive(released=False)

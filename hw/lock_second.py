@@ -47,6 +47,9 @@ class BothLocks:
         """Nobody may believe that a door is held of which one leaf is not."""
         return self._first.released or self._second.released
 
+    def hung(self) -> str:
+        return self._first.hung() or self._second.hung()
+
     def pulse(self, seconds: float) -> None:
         try:
             self._first.pulse(seconds)
@@ -88,6 +91,9 @@ class OpenerLock:
     @property
     def released(self) -> bool:
         return self._lock.released
+
+    def hung(self) -> str:
+        return self._lock.hung() or self._relay.hung()
 
     def pulse(self, seconds: float) -> None:
         """Let go, and have the door opened if it was held until now: a pulse that is renewed does not push the leaf again."""

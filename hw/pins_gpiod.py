@@ -338,6 +338,11 @@ class GpiodFactory(Factory):  # type: ignore[misc]
         if self._watched.pop(fd, None) is not None:
             self._poll.unregister(fd)
 
+    @property
+    def is_deaf(self) -> bool:
+        """Edges were wanted, and whoever hands them on has ended."""
+        return self._listener is not None and not self._listener.is_alive() and not self._closed
+
     def spi(self, port: int = 0, device: int = 0, shared: bool = True) -> SpiDevice:
         """An SPI device of the kernel; several chips' channels may each open it, it takes one transfer at a time."""
         return SpiDevice(port, device, self)

@@ -16,6 +16,7 @@ import logging
 import os
 import select
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +31,8 @@ EVENT_BUFFER = 1024
 """Edges; the most that the kernel grants a request. A second of the fastest chatter a reader may send is 5,000, of a usual card 26."""
 NUMBERS = 1 << 32
 """Edges are counted by 32 bits, which wrap."""
+HUNG_S = 2.0
+"""Edges that wait for so long are taken by nobody."""
 CONSUMER = "doorward-reader"
 """What gpioinfo shows as the user of the lines."""
 
@@ -81,6 +84,15 @@ class GpiodWiegandLines:
         if self._closed or self._deaf or not (self._readable(self._request.fd) or self._handing_on):
             self._heard_s = now_s
         return self._heard_s
+
+    def hung(self) -> str:
+        """Whether nobody takes edges from its lines any more. Ask it in the thread that asks `heard_until_s`, and as often."""
+        if self._closed or self._thread is None:
+            return ""
+        if self._deaf or not self._thread.is_alive():
+            return "nobody listens to its lines any more"
+        waits_s = time.monotonic() - self._heard_s if self._readable(self._request.fd) or self._handing_on else 0.0
+        return f"edges wait on its lines for {waits_s:.0f} s" if waits_s > HUNG_S and self._heard_s else ""
 
     def close(self) -> None:
         """Give the lines back; no edge is handed on afterwards."""

@@ -150,6 +150,11 @@ class OsdpReader:
         self._signal = signal
         self._wake()
 
+    def hung(self) -> str:
+        """Whether its thread has ended. Its process at the line is watched by that thread, and replaced when it hangs."""
+        ended = self._thread is not None and not self._thread.is_alive() and not self._stopped
+        return "nobody looks after its line any more" if ended else ""
+
     def close(self) -> None:
         if self._stopped:
             return

@@ -81,6 +81,11 @@ class SerialReader:
     def show(self, signal: Signal) -> None:
         """None of these readers has a light or a sounder that its line can switch."""
 
+    def hung(self) -> str:
+        """Whether its thread has ended. One that waits for a device is no hang: it is told as offline, and a new start would wait, too."""
+        ended = self._thread is not None and not self._thread.is_alive() and not self._stopped
+        return "nobody listens to its line any more" if ended else ""
+
     def close(self) -> None:
         if self._stopped:
             return

@@ -42,6 +42,9 @@ class SimReader:
         if not self._closed:
             self.shown.append(signal)
 
+    def hung(self) -> str:
+        return ""
+
     def close(self) -> None:
         if self._closed:
             return

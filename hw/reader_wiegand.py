@@ -31,6 +31,10 @@ class GpioWiegandLines:
         """`now_s`: what still waits inside gpiozero's back end cannot be known."""
         return now_s
 
+    def hung(self) -> str:
+        """'': what gpiozero's back end does cannot be seen."""
+        return ""
+
     def close(self) -> None:
         for device in self._lines:
             device.close()

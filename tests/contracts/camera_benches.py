@@ -159,6 +159,39 @@ class GstBench:
         assert launched_by(os.getpid()) == []
 
 
+class RpicamBench(GstBench):
+    """The driver's own command and arguments; behind them GStreamer's test picture as the frames of `--codec yuv420`."""
+
+    absent = "rpicam:7"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.word = "rpicam:0"
+        command = folder / "rpicam-vid"
+        command.write_text(FAR_END)
+        command.chmod(0o755)
+        self._path = os.environ["PATH"]
+        os.environ["PATH"] = f"{folder}:{self._path}"
+
+    def close(self) -> None:
+        os.environ["PATH"] = self._path
+        super().close()
+
+
+FAR_END = """#!/bin/sh
+while [ $# -gt 0 ]; do
+  case $1 in --nopreview | --flush) shift && continue ;; esac
+  eval "$(echo "${1#--}" | tr -d -)='$2'"
+  shift 2
+done
+[ "$camera" = 0 ] || { echo "ERROR: *** no cameras available ***" >&2; exit 255; }
+[ "$codec $timeout" = "yuv420 0" ] || exit 1
+exec gst-launch-1.0 --quiet videotestsrc is-live=true pattern=red ! \\
+  "video/x-raw,format=I420,width=$width,height=$height,framerate=$framerate/1" ! filesink "location=$output"
+"""
+"""Stands in for the camera, which has no plug here; it takes the words that rpicam-vid takes."""
+
+
 class RtspBench:
     """A real RTSP server with a password, in a process of its own."""
 

@@ -20,6 +20,7 @@ from tests.contracts.camera_benches import (
     CameraBench,
     FilmBench,
     GstBench,
+    RpicamBench,
     RtspBench,
     SimBench,
     opened,
@@ -29,10 +30,10 @@ from tests.contracts.camera_benches import (
 
 pytestmark = pytest.mark.slow
 
-KINDS = {"sim": SimBench, "file": FilmBench, "gst": GstBench, "rtsp": RtspBench}
+KINDS = {"sim": SimBench, "file": FilmBench, "gst": GstBench, "rpicam": RpicamBench, "rtsp": RtspBench}
 
 
-@pytest.fixture(params=["sim", "file", *(pytest.param(kind, marks=pytest.mark.system) for kind in ("gst", "rtsp"))])
+@pytest.fixture(params=["sim", "file", *(pytest.param(kind, marks=pytest.mark.system) for kind in ("gst", "rpicam", "rtsp"))])
 def bench(request: pytest.FixtureRequest, tmp_path) -> Iterator[CameraBench]:
     made = KINDS[request.param](tmp_path)
     yield made

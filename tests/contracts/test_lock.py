@@ -29,9 +29,9 @@ def fit(bench: Bench, faults: list[str]) -> Iterator[Callable[..., RelayLock]]:
     """Fits a lock to the relay pin; it is taken off at the end."""
     fitted: list[RelayLock] = []
 
-    def build(fail: Any = "secure", active_high: bool = True) -> RelayLock:
+    def build(fail: Any = "secure", active_high: bool = True, one_shot: bool = False) -> RelayLock:
         output = OutputDevice(RELAY, active_high=active_high, initial_value=False, pin_factory=bench.factory)
-        fitted.append(RelayLock(output, fail, faults.append))
+        fitted.append(RelayLock(output, fail, faults.append, one_shot=one_shot))
         return fitted[-1]
 
     yield build
@@ -92,6 +92,17 @@ def test_a_second_pulse_prolongs_the_first(fit, bench):
     assert time.monotonic() - began_s >= SEEN_S
 
 
+@pytest.mark.parametrize("active_high", [True, False])
+@pytest.mark.parametrize("one_shot", [True, False])
+def test_a_pulse_that_is_renewed_gives_a_one_shot_a_new_edge_and_a_bare_relay_none(fit, levels, active_high, one_shot):
+    lock = fit(active_high=active_high, one_shot=one_shot)
+    lock.pulse(LONG_S)
+    before = len(levels)
+    lock.pulse(LONG_S)
+    assert levels[before:] == ([not active_high, active_high] if one_shot else [active_high])
+    assert lock.released
+
+
 def test_a_pulse_after_a_secured_one_has_its_own_length(fit):
     lock = fit()
     lock.pulse(LONG_S)
@@ -132,6 +143,22 @@ def test_no_lock_can_be_asked_to_let_go_for_good(fit, bench, seconds):
     assert bench.output(RELAY) is not True
     lock.pulse(0.02)
     assert eventually(lambda: not lock.released), "and its keeper is still alive"
+
+
+@pytest.fixture
+def levels(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What is written to the relay's pin, in order."""
+    pin, written = bench.factory.pin(RELAY), list[bool]()
+    works = type(pin)._set_state
+
+    def write(self: Any, value: float) -> None:
+        if self is pin:
+            written.append(bool(value))
+        works(self, value)
+
+    monkeypatch.setattr(type(pin), "_set_state", write)
+    monkeypatch.setattr(type(pin), "state", property(type(pin)._get_state, write))
+    return written
 
 
 # -- a relay that cannot be driven ---------------------------------------------------------------------------------------------

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 from agent.errors import CameraError, HardwareError
-from hw.camera_gst import GstCamera, Pipeline, any_source, csi
+from hw.camera_gst import Pipeline, any_source, csi
 from hw.camera_names import without_passwords
+from hw.camera_pipe import PipeCamera
+from hw.camera_rpicam import Rpicam
 from hw.cameras import open_camera
 from hw.raw_video import RawVideo
 from tests.contracts.camera_benches import launched_by, read_to_the_end
@@ -72,7 +74,8 @@ def test_a_size_that_a_layout_does_not_have_is_refused(width, height):
 
 def test_a_jetson_camera_is_asked_for_size_and_rate_by_its_number():
     words = csi(1).words(1280, 720, 15.0, 7)
-    assert words[:4] == [
+    assert words[:5] == [
+        "--quiet",
         "nvarguscamerasrc",
         "sensor-id=1",
         "!",
@@ -82,15 +85,29 @@ def test_a_jetson_camera_is_asked_for_size_and_rate_by_its_number():
     assert words[-3:] == ["fdsink", "fd=7", "sync=false"]
 
 
-def test_the_word_in_the_configuration_names_the_sensor():
-    wanted = SimpleNamespace(camera="csi:front", width_px=640, height_px=480, frames_per_s=15.0)
-    with pytest.raises(CameraError, match="csi:0"):
+def test_a_raspberry_pi_camera_is_asked_for_size_and_rate_by_its_number():
+    words = Rpicam(1).words(1280, 720, 12.5, 7)
+    assert [words[words.index(option) + 1] for option in ("--camera", "--width", "--height", "--framerate", "--codec", "--output")] == [
+        "1", "1280", "720", "12.5", "yuv420", "/dev/fd/7",
+    ]  # fmt: skip
+    assert words[words.index("--timeout") + 1] == "0", "without an end"
+
+
+def test_a_width_whose_rows_would_be_padded_is_refused_with_one_that_is_not():
+    with pytest.raises(CameraError, match="650 px wide: a multiple of 64"):
+        Rpicam().words(650, 480, 15.0, 3)
+
+
+@pytest.mark.parametrize("kind", ["csi", "rpicam"])
+def test_the_word_in_the_configuration_names_the_sensor(kind):
+    wanted = SimpleNamespace(camera=f"{kind}:front", width_px=640, height_px=480, frames_per_s=15.0)
+    with pytest.raises(CameraError, match=f"{kind}:0"):
         open_camera(wanted)
 
 
 def test_elements_are_no_command_of_a_shell_and_a_quote_that_stays_open_is_refused_without_telling_a_password():
     words = any_source("rtspsrc location='rtsp://a b' ; rm -rf x").words(640, 480, 12.5, 3)
-    assert words[:6] == ["rtspsrc", "location=rtsp://a b", ";", "rm", "-rf", "x"]
+    assert words[:7] == ["--quiet", "rtspsrc", "location=rtsp://a b", ";", "rm", "-rf", "x"]
     assert any("framerate=[1/1,25/2]" in word for word in words)
     with pytest.raises(CameraError, match="cannot be read") as refused:
         any_source("rtspsrc user-pw='secret").words(640, 480, 15.0, 3)
@@ -106,7 +123,7 @@ def test_only_the_first_element_is_named_in_a_log():
 def test_a_controller_without_gstreamer_is_told_which_package_is_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HardwareError, match=r"sudo apt install gstreamer1\.0-tools"):
-        GstCamera(csi(0), 640, 480, 15.0)
+        PipeCamera(csi(0), 640, 480, 15.0)
 
 
 # -- real processes --------------------------------------------------------------------------------------------------------------
@@ -117,7 +134,7 @@ def test_a_controller_without_gstreamer_is_told_which_package_is_missing(monkeyp
 @pytest.mark.parametrize(("pattern", "colour"), [("red", (0, 0, 255)), ("green", (0, 255, 0)), ("blue", (255, 0, 0))])
 def test_colours_arrive_as_they_are_in_every_layout(layout, pattern, colour):
     elements = f"videotestsrc is-live=true pattern={pattern} ! video/x-raw,format={{layout}},width={{width}},height={{height}}"
-    camera = GstCamera(Pipeline("test", elements, layout, "?"), 328, 246, 15.0)
+    camera = PipeCamera(Pipeline("test", elements, layout, "?"), 328, 246, 15.0)
     frame = camera.read(5.0)
     camera.close()
     assert frame.pixels.shape == (246, 328, 3)
@@ -127,14 +144,14 @@ def test_colours_arrive_as_they_are_in_every_layout(layout, pattern, colour):
 @pytest.mark.system
 def test_what_gstreamer_complains_about_stands_in_the_error_with_the_mend():
     with pytest.raises(CameraError, match=r"gst:v4l2src: ERROR.*/dev/video97.*gst-launch-1\.0"):
-        GstCamera(any_source("v4l2src device=/dev/video97"), 640, 480, 15.0)
+        PipeCamera(any_source("v4l2src device=/dev/video97"), 640, 480, 15.0)
     with pytest.raises(CameraError, match=r'csi:0.*no element "nvarguscamerasrc".*ribbon cable'):
-        GstCamera(csi(0), 640, 480, 15.0)
+        PipeCamera(csi(0), 640, 480, 15.0)
 
 
 @pytest.mark.system
 def test_a_pipeline_that_hangs_is_ended_and_named():
-    camera = GstCamera(any_source("videotestsrc is-live=true"), 320, 240, 15.0)
+    camera = PipeCamera(any_source("videotestsrc is-live=true"), 320, 240, 15.0)
     [pid] = launched_by(os.getpid())
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(CameraError, match="gave no frame for 3 s"):
@@ -145,8 +162,9 @@ def test_a_pipeline_that_hangs_is_ended_and_named():
 
 PROGRAM = """
 import sys, time
-from hw.camera_gst import GstCamera, any_source
-camera = GstCamera(any_source("videotestsrc is-live=true"), 320, 240, 15.0)
+from hw.camera_gst import any_source
+from hw.camera_pipe import PipeCamera
+camera = PipeCamera(any_source("videotestsrc is-live=true"), 320, 240, 15.0)
 assert camera.read(5.0) is not None
 print("sees", flush=True)
 time.sleep(600)
@@ -176,7 +194,7 @@ def test_the_picture_is_that_of_gstreamer_pixel_for_pixel(tmp_path):
     picture = tmp_path / "smpte.png"
     subprocess.run(["gst-launch-1.0", "-q", *source.split(), "!", "videoconvert", "!", "pngenc", "!", "filesink",
                     f"location={picture}"], check=True)  # fmt: skip
-    camera = GstCamera(any_source("videotestsrc is-live=true pattern=smpte"), 320, 240, 15.0)
+    camera = PipeCamera(any_source("videotestsrc is-live=true pattern=smpte"), 320, 240, 15.0)
     frame = camera.read(5.0)
     camera.close()
     # the noise in the lower right corner differs from frame to frame
