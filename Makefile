@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-hardware contracts golden check bench behaviour models web homeassistant flash-packages test-flash system-packages clean
+.PHONY: help install demo test test-fast test-hardware contracts golden check bench behaviour models web homeassistant flash-packages test-flash test-field system-packages bundle bundle-locks system-bundle clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
@@ -32,20 +32,39 @@ system-packages: ## Debian packages that the system tests need (Mosquitto, Postg
 	@tools/system_packages.sh
 
 test-fast: .venv/.dev ## rules, parsers, state machines, drivers: under a minute
-	$(BIN)/pytest -q -m 'not system and not slow and not rebuild and not hardware and not homeassistant'
+	$(BIN)/pytest -q -m 'not system and not slow and not rebuild and not hardware and not homeassistant and not field'
 
-test: .venv/.dev system-packages web ## everything, with real brokers and killed processes
-	$(BIN)/pytest -q -m 'not rebuild and not hardware and not homeassistant'
+test: .venv/.dev system-packages web test-flash ## everything, with real brokers and killed processes
+	$(BIN)/pytest -q -m 'not rebuild and not hardware and not homeassistant and not field'
 
 test-hardware: .venv/.dev ## pins on a kernel's own GPIO chips, in User-Mode Linux (built once, three minutes); HARDWARE='tests/contracts -k lock' for some
 	tools/uml/build.sh $(CURDIR)/var/uml
 	tools/uml/run.sh $(CURDIR)/var/uml -q -m hardware $(or $(HARDWARE),tests)
 
 flash-packages:
-	@tools/system_packages.sh bats shellcheck fdisk mtools xz-utils e2fsprogs openssl openssh-client python3-yaml
+	@tools/system_packages.sh bats shellcheck fdisk mtools xz-utils e2fsprogs openssl openssh-client openssh-server python3-yaml
 
 test-flash: .venv/.dev flash-packages ## flash.sh on image files and loop devices: cut-off writes, wrong disks, full ones (bats)
 	bats tests/flash
+
+bundle: .venv/.dev ## everything a door needs in one signed file (dist/); BOARD=pi5 for one board, BUNDLE_KEY=FILE for your own key
+	$(BIN)/python -m tools.bundle $(addprefix --board ,$(BOARD))
+
+bundle-locks: .venv/.dev ## ask PyPI anew which packages go into bundles (tools/bundle/locks); then try them and commit
+	$(BIN)/python -m tools.bundle locks
+
+system-bundle: ## a signed bundle with a whole system (docs/UPDATES.md), as root: BOARD=pi5 ROOT=FOLDER BOOT=FOLDER KEYS=FOLDER RELEASE=NAME
+	tools/rauc/system_bundle.sh --board '$(BOARD)' --root '$(ROOT)' $(if $(BOOT),--boot '$(BOOT)') --keys '$(KEYS)' --release '$(RELEASE)' \
+		--out 'dist/doorward-system-$(RELEASE)-$(BOARD).raucb'
+
+field-packages:
+	@tools/system_packages.sh mosquitto openssl mmdebstrap qemu-user-static qemu-system-x86 qemu-utils swtpm swtpm-tools e2fsprogs mtools dosfstools rauc squashfs-tools
+
+# As root: root file systems, loop devices, virtual machines
+test-field: .venv/.dev field-packages ## a whole door without a board: virtual machines whose power is cut, an arm64 system; as root; FIELD='-k services' for some
+	[ -e dist/release.pub ] && ls dist/doorward-*-rehearsal.tar >/dev/null 2>&1 || $(BIN)/python -m tools.bundle --board rehearsal
+	tools/field/vm.sh build
+	$(BIN)/pytest -m field -p no:randomly $(or $(FIELD),tests)
 
 contracts: .venv/.dev ## every device and its simulator under one contract, with a table of what was kept
 	$(BIN)/pytest -q tests/contracts -m 'not hardware'

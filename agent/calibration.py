@@ -46,7 +46,7 @@ def load_calibration(path: Path) -> Calibration | None:
         found = msgspec.json.decode(path.read_bytes(), type=Calibration)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path}: cannot be read: {error}; run `doorward calibrate --apply` again, or delete the file"
         ) from error

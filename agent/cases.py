@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from agent.doorway import Doorway
 from agent.eyes import Eyes
 from agent.local_socket import Sender, encode
 from agent.teller import Teller
+from agent.updates.tally import ShadowTally
 from agent.watchfulness import Judged, Watchfulness
 
 KINDS = {"granted": "access.granted", "denied": "access.denied", "first_of_two": "access.first_of_two"}
@@ -57,10 +59,14 @@ class Cases:
 
     def __init__(
         self, doorway: Doorway, eyes: Eyes, desk: Desk, policy: DecisionPolicy, access: AccessRules, clock: Clock, to_vision: Sender,
-        teller: Teller, watchfulness: Watchfulness,
+        teller: Teller, watchfulness: Watchfulness, shadow: ShadowTally | None = None,
+        by_time: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
+        """`by_time`: whether dates and hours are judged (core.access.may_pass)."""
+        self._by_time = by_time
         self._doorway, self._eyes, self._desk, self._policy, self._clock = doorway, eyes, desk, policy, clock
         self._to_vision, self._teller, self._watchfulness = to_vision, teller, watchfulness
+        self._shadow = shadow
         self.access = access
         self._waiting: list[_Waiting] = []
         self._last_yes: tuple[Decision, float] | None = None
@@ -74,7 +80,7 @@ class Cases:
         """A credential was read. Returns a fault when too many wait already."""
         if any(_is_repeat(read, asked) for asked in self._waiting):
             return None
-        case = self._desk.open(read, min(read.read_s, self._clock.mono_s()), self._clock.wall())
+        case = self._desk.open(read, min(read.read_s, self._clock.mono_s()), self._clock.wall(), self._by_time())
         if (
             len(self._waiting) - self._held >= MAX_CASES and not case.leaving
         ):  # who leaves waits for nothing and takes nobody's place
@@ -106,10 +112,14 @@ class Cases:
                 self._waiting.append(_Waiting(case, answer.until_s))
                 self._teller.waits(case)
 
+    def take_policy(self, policy: DecisionPolicy) -> None:
+        """At a moment when nobody waits."""
+        self._policy = policy
+
     def take_rules(self, access: AccessRules) -> None:
         """Whoever waits for a second look is asked by the new rules too: theirs may be the fob that was just reported stolen."""
         self.access, now = access, self._clock.wall()
-        self._waiting = [replace(asked, case=replace(asked.case, access=may_pass(access, asked.case.read.key, now)))
+        self._waiting = [replace(asked, case=replace(asked.case, access=may_pass(access, asked.case.read.key, now, self._by_time())))
                          for asked in self._waiting]  # fmt: skip
 
     def take_overrun(self, reader: str, at_s: float) -> None:
@@ -192,6 +202,9 @@ class Cases:
         self._teller.decided(decision, stuck=bool(fault))
         self._desk.decided(case, decision, now_s, self._clock.wall(), self._doorway.state.open)
         self._ask_for_picture(decision, event.id)
+        if self._shadow is not None and decision.match is not None:
+            face = self._policy.face
+            self._shadow.held_up(case.access, decision.match.track, face.embedder_id, face.threshold, now_s)
 
     def _evidence(self, decision: Decision, risk: dict[str, Any]) -> dict[str, Any]:
         seen = self._eyes.seen

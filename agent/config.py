@@ -13,6 +13,7 @@ import msgspec.inspect
 
 from agent.config_checks import check, expression_allowed, micro_expressions_allowed, stress_signs_allowed
 from agent.errors import ConfigError
+from agent.identity.credentials import with_credentials
 from agent.sections import (
     AnyReader,
     Config,
@@ -33,13 +34,13 @@ else:
 
 __all__ = [
     "AnyReader", "Config", "Deployment", "Link", "OsdpReader", "SerialReader", "Stage", "Vision", "WiegandFormatName", "WiegandReader",
-    "expression_allowed", "load_config", "load_relay", "micro_expressions_allowed", "parse_config", "stress_signs_allowed",
+    "expression_allowed", "load_config", "load_relay", "micro_expressions_allowed", "parse_config", "read_table", "stress_signs_allowed",
 ]  # fmt: skip
 
 
 def load_config(path: Path) -> Config:
     """The configuration in a file; raises ConfigError naming file, key and what is allowed."""
-    table = _read(path)
+    table = read_table(path)
     try:
         return parse_config(table)
     except ConfigError as error:
@@ -51,7 +52,7 @@ def load_relay(path: Path) -> Config:
 
     Everything else in what is returned means nothing. Raises ConfigError when board or relay themselves cannot be read.
     """
-    table = _read(path)
+    table = read_table(path)
     lock = table.get("lock", {})
     keys = ("relay_pin", "relay_active_high", "second_pin", "second_active_high")
     relay = {key: lock[key] for key in keys if key in lock} if isinstance(lock, dict) else lock
@@ -61,7 +62,8 @@ def load_relay(path: Path) -> Config:
         raise ConfigError(f"{path}: {error}{_allowed(str(error), table)}") from error
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_table(path: Path) -> dict[str, Any]:
+    """What is written in the file, unchecked. Raises ConfigError."""
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))  # some editors begin a file with a byte order mark
     except FileNotFoundError as error:
@@ -80,7 +82,7 @@ def parse_config(table: Mapping[str, Any]) -> Config:
     except msgspec.ValidationError as error:
         raise ConfigError(f"{error}{_allowed(str(error), table)}") from error
     check(config)
-    return config
+    return with_credentials(config)
 
 
 def _allowed(complaint: str, table: Mapping[str, Any]) -> str:

@@ -32,6 +32,10 @@ def _check_lock(config: Config) -> None:
         _refuse("lock.fail", lock.fail, "the latch of a fire door must hold without power, use 'secure' (NFPA 80 6.4.4)")
     if lock.fire_door and lock.kind == "maglock" and not lock.own_latch:
         _refuse("lock.own_latch", False, "a magnet is no latch: a fire door needs one of its own (NFPA 80 6.4.4)")
+    if lock.one_shot_s and lock.fail == "safe":
+        _refuse("lock.one_shot_s", lock.one_shot_s, "0: power holds this lock, and a one-shot would let it go after that time")
+    if lock.one_shot_s and lock.one_shot_s <= lock.extended_pulse_s:
+        _refuse("lock.one_shot_s", lock.one_shot_s, f"more than lock.extended_pulse_s ({lock.extended_pulse_s}), or 0 for none")
     if lock.extended_pulse_s < lock.pulse_s:
         _refuse("lock.extended_pulse_s", lock.extended_pulse_s, f"at least lock.pulse_s ({lock.pulse_s})")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,11 @@ def _write(paper: Paper, title: str, findings: list[Finding]) -> None:
     if not findings:
         return
     paper.line(paper.ink("1", title))
+    write_findings(paper, findings)
+
+
+def write_findings(paper: Paper, findings: Iterable[Finding]) -> None:
+    """Each with its reason and its mend."""
     for finding in findings:
         first = f"  {paper.ink(INK[finding.level], MARK[finding.level])} "
         paper.wrapped(finding.what, first, 4)

@@ -8,15 +8,17 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gpiozero import OutputDevice
+from msgspec.structs import asdict
 
 from agent import first_use
 from agent.advice import advice
 from agent.calibration import Calibration, calibration_in_force, threshold_in_force
-from agent.clock import Clock, SystemClock
-from agent.config import Config, OsdpReader, WiegandReader
+from agent.clock import Clock
+from agent.clock_keeper import ClockKeeper, begun
+from agent.config import Config, OsdpReader, WiegandReader, read_table
 from agent.core import door
 from agent.core.access import AccessRules
 from agent.core.debounce import Debounce
@@ -27,6 +29,7 @@ from agent.core.formats import formats_named
 from agent.core.identity import FaceRules
 from agent.core.keypad import PinPad
 from agent.core.lock_check import LockCheck
+from agent.core.messages import VisionHealth
 from agent.core.pins import PinRules
 from agent.core.wiegand import WiegandFramer
 from agent.dead_man import DeadMan
@@ -40,9 +43,13 @@ from agent.door_hardware import (
     open_wiegand,
     opened_relays,
 )  # fmt: skip
-from agent.door_items import EnrolOver, EnrolWord, Fault, Item, NewRules
-from agent.door_loop import DoorLoop, Parts, WiegandPort, run_turns
+from agent.door_items import ClockTold, EnrolOver, EnrolWord, Fault, Item, NewRules, News
+from agent.door_loop import DoorLoop, Parts, WiegandPort, ignored, run_turns
 from agent.enrol_desk import EnrolDesk, EnrolRules
+from agent.health_beat import Beat
+from agent.health_stages import Check
+from agent.health_word import HealthTeller
+from agent.identity.at_door import open_link
 from agent.inbox import Inbox
 from agent.link.access import AccessPost
 from agent.link.mqtt import Link
@@ -60,20 +67,30 @@ from agent.records.passback import PassbackKeeper, load_kept
 from agent.risk_settings import minute_of, risk_policy
 from agent.run_lock import only_one
 from agent.safe_state import make_safe
+from agent.updates.at_door import NewSettings, Settings
+from agent.updates.in_force import FOLDER, Source
+from agent.updates.post import Parts as PostParts
+from agent.updates.post import UpdatePost
+from agent.updates.tally import FILE as COUNTS
+from agent.updates.tally import ShadowTally
+from agent.wear_watch import WearWatch
 from hw.signals import Signals
 from models_tflite.manifest import Manifest, load_manifest
+
+if TYPE_CHECKING:
+    from hw.interfaces import DoorInputs, Lock, Reader, WiegandLines
 
 log = logging.getLogger(__name__)
 
 SWITCH_INTERVAL_S = 0.0005
 """How long another thread may keep Python's lock while an edge waits; the default of 5 ms would be most of our budget."""
 
-BEAT_EVERY_S = 1.0
 
+def run_door(config: Config, stopped: Callable[[], bool], source: Source | None = None) -> int:
+    """Run until `stopped`; the relays are in their safe state before the first and after the last line of work. Returns the exit status.
 
-def run_door(config: Config, stopped: Callable[[], bool]) -> int:
-    """Run until `stopped`; the relays are in their safe state before the first and after the last line of work. Returns the exit status."""
-    clock = SystemClock()
+    `source`: where `config` comes from, and what was laid over it; without it no updates are taken.
+    """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     first_use.ready()
     dead_man = DeadMan.start(lambda: make_safe(config))
@@ -83,23 +100,28 @@ def run_door(config: Config, stopped: Callable[[], bool]) -> int:
     try:
         # After the dead man's fork: the child must not inherit what says that a door program runs here
         with only_one(Path(config.run_folder)), opened_relays(config) as (pins, relays):
-            return _guard(config, pins, relays, clock, stopped, dead_man)
+            return _guard(config, pins, relays, stopped, dead_man, source)
     finally:
         dead_man.let_go()
 
 
 def _guard(
-    config: Config, pins: Any, relays: dict[str, OutputDevice], clock: Clock, stopped: Callable[[], bool], dead_man: DeadMan
-) -> int:
+    config: Config, pins: Any, relays: dict[str, OutputDevice], stopped: Callable[[], bool], dead_man: DeadMan, source: Source | None
+) -> int:  # fmt: skip
     """Everything between relays without power and a stopped program. What is opened is closed in the opposite order, lock first."""
     inbox: Inbox[Item] = Inbox()
+    clock = ClockKeeper(
+        Path(config.records.folder) / "clock", lambda news: inbox.put(ClockTold(news)), begun(_certificates(config))
+    )
     with ExitStack() as opened:
-        parts, access, start = _open(config, pins, relays, clock, inbox, dead_man, opened)
+        parts, access, start = _open(config, pins, relays, clock, inbox, dead_man, opened, source)
         loop = DoorLoop(parts, clock, access, load_mode(Path(config.records.folder) / "mode"))
         opened.callback(loop.say_goodbye)
         opened.callback(parts.lock.close)
         opened.callback(notify, "STOPPING=1")
         start()
+        opened.callback(clock.close)
+        clock.start()
         loop.announce("door.started", {"mode": loop.state.mode.value, "profile": config.deployment.profile})
         gc.freeze()  # rules and modules live as long as the program: no collector needs to walk them while a fob waits
         notify("READY=1")
@@ -110,10 +132,11 @@ def _open(
     config: Config,
     pins: Any,
     relays: dict[str, OutputDevice],
-    clock: Clock,
+    clock: ClockKeeper,
     inbox: Inbox[Item],
     dead_man: DeadMan,
     opened: ExitStack,
+    source: Source | None,
 ) -> tuple[Parts, AccessRules, Callable[[], None]]:
     """Everything that the loop works with, the rules to begin with, and what sets it all listening."""
     folder, run = Path(config.records.folder), Path(config.run_folder)
@@ -123,14 +146,13 @@ def _open(
 
     manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
     policy = decision_policy(config, manifest, calibration_in_force(config, manifest, on_fault("door.fault")))
-    journal = Journal(folder, clock)
+    journal = Journal(folder, clock, clock.mark)
     opened.callback(journal.close)
-    bundles = BundleStore(config, journal)
-    link = Link(config, journal, on_command=inbox.put)
-    opened.callback(link.close)
+    bundles = BundleStore(config, journal, clock)
+    link, renew = open_link(config, journal, clock, inbox.put, opened)
     from_vision, to_vision = Receiver(run / DOOR_SOCKET), Sender(run / VISION_SOCKET)
-    opened.callback(from_vision.close)
-    opened.callback(to_vision.close)
+    for end in (from_vision, to_vision):
+        opened.callback(end.close)
     live = LiveDesk(run) if config.live.enabled else None
     if live is not None:
         opened.callback(live.close)
@@ -161,17 +183,22 @@ def _open(
     opened.callback(keeper.close)
     # From here on a fail-safe lock holds. Not before: a start that takes long, or fails, leaves its door free
     lock, follow, end_second = fit_lock(config, relays, inbox)
-    lock_check = LockCheck(config.lock.settle_s) if "bolt" in config.wired else None
+    updates = _updates(source, folder, link, inbox, clock, opened)
     opened.callback(end_second)
+    beat = Beat(clock, dead_man, inbox, inputs.look, _stages(lines, readers, inputs, lock, link))
     parts = Parts(
         inbox=inbox, wiegand=_ports(config, lines), pads=_pads(config), debounced=_debounced(config), lock=lock,
-        lock_check=lock_check, follow=follow, rules=door_rules(config), policy=policy,
-        desk=Desk(_wiring(config), rules, PinRules(tries=config.policy.pin_tries, lockout_s=config.policy.pin_lockout_s), kept),
+        lock_check=LockCheck(config.lock.settle_s) if "bolt" in config.wired else None,
+        follow=follow, rules=door_rules(config), policy=policy, is_sure=clock.is_sure,
+        by_time=lambda: config.policy.without_time == "judge" or clock.is_sure(),
+        desk=Desk(_wiring(config), rules, pin_rules(config), kept),
         keep=keeper.save, signals=signals, feedback=feedback, journal=journal, link=link, from_vision=from_vision, to_vision=to_vision,
-        save_mode=ModeKeeper(folder / "mode", on_fault("door.fault")).save, beat=_Beat(clock, dead_man, inbox, inputs.look),
+        save_mode=ModeKeeper(folder / "mode", on_fault("door.fault")).save, beat=beat,
         norms_key=_norms_key(config), access_health=access.health, risk=risk_policy(config.risk),
         emotional_allowed=config.deployment.profile == "standard", live=live,
-        enrol=_enrolment(config, manifest, link, to_vision, clock, inbox),
+        enrol=_enrolment(config, manifest, link, to_vision, clock, inbox), shadow=updates.shadow,
+        note_vision=updates.vision,
+        tell_health=HealthTeller(run, config.site, config.door, clock.mono_s(), beat.hung), wear=_wear(folder, clock, opened),
     )  # fmt: skip
 
     def start() -> None:
@@ -182,11 +209,37 @@ def _open(
             reader.start(inbox.put)
         listen_to_inputs(config, inputs, inbox.put)
         link.start()
+        renew()
         watch.start()
         access.start(watch.look_now)
         norms.start()
+        updates.start()
 
     return parts, rules, start
+
+
+def _certificates(config: Config) -> tuple[str, ...]:
+    """Those of this door."""
+    return tuple(file for file in (config.link.cert_file, config.live.cert_file) if file)
+
+
+def _wear(folder: Path, clock: Clock, opened: ExitStack) -> Callable[[], dict[str, Any]]:
+    """Begins to count what is written to the disk; what is to be told of it."""
+    watch = WearWatch(folder, clock.mono_s)
+    watch.start()
+    opened.callback(watch.stop)
+    return lambda: dict(asdict(watch.told()))
+
+
+def _stages(
+    lines: dict[str, WiegandLines], readers: dict[str, Reader], inputs: DoorInputs, lock: Lock, link: Link
+) -> dict[str, Check]:
+    """What must move beside the loop: what a new start mends, and nothing else (docs/SERVICES.md)."""
+    of_readers: dict[str, WiegandLines | Reader] = {**lines, **readers}
+    return {
+        **{f"reader {name}": each.hung for name, each in of_readers.items()},
+        "inputs": inputs.hung, "lock": lock.hung, "link": link.hung,
+    }  # fmt: skip
 
 
 def _ports(config: Config, lines: dict[str, Any]) -> dict[str, WiegandPort]:
@@ -236,8 +289,7 @@ def _enrolment(config: Config, manifest: Manifest, link: Link, to_vision: Sender
             inbox.put(EnrolOver(session))
 
     link.listen_for_enrolment(on_enrol)
-    rules = EnrolRules(allowed=config.vision.enrol, liveness=config.policy.liveness, embedder_id=manifest.embedder_id)
-    return EnrolDesk(rules, door_private(Path(config.records.door_key)), link, to_vision)
+    return EnrolDesk(enrol_rules(config, manifest), door_private(Path(config.records.door_key)), link, to_vision)
 
 
 def _wiring(config: Config) -> Wiring:
@@ -279,21 +331,51 @@ def decision_policy(config: Config, manifest: Manifest, calibration: Calibration
     )  # fmt: skip
 
 
-class _Beat:
-    """Once a second: tells the supervisor that the loop turns, looks at the inputs and whether the dead man still watches."""
+def pin_rules(config: Config) -> PinRules:
+    """How often somebody may be wrong."""
+    return PinRules(tries=config.policy.pin_tries, lockout_s=config.policy.pin_lockout_s)
 
-    def __init__(self, clock: Clock, dead_man: DeadMan, inbox: Inbox[Item], look: Callable[[], None]) -> None:
-        self._clock, self._dead_man, self._inbox, self._look = clock, dead_man, inbox, look
-        self._due_s = 0.0
-        self._missed = False
 
-    def __call__(self) -> None:
-        now_s = self._clock.mono_s()
-        if now_s < self._due_s:
-            return
-        self._due_s = now_s + BEAT_EVERY_S
-        notify("WATCHDOG=1")
-        self._look()
-        if not self._missed and not self._dead_man.alive:
-            self._missed = True
-            self._inbox.put(Fault("door.fault", "the dead man's process ended: a crash now leaves the relay to systemd's helper"))
+def enrol_rules(config: Config, manifest: Manifest) -> EnrolRules:
+    """What an enrolment at this door's camera must keep to."""
+    return EnrolRules(allowed=config.vision.enrol, liveness=config.policy.liveness, embedder_id=manifest.embedder_id)
+
+
+def settings_of(config: Config) -> Settings:
+    """What the loop works with that an update may change. Raises ConfigError and ModelError for what it could not work with."""
+    manifest = load_manifest(Path(config.vision.models) if config.vision.models else None)
+    return Settings(
+        policy=decision_policy(config, manifest, calibration_in_force(config, manifest, log.warning)), rules=door_rules(config),
+        risk=risk_policy(config.risk), feedback=feedback_rules(config), pins=pin_rules(config), enrol=enrol_rules(config, manifest),
+    )  # fmt: skip
+
+
+class _Updates(NamedTuple):
+    """What takes updates, as the loop sees it."""
+
+    shadow: ShadowTally
+    vision: Callable[[VisionHealth | None], None] = ignored
+    start: Callable[[], None] = lambda: None
+
+
+def _updates(
+    source: Source | None, folder: Path, link: Link, inbox: Inbox[Item], clock: Clock, opened: ExitStack
+) -> _Updates:  # fmt: skip
+    """What takes the centre's word about models, rules and programs."""
+    shadow = ShadowTally(folder / FOLDER / COUNTS)
+    if source is None:
+        return _Updates(shadow)
+
+    def beside(config: Config, number: int, models: Path | None) -> None:
+        threshold = threshold_in_force(config, load_manifest(models), None) if models is not None else 1.0
+        shadow.aim(number, threshold, clock.wall())
+
+    own = source.own
+    post = UpdatePost(PostParts(
+        config=own, table=lambda: read_table(source.path), running=source.running, centre=centre_public(Path(own.records.centre_key)),
+        link=link, apply=lambda config, taken: inbox.put(NewSettings(settings_of(config), taken)),
+        tell=lambda kind, data: inbox.put(News(kind, data)), beside=beside, tally=shadow,
+    ))  # fmt: skip
+    opened.callback(post.stop)
+    link.listen_for_updates(post)
+    return _Updates(shadow, post.vision, post.start)

@@ -64,11 +64,14 @@ def fit_lock(config: Config, relays: dict[str, OutputDevice], inbox: Inbox[Item]
     def on_fault(text: str) -> None:
         inbox.put(Fault("lock.fault", text))
 
-    first, second, role = RelayLock(relays["first"], config.lock.fail, on_fault), relays.get("second"), config.lock.second_role
+    def fit(relay: OutputDevice) -> RelayLock:
+        return RelayLock(relay, config.lock.fail, on_fault, one_shot=config.lock.one_shot_s > 0)
+
+    first, second, role = fit(relays["first"]), relays.get("second"), config.lock.second_role
     if second is None:
         return first, _follow_nothing, lambda: None
     if role == "lock":
-        return BothLocks(first, RelayLock(second, config.lock.fail, on_fault), on_fault), _follow_nothing, lambda: None
+        return BothLocks(first, fit(second), on_fault), _follow_nothing, lambda: None
     if role == "opener":
         fire = _FireWatch()
         opener = OpenerLock(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from msgspec import Struct
 
 from agent.core.access import AccessRules
+from agent.core.clock_watch import ClockNews
 from agent.core.commands import Command, Refusal
 from agent.core.messages import ReaderNews
 from agent.records.enrol_word import Begin, Declined
+from agent.updates.at_door import NewSettings
 
 
 class Edge(Struct, frozen=True, gc=False):
@@ -76,4 +79,27 @@ class Fault(Struct, frozen=True):
     text: str
 
 
-Item = Edge | EdgesLost | ReaderNews | InputEdge | InputFault | Command | Refusal | NewRules | EnrolWord | EnrolOver | Fault
+class News(Struct, frozen=True):
+    """Something that belongs on record, said by another thread."""
+
+    kind: str
+    data: dict[str, Any]
+
+
+class ClockTold(Struct, frozen=True):
+    """The clock is right at last, or was set."""
+
+    news: ClockNews
+
+
+class Renewed(Struct, frozen=True):
+    """Of the door's certificates: an event's kind and data."""
+
+    kind: str
+    data: dict[str, Any]
+
+
+Item = (
+    ClockTold | Renewed | Edge | EdgesLost | ReaderNews | InputEdge | InputFault | Command | Refusal | NewRules | EnrolWord | EnrolOver
+    | Fault | News | NewSettings
+)  # fmt: skip

@@ -29,11 +29,24 @@ from agent.core.feedback import FeedbackRules
 from agent.core.fold import Fold
 from agent.core.keypad import PinPad
 from agent.core.lock_check import LockCheck
-from agent.core.messages import CredentialRead, DoorMode, Event, KeyPressed, ReaderStatus, ReadFault
+from agent.core.messages import CredentialRead, DoorMode, Event, KeyPressed, ReaderStatus, ReadFault, VisionHealth
 from agent.core.people import Cardholder
 from agent.core.risk_policy import RiskPolicy
 from agent.core.wiegand import WiegandFramer
-from agent.door_items import Edge, EdgesLost, EnrolOver, EnrolWord, Fault, InputEdge, InputFault, Item, NewRules
+from agent.door_items import (
+    ClockTold,
+    Edge,
+    EdgesLost,
+    EnrolOver,
+    EnrolWord,
+    Fault,
+    InputEdge,
+    InputFault,
+    Item,
+    NewRules,
+    News,
+    Renewed,
+)
 from agent.doorway import Doorway
 from agent.enrol_desk import EnrolDesk
 from agent.eyes import Eyes
@@ -45,6 +58,8 @@ from agent.orders import Answers, Orders
 from agent.records.journal import Journal
 from agent.teller import Signals, Teller
 from agent.unlock_hours import UnlockHours
+from agent.updates.at_door import NewSettings, Pending
+from agent.updates.tally import ShadowTally
 from agent.watchfulness import Watchfulness
 
 if TYPE_CHECKING:
@@ -53,6 +68,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HEALTH_EVERY_S = 5.0
+NOTE_EVERY_S = 1.0
 
 REX_RENEW_SHARE = 0.8
 """A request to exit that still stands is renewed after this share of its pulse, so that the lock does not hold in between."""
@@ -65,6 +81,10 @@ LOCK_FINDINGS = {
     "does_not_let_go": ("lock.does_not_let_go", "jammed"),
 }  # fmt: skip
 """What the lock's own contact shows -> the event, and the state that is published instead of what the relay was told."""
+
+
+def ignored(health: VisionHealth | None) -> None:
+    """For who watches no updates."""
 
 
 class Uplink(Answers, Protocol):
@@ -111,17 +131,29 @@ class Parts(Struct, frozen=True, kw_only=True):
     save_mode: Callable[[DoorMode], None]
     beat: Callable[[], None]
     """Tells the supervisor that the loop turns."""
+    tell_health: Callable[[float, str, bool, dict[str, Any]], None]
+    """Says here, by the clock, the mode and whether vision lives, what is published as health."""
     risk: RiskPolicy = RiskPolicy()
     emotional_allowed: bool = False
     """The deployment's profile lets expressions be known."""
     norms_key: bytes = b""
     """Under which cardholders' own norms are named; empty where none are kept."""
+    wear: Callable[[], dict[str, Any]] = dict
+    """What is written to this controller's disk (agent.wear.Figures)."""
     access_health: Callable[[], dict[str, Any]] = dict
     """How the rules in force stand to what the centre offers."""
     live: LiveDesk | None = None
     """None where nobody may watch live."""
     enrol: EnrolDesk | None = None
     """None where the centre's word cannot be heard."""
+    is_sure: Callable[[], bool] = lambda: True
+    """Whether it is known what time it is."""
+    by_time: Callable[[], bool] = lambda: True
+    """Whether fobs are judged by days and hours, which may be a guess."""
+    note_vision: Callable[[VisionHealth | None], None] = ignored
+    """Told each second how vision is: updates are watched by it."""
+    shadow: ShadowTally | None = None
+    """Counts what models beside those in force would have answered."""
 
 
 class DoorLoop:
@@ -131,20 +163,23 @@ class DoorLoop:
         self._parts, self._clock = parts, clock
         self._news = Newsroom(parts.to_vision, self._holder_of, lambda: self.state.renew_s is not None, parts.norms_key)
         self._doorway = Doorway(parts.lock, parts.rules, parts.journal, clock, door.DoorState(mode=mode), self._hear)
-        self._eyes = Eyes(parts.from_vision, parts.emotional_allowed, parts.enrol.heard if parts.enrol is not None else None)
+        self._eyes = Eyes(parts.from_vision, parts.emotional_allowed, parts.enrol.heard if parts.enrol is not None else None,
+                          parts.shadow.seen if parts.shadow is not None else None)  # fmt: skip
         self._watchfulness = Watchfulness(
             parts.risk, self._eyes, self._doorway, clock, parts.to_vision, parts.link.publish_state, self._own_facts, self._lock_down
         )  # fmt: skip
         self._teller = Teller(parts.signals, parts.feedback, clock)
         self._cases = Cases(
             self._doorway, self._eyes, parts.desk, parts.policy, access, clock, parts.to_vision, self._teller, self._watchfulness,
+            parts.shadow, parts.by_time,
         )  # fmt: skip
-        self._hours = UnlockHours(parts.desk, self._doorway, clock)
+        self._hours = UnlockHours(parts.desk, self._doorway, clock, parts.is_sure)
         self._orders = Orders(self._doorway, parts.link, parts.save_mode, clock, parts.policy.pulse_s)
         self._orders.also("forgive", self._forgive)
         self._orders.also("assist", self._assist)
         self._orders.also("deny", self._deny)
         self._orders.afterwards(self._after_command)
+        self._pending, self._note_due_s = Pending(), 0.0
         self._kept = parts.desk.kept
         self._vision_status = ""
         self._tamper: tuple[str, ...] = ()
@@ -166,7 +201,9 @@ class DoorLoop:
             Edge: self._take_edge, EdgesLost: self._take_loss, CredentialRead: self._take_read, ReadFault: self._take_read_fault,
             KeyPressed: self._take_key, ReaderStatus: self._take_reader_status, InputEdge: self._take_input,
             InputFault: self._take_input_fault, Command: self._orders.take, Refusal: self._orders.refuse, NewRules: self._take_rules,
-            EnrolWord: self._take_enrol_word, EnrolOver: self._take_enrol_over, Fault: self._take_fault,
+            EnrolWord: self._take_enrol_word, EnrolOver: self._take_enrol_over, Fault: self._take_fault, ClockTold: self._take_clock,
+            Renewed: lambda told: self.announce(told.kind, told.data),
+            News: self._take_news, NewSettings: self._take_settings,
         }  # fmt: skip
         self._inputs: dict[str, Callable[[bool, float], None]] = {
             "contact": self._contact, "rex": self._rex, "fire": self._fire, "interlock": self._interlock, "bolt": self._bolt,
@@ -264,6 +301,7 @@ class DoorLoop:
         if now_s >= self._health_due_s:
             self._publish_health(now_s)
         self._news.send()
+        self._keep_updates(now_s)
         if self._parts.live is not None:
             self._parts.live.turn(now_s, self.announce)
         if self._parts.enrol is not None:
@@ -472,8 +510,46 @@ class DoorLoop:
         if self._parts.enrol is not None:
             self._parts.enrol.end(heard.session)
 
+    def _take_clock(self, heard: ClockTold) -> None:
+        self.announce(heard.news.kind, heard.news.data)
+        self._hours.ask()  # it may be another hour than a moment ago
+
     def _take_fault(self, fault: Fault) -> None:
         self.announce(fault.what, {"error": fault.text})
+
+    # -- updates -------------------------------------------------------------------------------------------------------------
+
+    def _take_news(self, news: News) -> None:
+        self.announce(news.kind, news.data)
+
+    def _take_settings(self, new: NewSettings) -> None:
+        self._pending.put(new, self._clock.mono_s())
+
+    def _keep_updates(self, now_s: float) -> None:
+        if now_s >= self._note_due_s:
+            self._note_due_s = now_s + NOTE_EVERY_S
+            self._parts.note_vision(self._eyes.health_now(now_s))
+        new = self._pending.due(now_s, self._at_rest, self._nobody_there(now_s))
+        if new is not None:
+            settings = new.settings
+            self._cases.take_policy(settings.policy)
+            self._doorway.take_rules(settings.rules)
+            self._watchfulness.take_policy(settings.risk)
+            self._teller.take_rules(settings.feedback)
+            self._parts.desk.take_pin_rules(settings.pins)
+            if self._parts.enrol is not None:
+                self._parts.enrol.take_rules(settings.enrol)
+            new.taken()
+
+    @property
+    def _at_rest(self) -> bool:
+        """Nobody waits for an answer, nobody is being let through, nobody is being enrolled."""
+        held_back = not self._doorway.released or self.state.renew_s is not None
+        return not self._cases.due_s and held_back and not self._enrols
+
+    def _nobody_there(self, now_s: float) -> bool:
+        seen = self._eyes.view(now_s).observation
+        return self.state.open is not True and not (seen is not None and seen.faces)
 
     # -- health --------------------------------------------------------------------------------------------------------------
 
@@ -489,7 +565,7 @@ class DoorLoop:
     def _publish_health(self, now_s: float) -> None:
         self._health_due_s = now_s + HEALTH_EVERY_S
         view, vision = self._eyes.view(now_s), self._eyes.health
-        self._parts.link.publish_state("health", {
+        health = {
             "vision": view.status, "engine": vision.engine if vision else "", "camera": vision.camera if vision else "",
             "frames_per_s": vision.frames_per_s if vision else 0.0, "vision_faults": list(vision.faults) if vision else [],
             "camera_tamper": list(self._tamper), "journal_faults": list(self._parts.journal.faults),
@@ -497,8 +573,10 @@ class DoorLoop:
             "forbidden_evidence": self._eyes.forbidden, "read_faults": self._read_faults, "rules_version": self._cases.access.version,
             "readers": {name: {"online": s.online, "tamper": s.tamper, "secure": s.secure} for name, s in self._readers.items()},
             "input_faults": dict(self._input_faults), "awaits_first_card": self._hours.awaits_first_card,
-            "access": self._parts.access_health(), "link": self._parts.link.health(),
-        })  # fmt: skip
+            "access": self._parts.access_health(), "link": self._parts.link.health(), "wear": self._parts.wear(),
+        }  # fmt: skip
+        self._parts.link.publish_state("health", health)
+        self._parts.tell_health(now_s, self.state.mode.value, self._eyes.lives(now_s), health)
 
     def _note_vision(self, view: View) -> None:
         if view.status == self._vision_status:

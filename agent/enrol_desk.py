@@ -73,6 +73,10 @@ class EnrolDesk:
         self._said: deque[EnrolSeen | EnrolTemplate] = deque(maxlen=MOST_WAITING)
         self._session: _Session | None = None
 
+    def take_rules(self, rules: EnrolRules) -> None:
+        """While nobody is being enrolled."""
+        self._rules = rules
+
     @property
     def is_on(self) -> bool:
         """Somebody is being enrolled."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from agent.core.conduct import Conduct
 from agent.core.decide import View, view_at
-from agent.core.messages import CLOCK_SLACK_S, TABLE, EnrolSeen, EnrolTemplate, FromVision, Observation, VisionHealth
+from agent.core.messages import CLOCK_SLACK_S, TABLE, EnrolSeen, EnrolTemplate, FromVision, Observation, ShadowSeen, VisionHealth
 from agent.core.risk import is_flood, lawful
 from agent.errors import WireError
 from agent.local_socket import Receiver, decode_from_vision
@@ -19,9 +19,10 @@ class Eyes:
     """The door's end of the socket from vision; newest wins."""
 
     def __init__(self, from_vision: Receiver, emotional_allowed: bool = False,
-                 enrols: Callable[[EnrolSeen | EnrolTemplate], None] | None = None) -> None:  # fmt: skip
-        """`enrols` hears what is said of somebody who is being enrolled."""
-        self._from_vision, self._emotional_allowed, self._enrols = from_vision, emotional_allowed, enrols
+                 enrols: Callable[[EnrolSeen | EnrolTemplate], None] | None = None,
+                 shadow: Callable[[ShadowSeen], None] | None = None) -> None:  # fmt: skip
+        """`enrols` hears what is said of somebody who is being enrolled, `shadow` what networks on trial make of a face."""
+        self._from_vision, self._emotional_allowed, self._enrols, self._shadow = from_vision, emotional_allowed, enrols, shadow
         self.seen: Observation | None = None
         self.health: VisionHealth | None = None
         self.conduct: Conduct | None = None
@@ -68,6 +69,9 @@ class Eyes:
         elif isinstance(message, EnrolSeen | EnrolTemplate):
             if self._enrols is not None:
                 self._enrols(message)
+        elif isinstance(message, ShadowSeen):
+            if self._shadow is not None:
+                self._shadow(message)
         elif (
             not (message.at_s if isinstance(message, Conduct) else message.taken_s) <= now_s + CLOCK_SLACK_S
         ):  # so put, it refuses NaN too

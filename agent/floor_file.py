@@ -10,6 +10,8 @@ from agent.behaviour.ground import Ground, Pair, assumed_ground
 from agent.config import Config
 from agent.errors import ConfigError
 from agent.files import write_whole
+from agent.toml_text import toml_string
+from hw.camera_names import lasting_name
 
 HEAD = """\
 # The floor before this door's camera: docs/FLOOR.md. Metres: x to the right of the picture, y away from the door, from the middle of
@@ -50,6 +52,12 @@ def view_name(camera: str, floor: Path) -> str:
     return f"{camera} floor {marking}" if marking else camera
 
 
+def camera_view(config: Config) -> str:
+    """The same for the camera and the floor of a configuration; without behaviour no floor counts."""
+    camera = lasting_name(config.vision.camera)
+    return view_name(camera, Path(config.behaviour.floor)) if config.behaviour.enabled else camera
+
+
 def keep(path: Path, file: FloorFile) -> Path | None:
     """Writes the file; what was there before is kept as `floor.toml.old`, which is returned. Raises ConfigError."""
     old = path.with_name(path.name + ".old")
@@ -69,7 +77,7 @@ def written(file: FloorFile) -> str:
     """The file's text."""
     lines = [HEAD]
     if file.camera:
-        lines.append(f"camera = {_string(file.camera)}")
+        lines.append(f"camera = {toml_string(file.camera)}")
     if file.frame_px is not None:
         lines.append(f"frame_px = [{file.frame_px[0]}, {file.frame_px[1]}]")
     if file.across_deg is not None:
@@ -78,21 +86,21 @@ def written(file: FloorFile) -> str:
         lines.append(f"marked_at = {file.marked_at.isoformat(timespec='seconds')}")
     lines += [f"\n[[points]]\npx = {_pair(point.px)}\nm = {_pair(point.m)}" for point in file.points]
     for zone in file.zones:
-        lines += ["\n[[zones]]", f"name = {_string(zone.name)}", f"kind = {_string(zone.kind)}"]
+        lines += ["\n[[zones]]", f"name = {toml_string(zone.name)}", f"kind = {toml_string(zone.kind)}"]
         lines += [
             f"{key} = {_pairs(corners)}"
             for key, corners in (("corners_m", zone.corners_m), ("corners_px", zone.corners_px))
             if corners
         ]
         lines += [f"no_linger_s = {zone.no_linger_s!r}"] if zone.no_linger_s is not None else []
-        lines += [f"no_linger_hours = [{', '.join(map(_string, zone.no_linger_hours))}]"] if zone.no_linger_hours else []
+        lines += [f"no_linger_hours = [{', '.join(map(toml_string, zone.no_linger_hours))}]"] if zone.no_linger_hours else []
     for line in file.lines:
-        lines += ["\n[[lines]]", f"name = {_string(line.name)}"]
+        lines += ["\n[[lines]]", f"name = {toml_string(line.name)}"]
         lines += [f"{key} = {_pairs(ends)}" for key, ends in (("ends_m", line.ends_m), ("ends_px", line.ends_px)) if ends]
         lines += [f"{key} = {_pair(at)}" for key, at in (("inside_m", line.inside_m), ("inside_px", line.inside_px)) if at]
     if file.map is not None:
         place = file.map
-        lines += ["\n[map]", f"plan = {_string(place.plan)}", f"origin = {_pair(place.origin)}", f"bearing_deg = {place.bearing_deg!r}",
+        lines += ["\n[map]", f"plan = {toml_string(place.plan)}", f"origin = {_pair(place.origin)}", f"bearing_deg = {place.bearing_deg!r}",
                   f"units_per_m = {place.units_per_m!r}"]  # fmt: skip
     return "\n".join(lines) + "\n"
 
@@ -103,14 +111,3 @@ def _pair(pair: Pair) -> str:
 
 def _pairs(pairs: Iterable[Pair]) -> str:
     return f"[{', '.join(_pair(pair) for pair in pairs)}]"
-
-
-def _string(text: str) -> str:
-    """A basic string of TOML; of what may not stand in one, nothing is left out."""
-    return '"' + "".join(_escaped(letter) for letter in text) + '"'
-
-
-def _escaped(letter: str) -> str:
-    if letter in '"\\':
-        return "\\" + letter
-    return f"\\u{ord(letter):04x}" if ord(letter) < 32 or ord(letter) == 127 else letter

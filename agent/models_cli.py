@@ -1,5 +1,5 @@
-"""`doorward models list | verify | lint | bench | build`: what networks are here, whether they are intact and fit for the Edge TPU,
-what they cost, and how they come about."""
+"""`doorward models list | verify | sums | lint | bench | build`: what networks are here, whether they are intact, compute as elsewhere and
+are fit for the Edge TPU, what they cost, and how they come about."""
 
 from __future__ import annotations
 
@@ -21,11 +21,16 @@ CACHE = Path.home() / ".cache" / "doorward" / "models"
 
 def add_parser(subparsers: Any) -> None:
     """Adds `models` to the program's subcommands (the object that `ArgumentParser.add_subparsers` gave)."""
-    parser: argparse.ArgumentParser = subparsers.add_parser("models", help="the networks: list, verify, lint, bench, build")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list|verify|lint|bench|build")
+    parser: argparse.ArgumentParser = subparsers.add_parser("models", help="the networks: list, verify, sums, lint, bench, build")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|verify|sums|lint|bench|build")
     for name, run, words in (
         ("list", list_models, "what networks there are, their licences and thresholds"),
         ("verify", verify_models, "compare every file with the manifest; exit 1 on any difference"),
+        (
+            "sums",
+            sum_models,
+            "what each makes of one fixed picture, the same on every machine; and how near the fast kernels are",
+        ),
         ("lint", lint_models, "the published rules of the Edge TPU compiler; exit 1 for a file that breaks them"),
         ("bench", bench_models, "time and memory of every network on each engine that is here"),
         ("build", build_models, "rebuild from the registry packages and compare, byte for byte"),
@@ -68,6 +73,14 @@ def verify_models(args: argparse.Namespace) -> int:
         record["found"] = finding.found if finding else entry.sha256
         _print(args.json, record, finding.text if finding else f"{entry.file}: intact, {entry.sha256[:12]}")
     return FINDING if findings else DONE
+
+
+def sum_models(args: argparse.Namespace) -> int:
+    from agent import models_sums  # numpy and a runtime, which `list` and `verify` do without
+
+    for row in models_sums.sums(load_manifest(args.folder).models):
+        _print(args.json, msgspec.to_builtins(row), models_sums.sentence(row))
+    return DONE
 
 
 def lint_models(args: argparse.Namespace) -> int:

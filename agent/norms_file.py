@@ -149,7 +149,7 @@ class NormsKeeper:
             self._take(_word_in(path))
         except FileNotFoundError:
             return
-        except (OSError, msgspec.MsgspecError, NormsError) as error:
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, NormsError) as error:
             self.fault = f"norms: {path} cannot be read: {error}"
             log.error("norms word unreadable path=%s why=%r", path, str(error))
 

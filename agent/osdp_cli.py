@@ -48,10 +48,10 @@ def add_parser(subparsers: Any) -> None:
     kinds = parser.add_subparsers(metavar="KIND", required=True)
     set_key = kinds.add_parser("set-key", help="give a reader a new random key, and keep it sealed for this door")
     set_key.add_argument(CONSENT, dest="install", action="store_true", help="for a reader that has no key of this door yet")
-    set_key.set_defaults(func=_set_key)
+    set_key.set_defaults(func=set_reader_key)
     check = kinds.add_parser("check", help="meet a reader with its key, and say what it is")
     check.add_argument("--json", action="store_true", help="one JSON line on standard output")
-    check.set_defaults(func=_check)
+    check.set_defaults(func=check_reader)
     for kind in (set_key, check):
         kind.add_argument("reader", metavar="READER", help="its name in the configuration")
         kind.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s")
@@ -134,7 +134,9 @@ class _Meeting:
         return self.wait(self.has_new_key, MEET_S)
 
 
-def _set_key(args: argparse.Namespace) -> int:
+def set_reader_key(args: argparse.Namespace) -> int:
+    """A new random key, kept sealed for this door. Raises Refused while the reader answers to none of its keys, HardwareError,
+    ConfigError."""
     place = _place(args)
     key = make_key()
     detail = _change(place, key)
@@ -186,7 +188,8 @@ def _keep(place: _Place, key: bytes) -> None:
     save_osdp_key(pending_path(place.path), place.reader.name, key, place.door_key)
 
 
-def _check(args: argparse.Namespace) -> int:
+def check_reader(args: argparse.Namespace) -> int:
+    """0 when the reader was met over its secure channel. Raises ConfigError."""
     place = _place(args)
     found = Found(reader=place.reader.name, secure=False)
     for file in kept_keys(place.path) or [place.path]:

@@ -19,6 +19,8 @@ class Paper:
         shows = self.alive and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
         self._passing = False
         self._colour = shows or bool(os.environ.get("FORCE_COLOR"))
+        self.width = min(WIDTH, _columns(stream)) if self.alive else WIDTH
+        """Columns that lines are wrapped at: a telephone's terminal is narrow."""
 
     def ink(self, code: str, text: str) -> str:
         """`code` as in SGR, e.g. '31;1'."""
@@ -37,7 +39,8 @@ class Paper:
 
     def wrapped(self, text: str, first: str, indent: int) -> None:
         """A paragraph behind `first`, whose further lines begin at column `indent`."""
-        for number, line in enumerate(textwrap.wrap(text, WIDTH - indent, break_on_hyphens=False, break_long_words=False)):
+        room = max(20, self.width - indent)
+        for number, line in enumerate(textwrap.wrap(text, room, break_on_hyphens=False, break_long_words=False)):
             self.line((first if number == 0 else " " * indent) + line)
 
     def over(self, text: str) -> None:
@@ -51,3 +54,11 @@ class Paper:
         """Wipes such a line away."""
         if self._passing:
             self.over("")
+
+
+def _columns(stream: TextIO) -> int:
+    """Of a terminal; WIDTH where it does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or WIDTH
+    except OSError:
+        return WIDTH

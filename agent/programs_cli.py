@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 from agent.config import Config, load_config, load_relay
 from agent.errors import ConfigError, ModelError
+from agent.updates.in_force import config_in_force
 
 DEFAULT_CONFIG = Path("/etc/doorward/door.toml")
 
@@ -32,13 +34,18 @@ def add_parser(subparsers: Any) -> None:
 def _door(args: argparse.Namespace) -> int:
     from agent.door_app import run_door
 
-    return run_door(_load(args), _until_told().is_set)
+    config, source = config_in_force(args.config)
+    return run_door(config, _until_told().is_set, source)
 
 
 def _vision(args: argparse.Namespace) -> int:
-    from agent.vision_app import run_vision
+    from agent.vision_app import ANEW, run_vision
 
-    return run_vision(_load(args), _until_told())
+    config, source = config_in_force(args.config)
+    status = run_vision(config, _until_told(), source)
+    if status == ANEW:  # the same process again, so that whoever supervises it need not know: everything that was open is closed
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command line
+    return status
 
 
 def _media(args: argparse.Namespace) -> int:

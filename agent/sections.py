@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 CAMERAS = (
-    '"picamera2", "csi:0" (Jetson), a number in quotes ("0"), "/dev/video…", "rtsp:…", "gst:…" (a GStreamer source) or "file:…"'
+    '"picamera2", "rpicam:0" (Raspberry Pi), "csi:0" (Jetson), a number in quotes ("0"), "/dev/video…", "rtsp:…", '
+    '"gst:…" (a GStreamer source) or "file:…"'
 )
 Name = Annotated[
     str, Meta(pattern=r"^[a-z0-9_-]{1,40}\Z", description="1 to 40 of a-z, 0-9, _ and -, for it becomes a topic level")
@@ -122,6 +123,8 @@ class LockSection(Section, frozen=True):
     second_active_high: bool = True
     opener_delay_s: Annotated[float, Meta(ge=0, le=5)] = 0.5
     opener_pulse_s: Annotated[float, Meta(ge=0.1, le=5)] = 1.0
+    one_shot_s: Annotated[float, Meta(ge=0, le=120)] = 0.0
+    """So long the timer between pin and relay lets an opening last that nobody renews; 0: none is fitted."""
     settle_s: Annotated[float, Meta(ge=0.1, le=10)] = 1.0
     """So long the lock's own monitor contact (`inputs.bolt_pin`) may take to follow the relay."""
 
@@ -194,6 +197,8 @@ class Policy(Section, frozen=True):
     vision_wait_s: Annotated[float, Meta(ge=0, le=1)] = 0.5
     without_vision: Literal["deny", "fob_alone"] = "deny"
     without_template: Literal["deny", "fob_alone"] = "deny"
+    without_time: Literal["judge", "deny"] = "judge"
+    """Who is bound to days or hours while the clock may be anything: judged by the best guess, or refused (docs/IDENTITY.md)."""
     min_face_px: Annotated[float, Meta(ge=16, le=400)] = 40.0
     min_quality: Annotated[float, Meta(ge=0, le=1)] = 0.2
     liveness: Literal["off", "alert", "deny_attack", "require_live"] = "alert"
@@ -274,7 +279,7 @@ class Vision(Section, frozen=True):
     """The vision program."""
 
     camera: Annotated[
-        str, Meta(pattern=r"^(picamera2|sim:.+|file:.+|rtsp:.+|csi:\d|gst:.+|\d+|/dev/.+)\Z", description=CAMERAS)
+        str, Meta(pattern=r"^(picamera2|sim:.+|file:.+|rtsp:.+|rpicam:\d|csi:\d|gst:.+|\d+|/dev/.+)\Z", description=CAMERAS)
     ] = "picamera2"
     width_px: Annotated[int, Meta(ge=320, le=1920)] = 640
     height_px: Annotated[int, Meta(ge=240, le=1080)] = 480

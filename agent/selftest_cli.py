@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import argparse
 import platform
-import socket
 import sys
-from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from agent import __version__
 from agent.config import Config, load_config
-from agent.dead_man import DeadMan
+from agent.door_at_rest import at_rest
 from agent.errors import ConfigError
-from agent.local_socket import VISION_SOCKET
 from agent.programs_cli import DEFAULT_CONFIG
-from agent.run_lock import only_one
-from agent.safe_state import make_safe
 
 DONE, FINDING = 0, 1
 EXITS = "Exit status: 0 all is well, 1 findings, 2 wrong usage, or the door program runs."
-STOP = "sudo systemctl stop doorward.target doorward-door doorward-vision"
-START = "sudo systemctl start doorward.target"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -57,38 +50,8 @@ def selftest(args: argparse.Namespace) -> int:
     config = load_config(args.config)
     if not args.out.is_dir():
         raise ConfigError(f"--out {args.out}: there is no such folder")
-    run = Path(config.run_folder)
-    _demand_quiet_vision(run)
-    dead_man = DeadMan.start(
-        lambda: make_safe(config)
-    )  # before any thread and any pin: a self-test that is killed leaves the lock safe
-    try:
-        with ExitStack() as held:
-            if run.is_dir():  # without it no door program of this configuration runs: it makes the folder, or does not start
-                _hold(held, run)
-            return _walk(args, config, only)
-    finally:
-        dead_man.let_go()
-
-
-def _hold(held: ExitStack, run: Path) -> None:
-    try:
-        held.enter_context(only_one(run))
-    except ConfigError as error:
-        raise ConfigError(
-            f"{error}. Nobody comes in meanwhile; the way out works:\n  {STOP}\nand afterwards:\n  {START}"
-        ) from error
-
-
-def _demand_quiet_vision(run: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(str(run / VISION_SOCKET))
-        except OSError:
-            return
-    raise ConfigError(
-        f"{run}: the vision program runs and holds the camera; stop it for the self-test:\n  {STOP}\nand afterwards:\n  {START}"
-    )
+    with at_rest(config, "the self-test"):
+        return _walk(args, config, only)
 
 
 def _walk(args: argparse.Namespace, config: Config, only: frozenset[str]) -> int:

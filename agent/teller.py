@@ -35,6 +35,10 @@ class Teller:
         self._resting = Meaning.READY
         self._warned = False
 
+    def take_rules(self, rules: FeedbackRules) -> None:
+        """Another language or other quiet hours: from the next sign on."""
+        self._rules = rules
+
     def decided(self, decision: Decision, stuck: bool = False) -> None:
         """`stuck`: the lock could not be driven; nobody is told to come in at a door that holds."""
         self._asked = None

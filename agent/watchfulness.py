@@ -79,6 +79,13 @@ class Watchfulness:
         self._said: Standing | None = None
         self.faults = 0
 
+    def take_policy(self, policy: RiskPolicy) -> None:
+        """At a moment when nobody is there: episodes that stand begin anew."""
+        if policy != self.policy:
+            self.policy, self._policy_data = policy, policy_data(policy)
+            self._episodes, self._start = Episodes(policy), secrets.token_hex(4)
+            self._decided, self._decided_as = RiskTrack(policy.lower_after_s), Standing()
+
     # -- beside a decision -----------------------------------------------------------------------------------------------------
 
     def judge(self, decision: Decision, now_s: float) -> Judged:

@@ -77,7 +77,7 @@ def _add_password(parser: argparse.ArgumentParser) -> None:
 
 def _add(args: argparse.Namespace) -> int:
     accounts, audit = _open(args)
-    accounts.add(_me(), args.name, args.role, _password(args, args.name), shown=args.shown, sites=tuple(args.site))
+    accounts.add(me(), args.name, args.role, _password(args, args.name), shown=args.shown, sites=tuple(args.site))
     audit.anchor()
     return _say(f"account {args.name} with the role {args.role} is there")
 
@@ -104,14 +104,14 @@ def _enable(args: argparse.Namespace) -> int:
 
 def _change(args: argparse.Namespace, *, disabled: bool) -> int:
     accounts, audit = _open(args)
-    accounts.change(_me(), args.name, disabled=disabled)
+    accounts.change(me(), args.name, disabled=disabled)
     audit.anchor()
     return _say(f"account {args.name} is {'disabled, and its sessions have ended' if disabled else 'enabled'}")
 
 
 def _reset(args: argparse.Namespace) -> int:
     accounts, audit = _open(args)
-    accounts.reset(_me(), args.name, _password(args, args.name))
+    accounts.reset(me(), args.name, _password(args, args.name))
     audit.anchor()
     return _say(f"account {args.name} has another password, and its sessions have ended")
 
@@ -119,10 +119,10 @@ def _reset(args: argparse.Namespace) -> int:
 def _totp(args: argparse.Namespace) -> int:
     accounts, audit = _open(args)
     if args.off:
-        accounts.no_totp(_me(), args.name)
+        accounts.no_totp(me(), args.name)
         audit.anchor()
         return _say(f"account {args.name} has no second factor any more")
-    secret, uri = accounts.new_totp(_me(), args.name)
+    secret, uri = accounts.new_totp(me(), args.name)
     audit.anchor()
     print(uri)
     return _say(
@@ -226,7 +226,7 @@ def _places(args: argparse.Namespace) -> tuple[str, Path]:
     return args.database or config.database.url, Path(args.keys or config.keys.folder)
 
 
-def _me() -> str:
+def me() -> str:
     """Who is at the terminal, as the audit log calls them."""
     return f"terminal:{os.environ.get('SUDO_USER') or os.environ.get('USER') or os.getuid()}"
 

@@ -36,6 +36,7 @@ from central.gateway.audit import AuditLog
 from central.gateway.door_book import DoorBook
 from central.gateway.door_rows import Facts
 from central.gateway.gateway import COMMANDER_ID, Gateway, limits_of
+from central.gateway.pairing_routes import pairing_routes
 from central.gateway.passwords import seal_in
 from central.history import forgetting
 from central.history.historian import Historian
@@ -54,8 +55,15 @@ from central.people.turnover import Turnover
 from central.people.vault import open_vault
 from central.places import endpoints as place_endpoints
 from central.places.maps import Places
+from central.renewals import Renewals
 from central.settings import CentralConfig
+from central.site.pairing_desk import PairingDesk
+from central.site.pairing_wire import IssuerClient
 from central.site.registry import DoorRegistry
+from central.updates import endpoints as update_endpoints
+from central.updates.desk import UpdateDesk
+from central.updates.packages import Packages
+from central.updates.store import Rollouts
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +119,11 @@ class Centre:
         self._alerts.on_change(self._tell_alerts)
         live = LiveDesk(engine, config.live, address, clock, audit, why_away=book.why_away)
         clips = ClipDesk(engine, config.live, address, clock, audit, centre_key, why_away=book.why_away)
+        packages = Packages(engine, clock, audit, state)
+        updates = UpdateDesk(Rollouts(engine, clock, audit, packages), packages, book, address, centre_key, clock)
         enrolments = EnrolmentDesk(people, open_networks, lambda: consents.text.edition)
+        issuer = IssuerClient(keys.parent)
+        pairing = PairingDesk(issuer, audit, clock, book.now)
         cameras = DoorCameras(enrolments, people, address, clock, centre_key)
         for endpoints in (
             people_endpoints.endpoints(people),
@@ -120,8 +132,11 @@ class Centre:
             place_endpoints.endpoints(places, config.site),
             alert_endpoints.endpoints(self._alerts),
             live_endpoints.endpoints(live, clips),
+            update_endpoints.endpoints(updates, plates.doors, plates.door),
+            pairing.endpoints(),
         ):
             gateway.add(endpoints)
+        gateway.add_routes(lambda desk: pairing_routes(desk, pairing.hello, pairing.prove))
         self._historian = Historian(address, engine, clock, zone=config.history.zone, on_commit=self._committed)
         self._discovery = None
         if config.homeassistant.enabled:
@@ -131,8 +146,8 @@ class Centre:
             collector = CentreCollector(engine, clock, lambda: self._historian.totals, book, facts)
             optional.append(MetricsServer(config.metrics.port, collector))
         self._rooms: tuple[Room, ...] = (
-            self._historian, people, nights, self._bundles, norms, erasures, book, self._alerts, live, clips, cameras,
-            Keeper(engine, config.history, clock), *optional, gateway,
+            self._historian, people, nights, self._bundles, norms, erasures, book, self._alerts, live, clips, cameras, pairing,
+            updates, Renewals(address, issuer, audit, clock), Keeper(engine, config.history, clock), *optional, gateway,
         )  # fmt: skip
 
     @property

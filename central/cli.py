@@ -14,9 +14,8 @@ import msgspec
 
 from agent.clock import SystemClock
 from agent.core.commands import NAMES, SENTENCES
-from agent.link.cloudevents import to_cloudevent
 from agent.link.session import Address
-from central import access_cli, accounts_cli, alerts_cli, history_cli, people_cli, site_cli
+from central import access_cli, accounts_cli, alerts_cli, history_cli, pairing_cli, people_cli, site_cli, updates_cli
 from central.config_option import add_config
 
 DONE, FINDING = 0, 1
@@ -37,11 +36,13 @@ def add_parser(subparsers: Any) -> None:
     _add_command(parts)
     _add_norms(parts)
     site_cli.add_parts(parts)
+    pairing_cli.add_parts(parts)
     history_cli.add_parts(parts)
     accounts_cli.add_parts(parts)
     access_cli.add_parts(parts)
     people_cli.add_parts(parts)
     alerts_cli.add_parts(parts)
+    updates_cli.add_parts(parts)
 
 
 def _part(parts: Any, name: str, text: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
@@ -138,17 +139,18 @@ def _add_events(parts: Any) -> None:
 def _events(args: argparse.Namespace) -> int:
     from central.database.opening import open_to_read
     from central.history.events import EventStore, Wanted
+    from central.history.export import as_told
 
     store = EventStore(open_to_read(args.database))
     for kept in store.stream(Wanted(site=args.site, door=args.door, kind=args.kind, after=args.after, limit=args.limit)):
         told = kept.told
         if args.json:
-            _put(to_cloudevent(told.event, told.site, told.door))
+            _put(as_told(kept))
         else:
             event = told.event
-            _say(
-                f"{event.at:%Y-%m-%d %H:%M:%S.%f} {told.site}/{told.door} {event.journal}:{event.sequence} {event.kind} {_words(event.data)}"
-            )
+            doubt = " (time not certain)" if event.clock == "unsure" else ""
+            when, count = f"{event.at:%Y-%m-%d %H:%M:%S.%f}{doubt}", f"{event.journal}:{event.sequence}"
+            _say(f"{when} {told.site}/{told.door} {count} {event.kind} {_words(event.data)}")
     return DONE
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from agent.core.event_time import said_time
 from agent.core.explain import Explanation, explain, lines_of
 from agent.core.messages import Event
 from agent.errors import ConfigError, DoorwardError, WireError
@@ -53,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
 def _explain(args: argparse.Namespace) -> int:
     told = find(args.event, _source(args))
     event = told.event
-    found = explain(event.id, event.kind, f"{event.at:%Y-%m-%d %H:%M:%S %Z}", f"{told.site}/{told.door}".strip("/"), event.data)
+    found = explain(event.id, event.kind, said_time(event.at, event.clock), f"{told.site}/{told.door}".strip("/"), event.data)
     _say(found, args.json)
     return DONE
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
@@ -18,7 +18,7 @@ from central.database.engine import StoreError, reading
 from central.database.leading import db_leader
 from central.database.tables_alerts import ALERTS
 from central.database.tables_events import EVENTS
-from central.gateway.door_book import DoorBook
+from central.gateway.door_book import DoorBook, DoorNow
 from central.gateway.door_rows import Facts, row_of
 from central.history.historian import Totals
 
@@ -48,6 +48,7 @@ class CentreCollector(Collector):
         known = {*self._facts.doors(), *((now.site, now.door) for now in self._book.snapshot())}
         connected = self._book.is_connected
         rows = [row_of(now, None, self._facts, broker=connected) for now in self._book.snapshot()]
+        yield from _wear(self._book.snapshot())
         behind = [lag for site, door in known if (lag := self._facts.behind(site, door))]
         yield GaugeMetricFamily("doorward_broker_connected", "Whether the centre hears its broker.", int(connected))
         yield GaugeMetricFamily("doorward_doors", "Doors that were enrolled or have been heard.", len(known))
@@ -96,6 +97,35 @@ class CentreCollector(Collector):
         for severity, count in counted:
             alerts.add_metric([severity], count)
         yield alerts
+
+
+WRITTEN = (("disk", "disk_b_a_day"), ("programs", "programs_b_a_day"))
+
+
+def _wear(doors: Iterable[DoorNow]) -> Iterator[Metric]:
+    """What doors tell of their cards, of whatever shape."""
+    written = GaugeMetricFamily(
+        "doorward_door_written_bytes_per_day", "Written to a door's disk by everybody, and by its programs.",
+        labels=["site", "door", "by"],
+    )  # fmt: skip
+    used = GaugeMetricFamily(
+        "doorward_door_disk_life_used_percent", "Of its life, as a door's eMMC tells.", labels=["site", "door"]
+    )
+    for now in doors:
+        health = now.states.get("health")
+        wear = health.get("wear") if isinstance(health, Mapping) else None
+        told = wear if isinstance(wear, Mapping) else {}
+        for by, key in WRITTEN:
+            if _is_count(told.get(key)):
+                written.add_metric([now.site, now.door, by], told[key])
+        if _is_count(told.get("life_used")):
+            used.add_metric([now.site, now.door], told["life_used"])
+    yield written
+    yield used
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 HISTORIAN = {

@@ -167,7 +167,9 @@ class DoorUnderTest:
         self._heard: list[ToVision] = []
         wiring = Wiring(leads=leads, keypads=frozenset(leads).difference(keyless), has_contact=True, has_other_door=True)
         access = access or rules()
+        self.knows_the_time = True
         parts = Parts(
+            is_sure=lambda: self.knows_the_time,
             inbox=self.inbox,
             wiegand={name: WiegandPort(framer=WiegandFramer(name, (H10301,), keypad), heard_until_s=float) for name in leads},
             pads={name: PinPad() for name in wiring.keypads},
@@ -187,6 +189,7 @@ class DoorUnderTest:
             to_vision=Sender(folder / "vision.sock"),
             save_mode=self._save_mode,
             beat=lambda: None,
+            tell_health=lambda *_: None,
             risk=risk,
             emotional_allowed=emotional_allowed,
             norms_key=norms_key,

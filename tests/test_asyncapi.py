@@ -24,6 +24,7 @@ from agent.media.offers import Bye
 from agent.media.offers import Offer as Invitation
 from agent.records.access_offer import Offer, signed_offer
 from agent.records.enrol_word import Answer, End, Feedback
+from agent.updates.order import Order, signed_order
 from central.commands import Commander
 from tests.json_schema import faults, resolve
 from tests.system.brokers import wait_until
@@ -32,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENT = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text("utf-8"))
 PROTOCOL = (ROOT / "docs" / "PROTOCOL.md").read_text("utf-8")
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
-STATES = ("mode", "lock", "contact", "alarm", "risk", "people", "norms", "access", "health")
+STATES = ("mode", "lock", "contact", "alarm", "risk", "people", "norms", "access", "update", "health")
 CHANNELS: dict[str, Any] = DOCUMENT["channels"]
 PATTERNS = {
     re.compile(re.sub(r"\\?\{[a-z]+\\?\}", "[^/]+", re.escape(channel["address"]))): name for name, channel in CHANNELS.items()
@@ -123,6 +124,11 @@ def test_an_offer_of_access_rules_has_the_form() -> None:
     assert faults_of("doorward/hq/front/access/version", signed_offer(offer, SigningKey.generate())) == []
 
 
+def test_an_order_about_an_update_has_the_form() -> None:
+    order = Order(site="hq", door="front", kind="rules", serial=7, made=NOW, package=None)
+    assert faults_of("doorward/hq/front/update/order/rules", signed_order(order, SigningKey.generate())) == []
+
+
 def test_the_examples_of_the_contract_have_the_form() -> None:
     """Which topic a JSON example is of, it tells by its fields; what has an ellipsis is no whole message."""
     topics = {"specversion": "evt", "ranges": "ack", "ok": "result/4f9e1c2a", "issued": "cmd/ada/unlock"}
@@ -132,11 +138,19 @@ def test_the_examples_of_the_contract_have_the_form() -> None:
             continue
         fields = json.loads(block)
         value = fields.get("value")
-        state = "norms" if isinstance(value, dict) and "kinds" in value else "access" if isinstance(value, dict) else ""
+        state = (
+            "norms"
+            if isinstance(value, dict) and "kinds" in value
+            else "update"
+            if isinstance(value, dict) and "rules" in value
+            else "access"
+            if isinstance(value, dict)
+            else ""
+        )
         below = f"state/{state}" if state else next(topic for field, topic in topics.items() if field in fields)
         assert faults_of(f"doorward/hq/front/{below}", block.encode()) == [], below
         seen.add(below)
-    assert seen == {*topics.values(), "state/norms", "state/access"}
+    assert seen == {*topics.values(), "state/norms", "state/access", "state/update"}
 
 
 @pytest.mark.parametrize(("below", "payload"), [

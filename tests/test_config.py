@@ -202,7 +202,9 @@ def test_a_name_that_cannot_be_a_topic_level_is_refused(name):
 
 @pytest.mark.parametrize("camera", ["webcam", 0])
 def test_a_camera_that_is_none_is_told_in_words_what_there_is(camera):
-    assert 'allowed: "picamera2", "csi:0" (Jetson), a number in quotes' in refusal(vision={"camera": camera})
+    assert 'allowed: "picamera2", "rpicam:0" (Raspberry Pi), "csi:0" (Jetson), a number in quotes' in refusal(
+        vision={"camera": camera}
+    )
 
 
 def test_a_run_folder_too_deep_for_a_socket_is_refused_before_the_start():
@@ -218,6 +220,8 @@ def test_a_run_folder_too_deep_for_a_socket_is_refused_before_the_start():
         ({"lock": {"kind": "maglock", "fail": "safe"}}, "lock.hardware_release", "cut in hardware"),
         ({"lock": {"fire_door": True, "fail": "safe"}}, "lock.fail", "latch of a fire door"),
         ({"lock": {"pulse_s": 5.0, "extended_pulse_s": 4.0}}, "lock.extended_pulse_s", "at least lock.pulse_s (5.0)"),
+        ({"lock": {"one_shot_s": 9.0}}, "lock.one_shot_s", "more than lock.extended_pulse_s (10.0)"),
+        ({"lock": {"one_shot_s": 30.0, "fail": "safe"}}, "lock.one_shot_s", "would let it go"),
         ({"lock": {"relay_pin": 17}}, "lock.relay_pin", "already readers[0].d0_pin"),
         ({"inputs": {"contact_pin": 24}}, "inputs.rex_pin", "already inputs.contact_pin"),
         ({"inputs": {"tamper_pin": 27}}, "inputs.tamper_pin", "already readers[0].d1_pin"),

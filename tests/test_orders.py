@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from gpiozero import OutputDevice
 
+from agent.core.clock_watch import ClockNews
 from agent.core.feedback import Meaning
 from agent.core.messages import DoorMode
+from agent.door_items import ClockTold
 from tests.door_under_test import DOOR_RULES, DoorUnderTest
 from tests.house import FOB_ALONE, fob, house_rules, last, order, walk_in
 
@@ -235,6 +237,26 @@ def test_a_door_stands_unlocked_between_the_borders_of_its_hours(make):
     door.after(1.0)
     assert stands(door) == HELD
     assert [data["by"] for kind, data in door.events if kind == "mode.changed"] == ["schedule", "schedule"]
+
+
+TOLD = ClockTold(ClockNews("clock.synchronised", {"offset_s": 1.0, "moved_s": 0.0}))
+
+
+def test_no_door_stands_unlocked_by_a_clock_that_may_be_anything(make):
+    door = make(unlock_schedule="opening")
+    door.knows_the_time = False
+    door.after(TO_OPENING_S + 60.0)
+    assert stands(door) == HELD
+    door.inbox.put(TOLD)
+    door.after(0.1)
+    assert stands(door) == HELD
+    door.knows_the_time = True
+    door.inbox.put(TOLD)
+    door.after(0.1)
+    assert stands(door) == FREE
+    door.knows_the_time = False
+    door.after(61.0)
+    assert stands(door) == HELD, "the clock was set while nobody kept it right"
 
 
 def test_the_hours_begin_by_themselves_when_nothing_else_happens(make):

@@ -15,11 +15,11 @@ from agent.core.reasons import SENTENCES as SENTENCES_OF_REASONS
 
 ROOT = Path(__file__).parent.parent
 KIND = re.compile(
-    r"\"((?:access|bundle|camera|clip|command|door|enrolment|fire|input|journal|live|lock|mode|norms|passback|reader|rex|risk|rules|signal|tamper|vision)\.[a-z_]+)\""
+    r"\"((?:access|bundle|camera|certificate|clip|clock|command|door|enrolment|fire|input|journal|live|lock|mode|norms|passback|reader|rex|risk|rules|signal|tamper|update|vision)\.[a-z_]+)\""
 )
 
 
-NO_KINDS = (".sock", ".db", ".lock", ".norms", "_pin")
+NO_KINDS = (".sock", ".db", ".lock", ".norms", "_pin", ".key", ".pub", ".toml", ".jpg")
 OF_CONFIGURATION = ("config.py", "config_checks.py", "sections.py", "advice.py")
 
 

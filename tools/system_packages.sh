@@ -6,7 +6,9 @@ set -eu
 cameras="gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gir1.2-gst-rtsp-server-1.0 python3-gi"
 # The centre: its brokers, its database for fleets, and the browser that looks at its dashboard.
 centre="mosquitto nats-server postgresql chromium"
-wanted=${*:-"$centre $cameras"}
+# Signed systems and their boot loaders' files.
+systems="rauc squashfs-tools mtools dosfstools shellcheck"
+wanted=${*:-"$centre $cameras $systems"}
 missing=""
 for package in $wanted; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

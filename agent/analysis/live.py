@@ -16,11 +16,11 @@ SILENT_S = 5.0
 EARLY_SHARE = 0.8
 """Of the interval: a camera's frames come a little early or late, and none may be let go for that."""
 
-_CAMERA = re.compile(r"picamera2|csi:\d|gst:.+|\d+|/dev/.+|rtsp:.+")
+_CAMERA = re.compile(r"picamera2|rpicam:\d|csi:\d|gst:.+|\d+|/dev/.+|rtsp:.+")
 
 
 def names_camera(source: str) -> bool:
-    """Whether a word of the command line names a camera: a number, /dev/…, rtsp:…, csi:N, gst:… or picamera2."""
+    """Whether a word of the command line names a camera: a number, /dev/…, rtsp:…, rpicam:N, csi:N, gst:… or picamera2."""
     return _CAMERA.fullmatch(source) is not None
 
 

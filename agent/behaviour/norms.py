@@ -517,7 +517,7 @@ def _read(raw: bytes) -> _Written:
     try:
         whole = zlib.decompressobj().decompress(body, _MOST_BYTES)
         written = msgspec.msgpack.decode(whole, type=_Written)
-    except (zlib.error, msgspec.MsgspecError) as error:
+    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise NormsError(f"is damaged: {error}") from error
     times = (written.age_s, written.unit_age_s, written.latest_s or 0.0)
     if not all(map(math.isfinite, times)) or not 0.0 <= written.age_s - written.unit_age_s <= 100 * HALF_LIFE_S:

@@ -174,6 +174,7 @@ class Walkers:
     def __init__(self, settings: WalkerSettings | None = None) -> None:
         self._settings = settings or WalkerSettings()
         self._known: list[Walker] = []
+        self._was_open: WasOpen = lambda from_s, until_s: True
         self.through: deque[Walker] = deque(maxlen=64)
 
     @property
@@ -215,11 +216,13 @@ class Walkers:
     def take(self, now_s: float, subjects: Sequence[Subject], was_open: WasOpen, blind_s: float) -> None:
         """`was_open(from_s, until_s)`: whether the door was; `blind_s`: when frames last came again after a gap. Whoever vanished in
         it may have gone anywhere."""
+        self._was_open = was_open
         known = {walker.subject for walker in self._known}
         for subject in sorted(subjects, key=lambda subject: subject.id not in known):
             self._find(now_s, subject)
         self._join(subjects)
         self._pair()
+        self._reconsider()
         for walker in self.present:
             self._follow(walker, now_s, was_open, blind_s)
         self._known = [
@@ -291,7 +294,12 @@ class Walkers:
         braked_s = min(lost_s, speed / settings.brakes_m_s2)
         least_m, most_m = speed * braked_s - settings.brakes_m_s2 * braked_s**2 / 2, speed * lost_s
         if walker.gone == "through":
-            most_m = least_m  # else they would be inside
+            if self._was_open(walker.seen_s - 0.3, spot.at_s):
+                most_m = least_m  # else they would be inside
+            else:
+                least_m = (
+                    0.0  # through a door that was shut all the while nobody went: they stopped before it, as hard as they liked
+                )
         along_m = ((spot.x_m - walker.last.x_m) * motion.x_m_s + (spot.y_m - walker.last.y_m) * motion.y_m_s) / speed
         aside_m = abs((spot.x_m - walker.last.x_m) * motion.y_m_s - (spot.y_m - walker.last.y_m) * motion.x_m_s) / speed
         back_m = 0.15 + min(max(spot.sigma_m, walker.last.sigma_m), 0.3) / 2
@@ -313,6 +321,18 @@ class Walkers:
         walker = Walker(subject.id, subject.body, subject.face, spot, near, farthest_m=spot.y_m, nearest_m=spot.y_m)
         self._known.append(walker)
         return walker
+
+    def _reconsider(self) -> None:
+        """Whoever vanished at the threshold and began anew there before the door was open has not gone through twice. It may be known late:
+        until the contact has spoken, the pulse stands for it."""
+        for lost in [walker for walker in self.through if not walker.over_line]:
+            if any(self._went_on_as(lost, walker) for walker in (*self._known, *self.through)):
+                lost.gone = "away"
+                self.through.remove(lost)
+
+    def _went_on_as(self, lost: Walker, other: Walker) -> bool:
+        shut = not self._was_open(lost.seen_s - 0.3, other.came.at_s)
+        return shut and other.came_near and other.came.at_s > lost.seen_s and self._gap_m(lost, other.came) is not None
 
     def _pair(self) -> None:
         """A face that nobody has linked to its body goes with it all the way."""

@@ -29,6 +29,7 @@ SENTENCES = {
     "not_yet_valid": "the command was issued in the future: compare the clocks",
     "too_long_lived": "the command asks to be valid for too long",
     "issued_before_start": "the command was issued before this door's program started: give it again",
+    "time_unknown": "this door does not know what time it is, and has only just reached its broker: give it again in some seconds",
     "too_many": "too many commands at once",
 }
 """Every reason for a refusal, and the sentence for people."""
@@ -67,6 +68,10 @@ class CommandLimits(Struct, frozen=True, kw_only=True):
     max_ahead_s: float = 2.0
     """How far the sender's clock may be ahead."""
     allowed: dict[str, frozenset[str]] | None = None
+
+
+SAFE_WHENEVER = frozenset(("lock", "lockdown", "block", "assist", "deny"))
+"""Obeyed also by a door that does not know what time it is: none of them lets anybody in, and whoever leaves is never held."""
 
 
 _Id = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{8,64}\Z")]
@@ -110,9 +115,18 @@ class SeenCommands:
 
 
 def admit(
-    levels: tuple[str, ...], payload: bytes, retained: bool, now: datetime, seen: SeenCommands, limits: CommandLimits
+    levels: tuple[str, ...],
+    payload: bytes,
+    retained: bool,
+    now: datetime,
+    seen: SeenCommands,
+    limits: CommandLimits,
+    by_time: bool = True,
+    live: bool = False,
 ) -> Command | Refusal:
-    """Decide on what arrived on a command topic. Never raises, whatever the bytes; `now` is timezone-aware."""
+    """Decide on what arrived on a command topic. Never raises, whatever the bytes; `now` is timezone-aware. `by_time` False: nobody knows
+    what time it is here; what opens is then obeyed only when it is `live`: came over a connection that had stood for a while, so that the
+    broker had not kept it."""
     if len(levels) != _CMD_LEVELS or not _USER.match(levels[4]):
         return Refusal(reason="malformed", detail="the topic is doorward/SITE/DOOR/cmd/USER/COMMAND")
     user, name = levels[4], levels[5]
@@ -121,7 +135,7 @@ def admit(
         order = msgspec.json.decode(payload, type=_Order)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         return Refusal(reason="malformed", detail=str(error)[:200], id=_id_of(payload), user=user, command=told)
-    reason, detail = _why_not(order, user, name, retained, now, seen, limits)
+    reason, detail = _why_not(order, user, name, retained, now if by_time else None, seen, limits, live)
     if not reason and not seen.remember(order.id, order.expires, now):
         reason = "too_many"
     if reason:
@@ -130,7 +144,14 @@ def admit(
 
 
 def _why_not(
-    order: _Order, user: str, name: str, retained: bool, now: datetime, seen: SeenCommands, limits: CommandLimits
+    order: _Order,
+    user: str,
+    name: str,
+    retained: bool,
+    now: datetime | None,
+    seen: SeenCommands,
+    limits: CommandLimits,
+    live: bool,
 ) -> tuple[str, str]:
     if name not in NAMES:
         return "unknown_command", ""
@@ -142,11 +163,14 @@ def _why_not(
         return "not_allowed", ""
     if retained or order.id in seen:
         return ("retained" if retained else "repeated"), ""
-    return _why_not_now(order, now, limits), ""
+    return _why_not_now(order, name, now, limits, live), ""
 
 
-def _why_not_now(order: _Order, now: datetime, limits: CommandLimits) -> str:
-    if order.expires - order.issued > timedelta(seconds=limits.max_valid_s):
+def _why_not_now(order: _Order, name: str, now: datetime | None, limits: CommandLimits, live: bool) -> str:
+    too_long = order.expires - order.issued > timedelta(seconds=limits.max_valid_s)
+    if now is None:
+        return "" if name in SAFE_WHENEVER else "time_unknown" if not live else "too_long_lived" if too_long else ""
+    if too_long:
         return "too_long_lived"
     if now >= order.expires:
         return "stale"

@@ -74,11 +74,15 @@ class Desk:
         """New rules are in force. Ask open cases again: `stand(replace(case, access=may_pass(…)), …)`."""
         self._rules, self._first = rules, None
 
+    def take_pin_rules(self, rules: PinRules) -> None:
+        """What was counted of wrong PINs stays."""
+        self._pin_rules = rules
+
     # -- a case ----------------------------------------------------------------------------------------------------------------
 
-    def open(self, read: CredentialRead, started_s: float, now: datetime) -> Case:
-        """A credential was read. `stand` is still to be called."""
-        return Case(read=read, access=may_pass(self._rules, read.key, now), started_s=started_s,
+    def open(self, read: CredentialRead, started_s: float, now: datetime, by_time: bool = True) -> Case:
+        """A credential was read. `stand` is still to be called. `by_time`: as in `may_pass`."""
+        return Case(read=read, access=may_pass(self._rules, read.key, now, by_time), started_s=started_s,
                     leaving=self._wiring.leads.get(read.reader) == "out")  # fmt: skip
 
     def stand(self, case: Case, now_s: float, now: datetime, other_door_open: bool = False) -> Case:

@@ -38,6 +38,7 @@ MEANING_OF: dict[Reason, Meaning | None] = {
     Reason.VISIT_WITHOUT_END: _NO,
     Reason.NO_PROFILE_FOR_DOOR: _NO,
     Reason.OUTSIDE_SCHEDULE: _NO,
+    Reason.TIME_UNKNOWN: _NO,
     Reason.PIN_NOT_ENTERED: _AGAIN,
     Reason.PIN_WRONG: _AGAIN,
     Reason.PIN_LOCKED_OUT: _NO,

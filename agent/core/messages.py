@@ -187,6 +187,28 @@ class VisionHealth(Struct, frozen=True, kw_only=True, tag="vision_health"):
     faults: tuple[str, ...] = ()
     tamper: tuple[str, ...] = ()
     """What somebody may have done to the camera (agent.vision.scene_watch), a word each; it stands as long as that does."""
+    rules: int = 0
+    models: int = 0
+    shadow: int = 0
+    """Numbers of the updates that it runs with (docs/UPDATES.md); 0: what came with the program, and nothing beside it."""
+
+
+class ShadowSeen(Struct, frozen=True, kw_only=True, tag="shadow"):
+    """One picture of a tracked face, seen by the networks in force and by those that run beside them. vision -> door.
+
+    The door compares both with the template of whoever holds a fob, counts, and forgets them: only counts are kept.
+    """
+
+    at_s: float
+    number: int
+    """Of the models beside."""
+    track: int
+    before: bytes
+    """Embedding by the networks in force; float32, unit length."""
+    after: bytes
+    """By those beside; empty where they did not find the face, or did not think it clear enough."""
+    before_ms: float
+    after_ms: float
 
 
 class EvidenceRequest(Struct, frozen=True, kw_only=True, tag="evidence"):
@@ -251,7 +273,7 @@ class EnrolTemplate(Struct, frozen=True, kw_only=True, tag="enrol_template"):
     """What liveness says of the face; empty where it is not watched."""
 
 
-FromVision = Observation | VisionHealth | Conduct | EnrolSeen | EnrolTemplate
+FromVision = Observation | VisionHealth | Conduct | EnrolSeen | EnrolTemplate | ShadowSeen
 ToVision = EvidenceRequest | DoorNews | EnrolOrder | EnrolStop
 
 TABLE: dict[type, Rule] = {
@@ -346,3 +368,8 @@ class Event(Struct, frozen=True, kw_only=True):
     at: datetime
     mono_s: float
     data: dict[str, Any]
+    boot: str = ""
+    """Which start of the machine counts `mono_s`; '' where it was not told."""
+    clock: str = ""
+    """How far `at` may be believed: synchronised, held, unsure (agent.core.clock_watch), '' where it was not told; at the centre also
+    corrected."""

@@ -35,6 +35,7 @@ class Reason(enum.Enum):
     VISIT_WITHOUT_END = "visit_without_end"
     NO_PROFILE_FOR_DOOR = "no_profile_for_door"
     OUTSIDE_SCHEDULE = "outside_schedule"
+    TIME_UNKNOWN = "time_unknown"
     # denied: the PIN
     PIN_NOT_ENTERED = "pin_not_entered"
     PIN_WRONG = "pin_wrong"
@@ -90,6 +91,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.VISIT_WITHOUT_END: "a visitor without an end of the visit passes nowhere: say until when it lasts",
     Reason.NO_PROFILE_FOR_DOOR: "the cardholder's access profiles do not include this door",
     Reason.OUTSIDE_SCHEDULE: "the cardholder may pass here, but not at this hour",
+    Reason.TIME_UNKNOWN: "the cardholder is bound to days or hours, and this door does not know what time it is",
     Reason.PIN_NOT_ENTERED: "no PIN was entered in time",
     Reason.PIN_WRONG: "the PIN is wrong",
     Reason.PIN_LOCKED_OUT: "too many wrong PINs: this cardholder's PIN is refused for a while",

@@ -88,6 +88,15 @@ def is_open(schedule: Schedule, now: datetime, calendars: Calendars = NO_CALENDA
     return any(from_min <= minute < until_min for from_min, until_min in _hours_on(schedule, local.date(), calendars))
 
 
+def is_always(schedule: Schedule) -> bool:
+    """Whether it is open at every hour of every day, whatever day it is."""
+    bounded = schedule.holidays or schedule.special_days or schedule.first_day or schedule.last_day
+    whole = {
+        day for interval in schedule.intervals if (interval.from_min, interval.until_min) == (0, 1440) for day in interval.days
+    }
+    return not bounded and whole == set(range(7))
+
+
 def span_at(schedule: Schedule, now: datetime, calendars: Calendars = NO_CALENDARS, look_ahead: timedelta = LOOK_AHEAD) -> Span:
     """How it stands now, and the next moment at which it stands otherwise; `now + look_ahead` when there is none before."""
     begin = now.astimezone(timezone.utc)

@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agent.advice import advice
+from agent.clock_kernel import kernel_clock
 from agent.config import Config, OsdpReader, SerialReader, expression_allowed
 from agent.doctor.finding import Finding, bad, note, warn, well
 from agent.doctor.machine import UNITS, Machine
@@ -31,16 +32,25 @@ from agent.doctor.verdicts import (
     judge_key,
     judge_owned,
     judge_package,
+    judge_place,
     judge_python,
     judge_supply,
     judge_unit,
     judge_user,
     judge_watchdog,
+    judge_wear,
 )
 from agent.errors import JournalError, ModelError
+from agent.identity.credentials import keys_of
+from agent.identity.sealing import Seen, how_kept
+from agent.identity.sealing import sentence as how_kept_in_words
+from agent.link.trial import shake_hands
 from agent.sections import Link
 from agent.selftest.judge_machine import ClockSeen, judge_clock
-from agent.selftest.step_machine import edge_tpu_library, edge_tpu_on_usb, kernel_clock, reach, shake_hands
+from agent.selftest.step_machine import edge_tpu_library, edge_tpu_on_usb, reach
+from agent.wear import figures
+from agent.wear_watch import FILE as WEAR_FILE
+from agent.wear_watch import disk_of, load
 
 
 class Check(Struct, frozen=True):
@@ -123,6 +133,8 @@ def check_packages(machine: Machine) -> Iterator[Finding]:
             "the camera's pipe cannot be started",
             "sudo apt install gstreamer1.0-tools gstreamer1.0-plugins-good",
         )
+    if machine.config.vision.camera.startswith("rpicam:"):
+        yield _command(machine, "rpicam-vid", "the camera's program cannot be started", "sudo apt install rpicam-apps-lite")
 
 
 def needed(config: Config) -> tuple[Package, ...]:
@@ -207,8 +219,23 @@ def check_config(machine: Machine) -> Iterator[Finding]:
 
 def check_keys(machine: Machine) -> Iterator[Finding]:
     config, user = machine.config, machine.user()
+    own = {str(key.file): how_kept(replace(key, file=machine.path(str(key.file)))) for key in keys_of(config)}
     for wanted, path in key_files(config):
-        yield judge_key(wanted, machine.file(path), user)
+        if path in own and own[path].kept not in ("file", "missing", "hidden"):
+            yield judge_sealed(wanted, own[path])
+        else:
+            yield judge_key(wanted, machine.file(path), user)
+    if any(seen.kept == "file" for seen in own.values()):
+        yield note(
+            "private keys are files that only root and doorward can read: whoever takes the card has them",
+            "doorward identity show",
+        )
+
+
+def judge_sealed(wanted: KeyFile, seen: Seen) -> Finding:
+    """A key that is there only for this board."""
+    told = f"{wanted.key}: {how_kept_in_words(seen)}"
+    return warn(told, "whoever takes the card has the key", "sudo doorward identity seal") if seen.beside else well(told)
 
 
 def key_files(config: Config) -> Iterator[tuple[KeyFile, str]]:
@@ -396,7 +423,22 @@ def check_records(machine: Machine) -> Iterator[Finding]:
         yield note(f"{folder} is not there yet", "systemd makes it when the door starts")
         return
     yield judge_owned(files, user, folder)
+    yield from judge_place(folder, file_system(machine.text("/proc/self/mountinfo"), folder))
+    place = disk_of(path)
+    yield from judge_wear(figures(load(path / WEAR_FILE), place.capacity_b, place.life_used))
     yield from _journal(path / "journal.db")
+
+
+def file_system(mountinfo: str, folder: str) -> str:
+    """Pure: the kind of file system that a folder lies on (proc(5), mountinfo: the mount point is the fifth field, the kind the first behind
+    the dash); '' where that is not told."""
+    mounts = [
+        (fields[4], rest.split()[0])
+        for line in mountinfo.splitlines()
+        if (fields := line.split()) and (rest := line.partition(" - ")[2])
+    ]
+    around = [(point, kind) for point, kind in mounts if Path(folder).is_relative_to(point)]
+    return max(around, key=lambda mount: len(mount[0]), default=("", ""))[1]
 
 
 def _journal(path: Path) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from agent.doctor.finding import Finding, bad, note, warn, well
 from agent.doctor.machine import FileSeen, Installed, UserSeen
+from agent.wear import Figures
 
 OLDEST_PYTHON = (3, 10)
 
@@ -131,6 +132,44 @@ def judge_disk(folder: str, free: int, total: int) -> Finding:
     if free < FULL_SHARE * total:
         return warn(words, "the disk fills up", "sudo journalctl --vacuum-size=50M; sudo apt clean")
     return well(words)
+
+
+IN_MEMORY = ("tmpfs", "ramfs", "overlay")
+"""File systems whose files may go with the power; an overlay's lie wherever its upper layer lies, of a read-only root in memory."""
+
+
+def judge_place(folder: str, kind: str) -> Iterator[Finding]:
+    """Whether a power cut takes the records along."""
+    if kind in IN_MEMORY:
+        yield (warn if kind == "overlay" else bad)(
+            f"{folder} lies on {kind}",
+            "what lies in memory is gone with the power: events that the centre has not yet, and who is inside",
+            "mount a partition of its own there (docs/SERVICES.md, Read-only root)",
+        )
+
+
+MANY_REWRITES_A_YEAR = 30.0
+"""Of a whole card. Assumed: 500 to 1,000 rewrites of each cell, and some five times as much written inside as was asked for."""
+OLD_PERCENT, SPENT_PERCENT = 80, 100
+
+
+def judge_wear(told: Figures) -> Iterator[Finding]:
+    """How soon a card is worn out."""
+    mend = "sudo journalctl --disk-usage; sudo iotop -ao shows who writes; a larger card, or one for surveillance, lasts longer"
+    if told.life_used is not None and told.life_used >= OLD_PERCENT:
+        spent = told.life_used >= SPENT_PERCENT
+        yield (bad if spent else warn)(
+            f"this eMMC has used {told.life_used} % of its life", "a worn one fails for good", "plan its exchange"
+        )
+    if told.disk_b_a_day is None:
+        yield note("what is written to this disk a day is not known yet", "the door counts it while it runs")
+        return
+    of_it = f", {told.programs_b_a_day / 1e6:.0f} MB of it by Doorward" if told.programs_b_a_day is not None else ""
+    words = f"{told.disk_b_a_day / 1e6:.0f} MB a day are written to this disk{of_it}"
+    if (told.rewrites_a_year or 0.0) > MANY_REWRITES_A_YEAR:
+        yield warn(f"{words}: all of it {told.rewrites_a_year:.0f} times a year", "a card wears out by being written", mend)
+    else:
+        yield well(words)
 
 
 MANY_WAIT = 5000

@@ -39,7 +39,7 @@ def write_points(folder: Path, points: tuple[OperatingPoint, ...], report: Verif
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
         draft.write_bytes(manifest_text(with_points(manifest, points, report)))
         draft.replace(path)
-    except (OSError, msgspec.MsgspecError) as cause:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as cause:
         raise ModelError(f"{path}: operating points cannot be written: {cause}") from cause
     return path
 

@@ -66,7 +66,7 @@ class ResumeFile(Generic[T]):
                 "SELECT outcome FROM look WHERE picture = ? AND chain = ?", (picture, self._chain)
             ).fetchone()
             return None if row is None else msgspec.msgpack.decode(row[0], type=self._kind)
-        except (sqlite3.Error, msgspec.MsgspecError) as cause:
+        except (sqlite3.Error, msgspec.MsgspecError, UnicodeDecodeError) as cause:
             raise ResumeError(f"{self._path}: is damaged ({cause}); delete it and begin again") from cause
 
     def put(self, picture: str, look: T) -> None:

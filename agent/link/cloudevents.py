@@ -1,7 +1,8 @@
 """Events as CloudEvents 1.0 in JSON (cloudevents.io: spec 1.0.2 and its JSON format; extension 'sequence').
 
 Extensions: `sequence` (zero-padded, so that it sorts as text), `journal` (who counted), `mono` (the controller's monotonic seconds, as text:
-CloudEvents has no fractions). One document for the wire, the demo's output and the command line.
+CloudEvents has no fractions), `boot` (which start of the machine counts these) and `clock` (how far `time` may be believed). One document for
+the wire, the demo's output and the command line.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import math
 import re
 from datetime import datetime, timezone
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from agent.core.messages import Event
 from agent.errors import WireError
@@ -27,6 +28,7 @@ _Sequence = Annotated[str, Meta(pattern=r"^[0-9]{1,13}\Z")]
 _JournalId = Annotated[str, Meta(pattern=r"^[a-z0-9]{1,32}\Z")]
 _Text = Annotated[str, Meta(min_length=1, max_length=100)]
 _Aware = Annotated[datetime, Meta(tz=True)]
+_Standing = Literal["synchronised", "held", "unsure"]
 
 
 class CloudEvent(Struct, frozen=True, kw_only=True):
@@ -40,6 +42,8 @@ class CloudEvent(Struct, frozen=True, kw_only=True):
     sequence: _Sequence
     journal: _JournalId
     mono: _Text
+    boot: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")] | UnsetType = UNSET
+    clock: _Standing | UnsetType = UNSET
     datacontenttype: Annotated[str, Meta(pattern=r"^application/json\Z")] = "application/json"
     data: dict[str, Any]
 
@@ -67,6 +71,8 @@ def to_cloudevent(event: Event, site: str, door: str) -> bytes:
             sequence=f"{event.sequence:0{SEQUENCE_DIGITS}d}",
             journal=event.journal,
             mono=repr(event.mono_s),
+            boot=event.boot or UNSET,
+            clock=cast("_Standing", event.clock) or UNSET,
             data=event.data,
         )
     )
@@ -97,6 +103,8 @@ def _event(found: CloudEvent, mono_s: float) -> Event:
         at=found.time,
         mono_s=mono_s,
         data=found.data,
+        boot=found.boot or "",
+        clock=found.clock or "",
     )
 
 

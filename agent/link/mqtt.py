@@ -27,7 +27,7 @@ from agent.link.acks import as_ranges, parse_ack
 from agent.link.certificate import valid_span
 from agent.link.cloudevents import to_cloudevent
 from agent.link.flight import Flight
-from agent.link.session import Address, Say, Session, Will
+from agent.link.session import Address, Own, Say, Session, Will
 from agent.records.journal import Pending
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,9 @@ OnEnrol = Callable[[str, str, bytes, bool], None]
 
 MAX_RESULTS = 200
 MAX_QUESTIONS = 16
+KEPT_COMES_WITHIN_S = 5.0
+"""What the broker kept for this session comes at once with a connection; whatever comes later is of now, give or take a stalled network that
+the keep-alive has not yet noticed."""
 
 
 class Source(Protocol):
@@ -55,13 +58,13 @@ class Source(Protocol):
 
 
 class AccessNews(Protocol):
-    """What takes the centre's word about who may pass. Called in the link's thread."""
+    """What takes the centre's word about who may pass, or about updates. Called in the link's thread."""
 
     def connected(self) -> None:
         """A connection stands: what was asked on the one before is answered by nobody."""
 
     def received(self, name: str, payload: bytes) -> None:
-        """`name` is what follows `access/` in the topic."""
+        """`name` is what follows `access/`, or `update/`, in the topic."""
 
 
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
@@ -71,7 +74,12 @@ class Link:
     """What the door says to the world. `publish_state`, `result` and `health` never wait for the network."""
 
     def __init__(self, config: Config, journal: Source, on_command: OnCommand, *, clock: Clock | None = None,
-                 jitter: random.Random | None = None) -> None:  # fmt: skip
+                 jitter: random.Random | None = None, own: Own | None = None,
+                 certificates: Callable[[], list[str]] | None = None, is_sure: Callable[[], bool] = lambda: True) -> None:  # fmt: skip
+        """`own`: what is shown to the broker, where that may change; `certificates`: files of this door's, its media program's among them;
+        `is_sure`: whether commands may be judged by the hour."""
+        self._is_sure = is_sure
+        self._connected_s = 0.0
         self._base = f"doorward/{config.site}/{config.door}"
         self._site, self._door, self._config = config.site, config.door, config.link
         self._journal, self._on_command, self._clock = journal, on_command, clock or SystemClock()
@@ -79,6 +87,7 @@ class Link:
         self._called_gone = False
         self._access: AccessNews | None = None
         self._on_enrol: OnEnrol | None = None
+        self._updates: AccessNews | None = None
         self._seen = SeenCommands()
         self._limits = CommandLimits(max_valid_s=config.link.max_command_s, started=self._clock.wall())
         self._lock = threading.Lock()
@@ -92,12 +101,12 @@ class Link:
         self._looked_s = 0.0
         self._counts = {"sent": 0, "resent": 0, "acknowledged": 0, "unreadable": 0}
         address = msgspec.convert(msgspec.to_builtins(config.link), Address)
-        self._certificates = [
-            file for file in (config.link.cert_file, config.live.cert_file if config.live.enabled else "") if file
-        ]
+        named = [file for file in (config.link.cert_file, config.live.cert_file if config.live.enabled else "") if file]
+        self._certificates = certificates or (lambda: named)
+        self._on_renewal: Callable[[bytes], None] | None = None
         self._certificate_until = self._ends()
         self._session = Session(address, f"doorward-{config.site}-{config.door}", self, clean=False, in_flight=config.link.window,
-                                will=Will(f"{self._base}/online", b"false"), jitter=jitter)  # fmt: skip
+                                will=Will(f"{self._base}/online", b"false"), jitter=jitter, own=own)  # fmt: skip
         journal.listen(self._committed)
 
     # -- for the door's loop -------------------------------------------------------------------------------------------------
@@ -117,9 +126,30 @@ class Link:
         """Also take the centre's word that somebody is to be enrolled here; to be called before `start`."""
         self._on_enrol = on_enrol
 
+    def listen_for_updates(self, updates: AccessNews) -> None:
+        """Also take the centre's orders about models, rules and programs; to be called before `start`."""
+        self._updates = updates
+
+    def listen_for_renewal(self, on_renewal: Callable[[bytes], None]) -> None:
+        """Also take the centre's answers about certificates; to be called before `start`."""
+        self._on_renewal = on_renewal
+
     @property
     def is_connected(self) -> bool:
         return self._session.is_connected
+
+    @property
+    def connections(self) -> int:
+        """How many have stood so far."""
+        return self._session.connections
+
+    def show_anew(self) -> None:
+        """Make another connection, with the certificate that counts by then."""
+        self._session.again()
+
+    def note_certificates(self) -> None:
+        """They were renewed: from now on the centre hears until when the new ones are good."""
+        self._certificate_until = self._ends()
 
     def tell(self, name: str, payload: bytes) -> None:
         """Say something that must arrive, as answers do."""
@@ -154,6 +184,10 @@ class Link:
         told = {"id": command_id, "ok": ok, "reason": reason, "user": user, "at": self._clock.wall()}
         self.tell(f"result/{command_id}", _encode(told))
 
+    def hung(self) -> str:
+        """What of it does not move, in words; '' when all does."""
+        return self._session.hung()
+
     def health(self) -> dict[str, Any]:
         """How the link is, for the door's health state."""
         return {"connected": self._session.is_connected, "connections": self._session.connections, "in_flight": len(self._flight),
@@ -164,7 +198,7 @@ class Link:
 
     def _ends(self) -> datetime | None:
         """When the first of this door's certificates ends, its media program's among them."""
-        spans = [valid_span(file) for file in self._certificates]
+        spans = [valid_span(file) for file in self._certificates()]
         return min((span[1] for span in spans if span is not None), default=None)
 
     def _committed(self) -> None:
@@ -172,6 +206,7 @@ class Link:
         self._session.wake()
 
     def connected(self, say: Say) -> None:
+        self._connected_s = self._clock.mono_s()
         self._certificate_until = self._ends()  # files are read anew with each connection, and may have been renewed
         say.subscribe(f"{self._base}/ack", f"{self._base}/cmd/+/+")
         say.subscribe(f"{self._base}/online", qos=0)  # our own last will need not wait for us
@@ -181,8 +216,13 @@ class Link:
             # Nothing of it need wait for us at the broker: the offer is retained, and comes with each connection
             say.subscribe(f"{self._base}/access/version", f"{self._base}/access/part/+/+", qos=0)
             self._access.connected()
+        if self._updates is not None:
+            say.subscribe(f"{self._base}/update/order/+", f"{self._base}/update/part/+/+", qos=0)  # orders are retained
+            self._updates.connected()
         if self._on_enrol is not None:
             say.subscribe(f"{self._base}/enrol/+/begin", f"{self._base}/enrol/+/end", qos=0)  # an old one is of no use
+        if self._on_renewal is not None:
+            say.subscribe(f"{self._base}/renew/answer", qos=0)
         say.publish(f"{self._base}/online", b"true", retain=True)
         with self._lock:
             self._unsaid = {name: raw for name, (_, raw) in self._states.items()}
@@ -243,9 +283,14 @@ class Link:
     def message(self, topic: str, payload: bytes, retained: bool) -> None:
         levels = tuple(topic.split("/"))
         if levels[3:4] == ("cmd",):
-            self._on_command(admit(levels, payload, retained, self._clock.wall(), self._seen, self._limits))
+            live = self._clock.mono_s() - self._connected_s >= KEPT_COMES_WITHIN_S
+            self._on_command(
+                admit(levels, payload, retained, self._clock.wall(), self._seen, self._limits, self._is_sure(), live)
+            )
         elif levels[3:] == ("ack",) and not retained:
             self._take_ack(payload)
+        elif levels[3:] == ("renew", "answer") and self._on_renewal is not None and not retained:
+            self._on_renewal(payload)
         elif levels[3:] == ("online",):
             # The last will of a connection that we had before can come late: from a node of a cluster that stood still meanwhile
             self._called_gone = payload == b"false" and not retained
@@ -253,6 +298,8 @@ class Link:
             self._on_norms(payload)
         elif levels[3:4] == ("access",) and self._access is not None:
             self._access.received("/".join(levels[4:]), payload)
+        elif levels[3:4] == ("update",) and self._updates is not None:
+            self._updates.received("/".join(levels[4:]), payload)
         elif levels[3:4] == ("enrol",) and self._on_enrol is not None:
             self._on_enrol(levels[4], levels[5], payload, retained)
 

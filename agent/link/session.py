@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 import paho.mqtt.client as paho
 from msgspec import Struct
+from msgspec.structs import replace
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from agent.errors import ConfigError
@@ -33,7 +34,12 @@ BACKOFF_MIN_S = 0.2
 BACKOFF_MAX_S = 15.0
 CONNACK_WAIT_S = 10.0
 CONNECT_WAIT_S = 5.0
+HUNG_S = 600.0
+"""Finding a name, connecting, TLS and the broker's word each end long before: a thread that has not come round for so long never will."""
 _IDLE_S = 1.0
+NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME (OpenSSL 1.1.0, x509_vfy.h), which Python has no name for. A certificate of the site's own authority that is not
+valid yet proves that the clock here is wrong, and not that the certificate is; when it ends is compared with what the time is at least."""
 _MOST_TOPICS = 5_000
 """Whose fitting is remembered: a historian hears the same few thousand again and again, and looking costs a tenth of its time."""
 _PACKETS_AT_ONCE = 100
@@ -54,6 +60,19 @@ class Address(Struct, frozen=True, kw_only=True):
     """Further nodes of a cluster, at the same port: when a connection ends, the next one is tried."""
     qos: int = 1
     """The most that is asked of the broker. 0 where our own acknowledgements alone are to count: docs/NATS.md."""
+
+
+class Own(Protocol):
+    """What this side shows, and what it knows of the time: both may change between two connections."""
+
+    def files(self) -> tuple[str, str]:
+        """Certificate and key; no key file: it stands in the same file."""
+
+    def is_sure(self) -> bool:
+        """Whether the hour of the day may be gone by."""
+
+    def not_before(self) -> datetime:
+        """It is this time at least."""
 
 
 class Will(Struct, frozen=True):
@@ -119,9 +138,11 @@ class Session:
     """`start`, `wake` from any thread, `stop`."""
 
     def __init__(self, address: Address, client_id: str, handler: Handler, *, will: Will | None = None, clean: bool = True,
-                 in_flight: int = 100, jitter: random.Random | None = None) -> None:  # fmt: skip
-        """Raises ConfigError when the password or a certificate file cannot be read."""
+                 in_flight: int = 100, jitter: random.Random | None = None, own: Own | None = None) -> None:  # fmt: skip
+        """`own` None: the address's files, and a clock that is right. Raises ConfigError when password or certificate cannot be read."""
         self._address, self._client_id, self._handler, self._will = address, client_id, handler, will
+        self._own = own
+        self._anew = threading.Event()
         self._clean, self._in_flight, self._jitter = clean, in_flight, jitter or random.Random()  # noqa: S311 - spreads load, hides nothing
         self._hosts = (address.host, *address.other_hosts)
         self._next_host = self._jitter.randrange(len(self._hosts)) if address.other_hosts else 0  # doors spread over the nodes
@@ -134,6 +155,7 @@ class Session:
         self._errors = 0
         self._connections = 0
         self._broker_until: datetime | None = None
+        self._turned_s: float | None = None
         self._make_client()  # what is wrong with the files is said before anything runs
         self._thread = threading.Thread(target=self._run, name=f"mqtt {client_id}", daemon=True)
 
@@ -161,13 +183,28 @@ class Session:
         return self._broker_until
 
     def start(self) -> None:
+        self._turned_s = time.monotonic()
         self._thread.start()
+
+    def hung(self) -> str:
+        """What does not move, in words: its thread has ended, or has not come round for HUNG_S. No fault of a network looks like that."""
+        if self._turned_s is None or self._stopping.is_set():
+            return ""
+        if not self._thread.is_alive():
+            return "nobody looks after the connection any more"
+        away_s = time.monotonic() - self._turned_s
+        return f"has not moved for {away_s / 60:.0f} min" if away_s > HUNG_S else ""
 
     def wake(self) -> None:
         """There is something to say."""
         with self._bell_lock:
             if self._bell >= 0:
                 os.eventfd_write(self._bell, 1)
+
+    def again(self) -> None:
+        """End this connection and make another, with the files as they are by then."""
+        self._anew.set()
+        self.wake()
 
     def stop(self, timeout_s: float = 5.0) -> None:
         self._stopping.set()
@@ -188,6 +225,7 @@ class Session:
     def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
+            self._turned_s = time.monotonic()
             before = self._connections
             try:
                 self._visit()
@@ -205,6 +243,7 @@ class Session:
 
     def _visit(self) -> None:
         """One connection, from CONNECT to its end."""
+        self._anew.clear()
         client = self._make_client()
         host = self._hosts[self._next_host]
         self._next_host = (self._next_host + 1) % len(self._hosts)
@@ -212,6 +251,7 @@ class Session:
         sock = client.socket()
         if isinstance(sock, BufferedSocket):
             sock.send_at_once()
+        self._demand_lasting(sock)
         before = self._connections, self._errors
         try:
             self._attend(client)
@@ -228,10 +268,27 @@ class Session:
         if why := self._why_refused(sock.fault if isinstance(sock, BufferedSocket) else None):
             self._note(why)
 
+    def _shown(self) -> Address:
+        """With the files that count now."""
+        if self._own is None:
+            return self._address
+        certificate, key = self._own.files()
+        return replace(self._address, cert_file=certificate, key_file=key)
+
+    def _demand_lasting(self, sock: Any) -> None:
+        """Of a broker whose certificate was not held against the clock, for the clock may be anything. Raises ConnectionError."""
+        if self._own is None or self._own.is_sure() or not isinstance(sock, BufferedSocket):
+            return
+        until = sock.peer_until()
+        if until is not None and until < self._own.not_before():
+            raise ConnectionError(
+                f"the broker's certificate ended on {until:%Y-%m-%d}: it is later than that, whatever the clock says"
+            )
+
     def _why_refused(self, error: BaseException | None) -> str:
         if not self._address.ca_file:
             return ""
-        return why_refused(error, self._address.cert_file, datetime.now(timezone.utc))
+        return why_refused(error, self._shown().cert_file, datetime.now(timezone.utc))
 
     def _attend(self, client: paho.Client) -> None:
         started_s = time.monotonic()
@@ -240,6 +297,9 @@ class Session:
             if self._say is not None:
                 if self._stopping.is_set():
                     self._leave(client)
+                    return
+                if self._anew.is_set():
+                    client.disconnect()
                     return
                 wait_s = self._handler.turn(self._say, time.monotonic())
             elif self._stopping.is_set() or time.monotonic() - started_s > CONNACK_WAIT_S:
@@ -282,7 +342,7 @@ class Session:
         if self._address.user:
             client.username_pw_set(self._address.user, self._password)
         if self._address.ca_file:
-            _set_tls(client, self._address)
+            client.tls_set_context(_tls(self._shown(), self._own is None or self._own.is_sure()))
         if self._will:
             client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
         client.on_connect = self._on_connect
@@ -355,10 +415,17 @@ def _password(address: Address) -> str | None:
         raise ConfigError(f"link.password_file {address.password_file}: cannot be read: {error}") from error
 
 
-def _set_tls(client: paho.Client, address: Address) -> None:
+def _tls(address: Address, is_sure: bool) -> ssl.SSLContext:
+    """Raises ConfigError."""
     try:
-        client.tls_set(ca_certs=address.ca_file, certfile=address.cert_file or None, keyfile=address.key_file or None)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the name is checked, and no certificate is taken unseen
+        context.load_verify_locations(address.ca_file)
+        if address.cert_file:
+            context.load_cert_chain(address.cert_file, address.key_file or None)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"link.ca_file {address.ca_file}, cert_file {address.cert_file or '-'}: cannot be used: {error}"
         ) from error
+    if not is_sure:
+        context.verify_flags |= NO_CHECK_TIME
+    return context

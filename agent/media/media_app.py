@@ -12,8 +12,12 @@ import cv2
 
 from agent import first_use
 from agent.clock import Clock, SystemClock
+from agent.clock_keeper import ClockGlance, begun
 from agent.config import Config
 from agent.errors import ConfigError
+from agent.health_stages import Stages
+from agent.identity.own import FOLDER as FOLDER_OF_IDENTITY
+from agent.identity.own import OwnCertificate, ShownToBroker
 from agent.link.session import Address
 from agent.media.clip_desk import ClipDesk, ClipTiming
 from agent.media.clips import FOLDER, ClipRing, ClipStore
@@ -73,6 +77,14 @@ def address_of(config: Config) -> Address:
     )  # fmt: skip
 
 
+def own_of(config: Config) -> ShownToBroker:
+    """The certificate that counts: the door program renews it."""
+    records, live = Path(config.records.folder), config.live
+    glance = ClockGlance(records / "clock", begun([live.cert_file]))
+    own = OwnCertificate("media", live.cert_file, live.key_file, records / FOLDER_OF_IDENTITY)
+    return ShownToBroker(own, glance.is_sure, glance.earliest)
+
+
 class _Media:
     """The parts, put together."""
 
@@ -90,12 +102,13 @@ class _Media:
         encoding = _encoding(live)
         signalling = Signalling(
             address_of(config), config.site, config.door,
-            {
+            own=own_of(config), heard={
                 "rtc/+/offer": lambda *message: _in(loop, reception.offered, *message),
                 "rtc/+/bye": lambda *message: _in(loop, reception.left, *message),
                 "clip/+/want": lambda *message: _in(loop, self._wanted, *message),
             },
         )  # fmt: skip
+        self._stages = Stages({"broker": signalling.hung})
         intercom = Intercom(_microphone(live.microphone), _speaker(live.speaker), clock.mono_s, self._line)
         reception = Reception(limits, encoding, self._screening, intercom, clock, signalling.say, self._line)
         tasks = [self._task(self._screening.run()), self._task(reception.run())]
@@ -146,7 +159,7 @@ class _Media:
                 if self._clips is not None:
                     self._clips.alert(alerted)
             turns += 1
-            if turns % BEAT_EVERY_TURNS == 0:
+            if turns % BEAT_EVERY_TURNS == 0 and self._stages.look():
                 notify("WATCHDOG=1")
             await asyncio.sleep(TURN_S)
         return 0

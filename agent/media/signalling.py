@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from agent.link.session import Address, Say, Session
+from agent.link.session import Address, Own, Say, Session
 
 OnMessage = Callable[[tuple[str, ...], bytes, bool], None]
 """Called in the session's thread with the topic's levels, the payload, and whether the broker had kept it."""
@@ -18,19 +18,23 @@ MOST_WAITING = 512
 class Signalling:
     """`say` from any thread."""
 
-    def __init__(self, address: Address, site: str, door: str, heard: dict[str, OnMessage]) -> None:
+    def __init__(self, address: Address, site: str, door: str, heard: dict[str, OnMessage], own: Own | None = None) -> None:
         """`heard`: what is done with each of `rtc/+/offer`, `rtc/+/bye` …; raises ConfigError for a file that cannot be read."""
         self._base = f"doorward/{site}/{door}"
         self._heard = heard
         self._out: deque[tuple[str, bytes]] = deque(maxlen=MOST_WAITING)
         # Clean: an offer that waited at the broker has nobody behind it any more
-        self._session = Session(address, f"doorward-{site}-{door}-media", self, clean=True)
+        self._session = Session(address, f"doorward-{site}-{door}-media", self, clean=True, own=own)
 
     def start(self) -> None:
         self._session.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
         self._session.stop(timeout_s)
+
+    def hung(self) -> str:
+        """What does not move, in words; '' when all does."""
+        return self._session.hung()
 
     @property
     def is_connected(self) -> bool:

@@ -22,6 +22,7 @@ from agent.records.bundle_file import FRAME, MAX_BYTES, MAX_HEAD_BYTES
 from agent.records.bundle_file import MAGIC as BUNDLE_MAGIC
 from agent.records.bundle_parts import DIGEST_BYTES
 from agent.records.people_file import MAX_PARTS
+from agent.records.signed_word import checked_word, demand_place, signed_word, word_in
 
 MAGIC = b"doorward access offer 1\n"
 MOST_BYTES = 128 << 10
@@ -69,44 +70,25 @@ class Offer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return (self.revision, self.version) < (other.revision, other.version)
 
 
-class Signed(Struct, frozen=True, forbid_unknown_fields=True):
-    """On the wire."""
-
-    word: bytes
-    signature: bytes
-
-
 # Made here and not at the first use: two threads that decode a type for the first time at the same moment kill the program (msgspec 0.22)
-_SIGNED, _OFFER = msgspec.json.Decoder(Signed), msgspec.json.Decoder(Offer)
+_OFFER = msgspec.json.Decoder(Offer)
 _WITHDRAWN = msgspec.msgpack.Decoder(tuple[Withdrawal, ...])
 
 
 def signed_offer(offer: Offer, centre: SigningKey) -> bytes:
-    word = msgspec.json.encode(offer)
-    return msgspec.json.encode(Signed(word, centre.sign(MAGIC + word).signature))
+    return signed_word(offer, MAGIC, centre)
 
 
 def checked_offer(payload: bytes, centre: VerifyKey, site: str, door: str) -> Offer:
     """What the centre offers this door. Raises BundleError for what is not the centre's to the last byte, for another door, or malformed."""
-    if len(payload) > MOST_BYTES:
-        raise BundleError(f"offer of {len(payload)} bytes; at most {MOST_BYTES}")
-    try:
-        signed = _SIGNED.decode(payload)
-        centre.verify(MAGIC + signed.word, signed.signature)
-        offer = _OFFER.decode(signed.word)
-    except (msgspec.MsgspecError, CryptoError, ValueError, TypeError, RecursionError) as error:
-        raise BundleError(f"offer is damaged, or not signed by this site's centre: {error}") from error
-    if (offer.site, offer.door) != (site, door):
-        raise BundleError(f"offer was made for {offer.site}/{offer.door}, this is {site}/{door}")
+    offer = checked_word(payload, MAGIC, _OFFER, centre, MOST_BYTES, "offer")
+    demand_place((offer.site, offer.door), (site, door), "offer")
     return offer
 
 
 def offer_in(payload: bytes) -> Offer:
     """What an offer says, whoever signed it: for people who look. Raises BundleError."""
-    try:
-        return _OFFER.decode(_SIGNED.decode(payload).word)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BundleError(f"is no offer: {error}") from error
+    return word_in(payload, _OFFER, "offer")
 
 
 def sealed(withdrawn: tuple[Withdrawal, ...], door: PublicKey) -> bytes:

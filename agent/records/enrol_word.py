@@ -20,7 +20,7 @@ from nacl.signing import SigningKey, VerifyKey
 from agent.core.commands import SeenCommands
 from agent.core.messages import HeadPose, Pose
 from agent.errors import BundleError
-from agent.records.access_offer import Signed
+from agent.records.signed_word import Signed
 
 MAGIC = b"doorward enrolment 1\n"
 MOST_BYTES = 4096

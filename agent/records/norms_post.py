@@ -45,7 +45,7 @@ def checked_word(payload: bytes, centre: VerifyKey, site: str, door: str) -> Cen
         signed = msgspec.json.decode(payload, type=SignedWord)
         centre.verify(MAGIC + signed.word, signed.signature)
         word = msgspec.json.decode(signed.word, type=CentreWord)
-    except (msgspec.MsgspecError, CryptoError, ValueError, TypeError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, CryptoError, ValueError, TypeError, RecursionError) as error:
         raise WireError(f"damaged, or not signed by this site's centre: {error}") from error
     if (word.site, word.door) != (site, door):
         raise WireError(f"made for {word.site}/{word.door}, this is {site}/{door}")
@@ -93,7 +93,7 @@ class NormsPost:
             told = msgspec.json.decode(path.read_bytes(), type=DoorNorms)
         except FileNotFoundError:
             return
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             log.error("norms not told path=%s error=%s", path, error)
             return
         self._publish("norms", told)
@@ -106,7 +106,7 @@ class NormsPost:
     def _known(self) -> VisionWord | None:
         try:
             return msgspec.json.decode((self._folder / WORD).read_bytes(), type=VisionWord)
-        except (FileNotFoundError, msgspec.MsgspecError):
+        except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
             return None
 
     def _keep(self, word: CentreWord) -> None:

@@ -72,7 +72,10 @@ class Installer:
 
     def result(self, result: Result) -> None:
         mark = self._ink(INK[result.status], f"  {MARK[result.status]} {WORD[result.status]}")
-        self._paper.line(f"{mark}  {result.said}".rstrip() if result.said else mark)
+        if result.said:
+            self._paper.wrapped(result.said, f"{mark}  ", len(WORD[result.status]) + 6)
+        else:
+            self._paper.line(mark)
         for fault in result.faults:
             self._fault(fault)
         self._tell({"event": "result", **msgspec.to_builtins(result)})

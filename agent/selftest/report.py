@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
-import re
 from pathlib import Path
 
 import msgspec
@@ -12,7 +10,8 @@ import msgspec
 from agent.errors import ConfigError
 from agent.ownership import give_to_owner_of
 from agent.selftest.installer import MARK, WORD
-from agent.selftest.result import SOUND, Fault, Report, Result
+from agent.selftest.result import SOUND, Report, Result
+from agent.selftest.words_html import fault, figures, prose, text
 
 
 def save_report(folder: Path, report: Report) -> list[Path]:
@@ -33,7 +32,7 @@ def to_html(report: Report) -> str:
     verdict = "Everything is well" if report.well else f"{report.findings} finding{'s' if report.findings != 1 else ''}"
     title = f"Self-test {report.site}/{report.door}"
     parts = [
-        f'<header class="{"well" if report.well else "bad"}"><p class="door">{_text(report.site)} / {_text(report.door)}</p>'
+        f'<header class="{"well" if report.well else "bad"}"><p class="door">{text(report.site)} / {text(report.door)}</p>'
         f"<h1>{verdict}</h1>{_where(report)}<p>Self-test of {report.made_at.astimezone():%d %B %Y, %H:%M %Z}</p></header>",
         "<main>",
         *(_row(result) for result in report.results),
@@ -45,40 +44,21 @@ def to_html(report: Report) -> str:
         " everybody can leave it with the power off: try that by hand.</p></footer>",
     ]
     return f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">' \
-           f"<title>{_text(title)}</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"  # fmt: skip
-
-
-def _text(words: str) -> str:
-    return html.escape(words)
-
-
-def _prose(words: str) -> str:
-    """A sentence with a capital, and what stands between backticks as something to type."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(words[:1].upper() + words[1:]))
+           f"<title>{text(title)}</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"  # fmt: skip
 
 
 def _where(report: Report) -> str:
     """Which steps it is about, for whoever reads no further."""
     titles = [result.title for result in report.results if result.status not in SOUND]
-    return f'<p class="where">{_text(", ".join(titles))}</p>' if titles else ""
+    return f'<p class="where">{text(", ".join(titles))}</p>' if titles else ""
 
 
 def _row(result: Result) -> str:
-    said = f'<p class="said">{_prose(result.said)}</p>' if result.said else ""
-    faults = "".join(_fault(fault) for fault in result.faults)
+    said = f'<p class="said">{prose(result.said)}</p>' if result.said else ""
+    faults = "".join(map(fault, result.faults))
     mark = f'<div class="mark" aria-hidden="true">{MARK[result.status]}</div>'
-    heading = f'<h2>{_text(result.title)} <span class="word">{WORD[result.status]}</span></h2>'
-    return f'<section class="{result.status}">{mark}<div class="body">{heading}{said}{faults}{_figures(result)}</div></section>'
-
-
-def _fault(fault: Fault) -> str:
-    rows = [("Seen", fault.what), ("Likely", fault.likely), ("Mend", fault.mend)]
-    return '<dl class="fault">' + "".join(f"<dt>{name}</dt><dd>{_prose(words)}</dd>" for name, words in rows if words) + "</dl>"
-
-
-def _figures(result: Result) -> str:
-    cells = "".join(f"<span><b>{_text(name)}</b> {_text(value)}</span>" for name, value in result.measured.items())
-    return f'<p class="figures">{cells}</p>' if cells else ""
+    heading = f'<h2>{text(result.title)} <span class="word">{WORD[result.status]}</span></h2>'
+    return f'<section class="{result.status}">{mark}<div class="body">{heading}{said}{faults}{figures(result.measured)}</div></section>'
 
 
 def _picture(jpeg: bytes) -> str:
@@ -92,9 +72,8 @@ def _picture(jpeg: bytes) -> str:
 
 
 def _versions(report: Report) -> str:
-    cells = "".join(f"<span><b>{_text(name)}</b> {_text(value)}</span>" for name, value in report.versions.items())
-    left = f'<p class="left">Not asked for: {_text(", ".join(report.left_out))}.</p>' if report.left_out else ""
-    return f'<p class="figures versions">{cells}</p>{left}'
+    left = f'<p class="left">Not asked for: {text(", ".join(report.left_out))}.</p>' if report.left_out else ""
+    return f"{figures(report.versions, 'versions')}{left}"
 
 
 STYLE = """

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import ctypes.util
 import socket
-import ssl
 import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.clock_kernel import kernel_clock
 from agent.config import Config
 from agent.core.feedback import FeedbackRules, Meaning, signal_for
 from agent.door_hardware import open_signallers
 from agent.errors import DoorwardError
-from agent.link.certificate import why_refused
+from agent.link.trial import shake_hands
 from agent.selftest.hands import Hands
 from agent.selftest.judge_machine import (
     AcceleratorSeen,
@@ -40,7 +39,6 @@ WATCH_S = 3.0
 WARM_UP_S = 1.0
 """A camera's first pictures are dark until its exposure has settled."""
 CONNECT_S = 5.0
-REFUSAL_S = 0.5
 
 
 # -- signals -------------------------------------------------------------------------------------------------------------------
@@ -208,38 +206,6 @@ def reach(host: str, port: int) -> tuple[str, str]:
         return "tcp", f"cannot be reached: {error.strerror or error}"
 
 
-def shake_hands(link: Any) -> tuple[str, str, float | None]:
-    """Where TLS failed and how, and for how many days the broker's certificate is good."""
-    try:
-        context = ssl.create_default_context(cafile=link.ca_file)
-        if link.cert_file:
-            context.load_cert_chain(link.cert_file, link.key_file)
-        with (
-            socket.create_connection((link.host, link.port), CONNECT_S) as wire,
-            context.wrap_socket(wire, server_hostname=link.host) as secure,
-        ):
-            _hear_refusal(secure)
-            return "", "", _days_left(secure.getpeercert())
-    except (OSError, ValueError) as error:
-        why = why_refused(error, link.cert_file, datetime.now(timezone.utc)) if isinstance(error, ssl.SSLError) else ""
-        return "tls", f"no encrypted connection: {why or error}", None
-
-
-def _hear_refusal(secure: ssl.SSLSocket) -> None:
-    """Under TLS 1.3 a broker looks at our certificate when our side of the handshake is over. Raises OSError when it refuses it."""
-    secure.settimeout(REFUSAL_S)
-    with contextlib.suppress(TimeoutError):
-        if not secure.recv(1):  # a broker says nothing before CONNECT
-            raise ssl.SSLEOFError("the broker ended the connection")
-
-
-def _days_left(certificate: Any) -> float | None:
-    ends = (certificate or {}).get("notAfter")
-    if ends is None:
-        return None
-    return (ssl.cert_time_to_seconds(ends) - datetime.now(timezone.utc).timestamp()) / 86400
-
-
 def ask_broker(config: Config) -> tuple[str, str, float]:
     """Connect, subscribe to the door's own commands, and leave: where that failed and how, and milliseconds of the subscription.
 
@@ -301,20 +267,3 @@ def try_clock() -> Judged:
             synchronised=synchronised, error_s=error_s, year=datetime.now(timezone.utc).year, battery=Path("/dev/rtc0").exists()
         )
     )
-
-
-TIME_ERROR, MAX_ERROR_AT, TIMEX_BYTES = 5, 24, 256
-"""adjtimex(2): what it returns while the clock is not synchronised; where `maxerror` (microseconds) lies in its struct on 64-bit Linux."""
-
-
-def kernel_clock() -> tuple[bool | None, float | None]:
-    """Whether the kernel's clock is synchronised, and its largest error in seconds; None where the kernel does not say."""
-    timex = ctypes.create_string_buffer(TIMEX_BYTES)
-    try:
-        state = ctypes.CDLL(None, use_errno=True).adjtimex(timex)
-    except (OSError, AttributeError):
-        return None, None
-    if state < 0:
-        return None, None
-    error_us = int.from_bytes(timex.raw[MAX_ERROR_AT : MAX_ERROR_AT + 8], "little")
-    return state != TIME_ERROR, error_us / 1e6

@@ -105,6 +105,10 @@ class Chain:
         """The faces that were found in the frame that was taken then, with their tracks."""
         return [(track.id, track.face) for track in self._tracker.seen(taken_s) if track.seen_s == taken_s]
 
+    def embedded_in(self, taken_s: float) -> list[Track]:
+        """The tracks that were embedded in the frame that was taken then."""
+        return [track for track in self._tracker.seen(taken_s) if track.pictures and track.pictures[-1].taken_s == taken_s]
+
     def _told(self, observation: Observation, taken_s: float, began_s: float) -> Observation:
         """The observation with what is known now."""
         faces = tuple(self._looks.add_to(_report(track), taken_s) for track in self._tracker.seen(taken_s))

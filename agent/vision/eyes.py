@@ -19,6 +19,9 @@ LAST_RETRY_S = 8.0
 SILENT_S = 2.0
 """A camera that is open and gives nothing for this long has hung: it is closed and opened anew."""
 
+STUCK_S = 60.0
+"""A camera that is being opened or closed for so long is with a driver that does not come back: a new program may have more luck."""
+
 Beside = Callable[[Callable[[], None]], object]
 """Lets something be done that may take seconds, and returns at once."""
 
@@ -32,6 +35,7 @@ def in_a_thread(job: Callable[[], None]) -> None:
 class _Opening:
     """A camera that is being opened or closed beside the loop."""
 
+    since_s: float
     done: bool = False
     camera: Camera | None = None
     error: CameraError | HardwareError | None = None
@@ -80,6 +84,12 @@ class Eyes:
             return None
         return frame
 
+    def hung(self) -> str:
+        """What does not move and would after a new start, in words; '' when all does."""
+        under_way = self._under_way
+        away_s = self._mono_s() - under_way.since_s if under_way is not None and not under_way.done else 0.0
+        return f"its driver has not come back for {away_s:.0f} s" if away_s > STUCK_S else ""
+
     def close(self) -> None:
         """Gives the camera back. One that is just being opened goes with the process."""
         if self._camera is not None:
@@ -118,7 +128,7 @@ class Eyes:
         return True
 
     def _begin_opening(self) -> None:
-        opening = self._under_way = _Opening()
+        opening = self._under_way = _Opening(self._mono_s())
         self._over, self._opened = False, self._edition()
 
         def job() -> None:
@@ -145,7 +155,7 @@ class Eyes:
         camera, self._camera = self._camera, None
         if camera is None:
             return
-        closing = self._under_way = _Opening()
+        closing = self._under_way = _Opening(self._mono_s())
 
         def job() -> None:
             try:

@@ -11,6 +11,7 @@ from agent.clock import Clock
 from agent.core.conduct import Conduct, DoorNews
 from agent.core.messages import EnrolOrder, EnrolStop, EvidenceRequest, Observation, ToVision, VisionHealth
 from agent.errors import CameraError, DoorwardError, WireError
+from agent.health_stages import Stages
 from agent.local_socket import Receiver, Sender, decode_to_vision, encode
 from agent.notify import notify
 from agent.shared_view import ViewWriter
@@ -20,6 +21,7 @@ from agent.vision.evidence import EvidenceWriter, exhibit
 from agent.vision.eyes import Eyes
 from agent.vision.ring import Moment, Ring
 from agent.vision.scene_file import Watchman
+from agent.vision.shadow import Shadow
 from agent.vision.tally_file import Learner
 from hw.interfaces import Frame, Pixels
 
@@ -69,6 +71,16 @@ class VisionBroken(DoorwardError, RuntimeError):
 
 
 @dataclass(frozen=True)
+class Runs:
+    """Numbers of the updates in force (docs/UPDATES.md), of the models beside them, and what could not be used of what is chosen."""
+
+    rules: int = 0
+    models: int = 0
+    shadow: int = 0
+    spoilt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Parts:
     """What the loop works with."""
 
@@ -92,6 +104,10 @@ class Parts:
     """None where nobody may watch live."""
     enrol: EnrolAtDoor | None = None
     """None where nobody is enrolled at this camera."""
+    runs: Runs = Runs()
+    """With which updates."""
+    shadow: Shadow | None = None
+    """None where no models run beside those in force."""
 
 
 class VisionLoop:
@@ -107,8 +123,19 @@ class VisionLoop:
         self._left_out = False
         """What else there is to see, in the last frame."""
         self._conduct: Conduct | None = None
+        self._runs = parts.runs
+        self._seen_s = clock.mono_s()
+        self._stages = Stages({"camera": parts.eyes.hung})
         self.bad_requests = 0
         self.faults = 0
+
+    def take(self, runs: Runs) -> None:
+        """Other updates are in force, of which nothing concerns vision but their numbers."""
+        self._runs = runs
+
+    def nobody_since_s(self) -> float:
+        """For how long nobody has been before the camera."""
+        return self._clock.mono_s() - self._seen_s
 
     def turn(self) -> None:
         frame = self._parts.eyes.read(READ_S)
@@ -127,12 +154,21 @@ class VisionLoop:
             self._parts.ring.put(Moment(frame, observation))
             if self._parts.learner is not None:
                 self._parts.learner.see(observation)
+            if observation.faces or observation.persons:
+                self._seen_s = self._clock.mono_s()
             self._watch(observation, frame.pixels)
             self._enrol(observation, frame.pixels)
         if self._parts.view is not None:
             self._parts.view.show(frame.pixels, frame.taken_s, observation, self._conduct, self._clock.mono_s())
         if self._parts.watchman is not None:
             self._parts.watchman.see(frame, observation)
+        if self._parts.shadow is not None and not self._left_out:
+            self._compare(self._parts.shadow, frame)
+
+    def _compare(self, shadow: Shadow, frame: Frame) -> None:
+        """Last of all, and never in a frame that comes late."""
+        for seen in shadow.see(frame, self._clock.mono_s()):
+            self._parts.to_door.send(encode(seen))
 
     def _watch(self, observation: Observation, pixels: Pixels) -> None:
         watcher, watchman = self._parts.watcher, self._parts.watchman
@@ -220,15 +256,31 @@ class VisionLoop:
         measured = parts.watcher.fault if parts.watcher is not None else ""
         shown = parts.view.fault if parts.view is not None else ""
         enrolled = parts.enrol.fault if parts.enrol is not None else ""
+        beside = parts.shadow.fault if parts.shadow is not None else ""
+        runs = self._runs
         watched, tamper = (parts.watchman.fault, parts.watchman.signs) if parts.watchman is not None else ("", ())
         faults = tuple(
             fault
-            for fault in (parts.eyes.fault, self._fault, kept, learned, watched, measured, shown, enrolled, *parts.chain.faults())
+            for fault in (
+                parts.eyes.fault,
+                self._fault,
+                kept,
+                learned,
+                watched,
+                measured,
+                shown,
+                enrolled,
+                beside,
+                *runs.spoilt,
+                *parts.chain.faults(),
+            )
             if fault
         )
         rate = self._frames_since / max(now_s - self._health_s, 1e-3)
         health = VisionHealth(at_s=now_s, ok=not faults and not tamper, camera=parts.eyes.fault or f"{parts.eyes.name} ok",
-                              engine=parts.chain.engine(), frames_per_s=round(rate, 1), faults=faults, tamper=tamper)  # fmt: skip
+                              engine=parts.chain.engine(), frames_per_s=round(rate, 1), faults=faults, tamper=tamper,
+                              rules=runs.rules, models=runs.models, shadow=runs.shadow)  # fmt: skip
         parts.to_door.send(encode(health))
-        notify("WATCHDOG=1")
+        if self._stages.look():
+            notify("WATCHDOG=1")
         self._health_s, self._frames_since = now_s, 0

@@ -24,7 +24,7 @@ def load_tally(path: Path) -> Tally | None:
         tally = msgspec.json.decode(path.read_bytes(), type=Tally)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}; delete it to begin the count anew") from error
     if len(tally.counts) != BINS or min(tally.counts) < 0:
         raise ConfigError(f"{path}: counts must be {BINS} numbers from 0 on; delete it to begin the count anew")

@@ -24,6 +24,10 @@ class StageTimes:
             self.total_s[name] = self.total_s.get(name, 0.0) + perf_counter() - start_s
             self.count[name] = self.count.get(name, 0) + 1
 
+    def mean_ms(self, *names: str) -> float:
+        """What these stages take together, each as a mean of its runs."""
+        return sum(1000 * self.total_s[name] / self.count[name] for name in names if self.count.get(name))
+
     def clear(self) -> None:
         self.total_s.clear()
         self.count.clear()

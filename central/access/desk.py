@@ -29,7 +29,7 @@ from agent.records.people_file import Seal
 from central.access.bundles import key_for
 from central.access.confirmed import Confirmed, Heard
 from central.access.readings import Readings, in_use_of
-from central.access.serving import Wanted
+from central.access.serving import Wanted, send_pieces
 from central.access.shelf import Place, Shelf, Shelved
 from central.access.status import DoorStatus, status_of
 from central.access.withdrawals import Ledger, Since, changed_since, withdrawn_now
@@ -48,7 +48,6 @@ REST_SHARE = 0.5
 """After a bundle was made its door rests for this share of the time that took: others of the centre have work, too."""
 AFTER_FAULT_S = 10.0
 SETTLE_CARDS_EVERY_S = 3600.0
-PIECES_A_TURN = 8
 
 
 Made = tuple[Shelved, bool]
@@ -406,21 +405,7 @@ class BundleDesk:
             self._shelf.forget(place)
         for (site, door), raw in unsaid:
             say.publish(f"doorward/{site}/{door}/access/version", raw, retain=True)
-        for _ in range(PIECES_A_TURN):
-            if say.is_behind or not self._send_piece(say):
-                break
-        return 0.0 if self._wanted and not say.is_behind else 60.0
-
-    def _send_piece(self, say: Say) -> bool:
-        """The next piece that somebody wants; doors take turns. False when nobody does."""
-        found = self._wanted.next()
-        if found is None:
-            return False
-        place, digest, number = found
-        piece = self._shelf.piece(place, digest, number)
-        if piece is not None:
-            say.publish(f"doorward/{place[0]}/{place[1]}/access/part/{digest.hex()}/{number}", piece, qos=0)
-        return True
+        return send_pieces(say, self._wanted, self._shelf.piece, "access/part")
 
     def message(self, topic: str, payload: bytes, retained: bool) -> None:
         _, site, door, *rest = topic.split("/")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 from agent.errors import WireError
+from agent.link.session import Say
 from agent.records.access_offer import LONGEST_START
 from agent.records.bundle_pieces import PIECE_BYTES
 from central.access.shelf import Place
@@ -48,6 +50,9 @@ def _piece(name: str) -> tuple[bytes, int]:
     return bytes.fromhex(found[1]), int(found[2])
 
 
+PIECES_A_TURN = 8
+
+
 class Wanted:
     """Of one thread."""
 
@@ -78,3 +83,17 @@ class Wanted:
         if pieces:
             self._doors[place] = pieces
         return place, digest, number
+
+
+def send_pieces(say: Say, wanted: Wanted, piece_of: Callable[[Place, bytes, int], bytes | None], below: str) -> float:
+    """Send what doors wait for on `doorward/SITE/DOOR/BELOW/HASH/NUMBER`, no faster than the broker takes it. Returns how long the session's
+    next turn may wait, in seconds."""
+    for _ in range(PIECES_A_TURN):
+        found = None if say.is_behind else wanted.next()
+        if found is None:
+            break
+        (site, door), digest, number = found
+        piece = piece_of((site, door), digest, number)
+        if piece is not None:
+            say.publish(f"doorward/{site}/{door}/{below}/{digest.hex()}/{number}", piece, qos=0)
+    return 0.0 if wanted and not say.is_behind else 60.0

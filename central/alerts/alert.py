@@ -13,6 +13,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from agent.core.event_time import NOT_CERTAIN
 from central.alerts.rules import Found, Group, Happening
 from central.alerts.severity import Severity, rank
 
@@ -100,10 +101,17 @@ def begun(found: Found, event: Happening | None, site: str, door: str, now: date
     waits = found.wait_s > 0
     return Alert(
         site=site, door=door, subject=found.subject, kind=found.kind, severity=found.severity, title=found.title, sentence=found.sentence,
-        reasons=found.reasons, band=found.band, person=found.person, zone=found.zone, tells=found.tells, event_n=event.n if event else 0,
-        at=at, newest_at=at, state="pending" if waits else "open", next_at=now + timedelta(seconds=found.wait_s) if waits else None,
+        reasons=_reasons(found, event), band=found.band, person=found.person, zone=found.zone, tells=found.tells,
+        event_n=event.n if event else 0, at=at, newest_at=at, state="pending" if waits else "open",
+        next_at=now + timedelta(seconds=found.wait_s) if waits else None,
         decide_by=_decide_by(at, found.hold_s) if found.hold_s else None, parts=(found.part,), cooldown_s=found.cooldown_s,
     )  # fmt: skip
+
+
+def _reasons(found: Found, event: Happening | None) -> tuple[str, ...]:
+    """With a word of doubt, where the time is not certain."""
+    doubt = event is not None and event.clock == "unsure"
+    return (*found.reasons, f"time not certain: {NOT_CERTAIN}") if doubt else found.reasons
 
 
 def _decide_by(at: datetime, hold_s: float) -> datetime:
@@ -140,7 +148,7 @@ def folded(alert: Alert, found: Found, event: Happening | None, now: datetime) -
     at = event.at if event else now
     state = _state_after(alert, found)
     grown = replace(
-        alert, folded=alert.folded + 1, newest_at=max(alert.newest_at, at), sentence=found.sentence, reasons=found.reasons,
+        alert, folded=alert.folded + 1, newest_at=max(alert.newest_at, at), sentence=found.sentence, reasons=_reasons(found, event),
         event_n=event.n if event else alert.event_n, person=found.person or alert.person, zone=found.zone or alert.zone,
         band=found.band or alert.band, tells=tuple(dict.fromkeys((*alert.tells, *found.tells))), over_at=None,
         parts=tuple(dict.fromkeys((*alert.parts, found.part)))[-MOST_PARTS:], state=state,

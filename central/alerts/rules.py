@@ -41,6 +41,8 @@ class Happening(Struct, frozen=True, kw_only=True):
     received: datetime
     data: Mapping[str, Any]
     person: str = ""
+    clock: str = ""
+    """How far `at` may be believed (core.messages.Event); of an unsure one it is the latest that it can have been."""
 
     @property
     def is_late(self) -> bool:

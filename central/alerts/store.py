@@ -43,11 +43,11 @@ def move_cursor(db: Connection, n: int) -> None:
 
 
 def happenings(db: Connection, after: int, upto: int, limit: int) -> list[Happening]:
-    columns = (EVENTS.c[name] for name in ("n", "site", "door", "kind", "at", "received", "data", "person"))
+    columns = (EVENTS.c[name] for name in ("n", "site", "door", "kind", "at", "received", "data", "person", "clock"))
     ask = (
         select(*columns).where(EVENTS.c.n > after, EVENTS.c.n <= upto, EVENTS.c.kind.in_(KINDS)).order_by(EVENTS.c.n).limit(limit)
     )
-    return [Happening(n=r.n, site=r.site, door=r.door, kind=r.kind, at=r.at, received=r.received, person=r.person,
+    return [Happening(n=r.n, site=r.site, door=r.door, kind=r.kind, at=r.at, received=r.received, person=r.person, clock=r.clock,
                       data=r.data if isinstance(r.data, dict) else {}) for r in db.execute(ask)]  # fmt: skip
 
 

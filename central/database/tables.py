@@ -10,9 +10,10 @@ from central.database import (
     tables_live,
     tables_people,
     tables_places,
+    tables_updates,
 )
 from central.database.metadata import METADATA
 
-ROOMS = (tables_events, tables_accounts, tables_people, tables_alerts, tables_places, tables_live, tables_leading)
+ROOMS = (tables_events, tables_accounts, tables_people, tables_alerts, tables_places, tables_live, tables_leading, tables_updates)
 
 __all__ = ["METADATA", "ROOMS"]

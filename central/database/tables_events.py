@@ -39,6 +39,9 @@ EVENTS = Table(
     Column("data", Json, nullable=False),
     Column("person", Text, nullable=False),
     Column("alert", Boolean, nullable=False),
+    Column("boot", Text, nullable=False, server_default=""),
+    Column("clock", Text, nullable=False, server_default=""),
+    Column("told_at", Moment),
     UniqueConstraint("site", "door", "journal", "sequence"),
     Index("ix_events_at", "at"),
     Index("ix_events_door", "site", "door", "n"),
@@ -46,10 +49,19 @@ EVENTS = Table(
     Index("ix_events_kind", "kind", "n"),
     Index("ix_events_id", "id"),
     Index("ix_events_site", "site", "n"),
+    Index(
+        "ix_events_unsure",
+        "site",
+        "door",
+        "boot",
+        sqlite_where=text("clock = 'unsure'"),
+        postgresql_where=text("clock = 'unsure'"),
+    ),
     Index("ix_events_alert", "n", sqlite_where=text("alert = 1"), postgresql_where=text("alert")),
     sqlite_autoincrement=True,  # a number is never given twice, even after the newest rows were removed: others have read up to it
 )
-"""Every event once. `person` is the cardholder's id or '', `alert` whether somebody was to be told at once: both are in `data` as well."""
+"""Every event once. `person` is the cardholder's id or '', `alert` whether somebody was to be told at once: both are in `data` as well.
+`clock` is how far `at` may be believed and `told_at` what the clock there said, where it was something else (central/history/clocks.py)."""
 
 CONFLICTS = Table(
     "conflicts",
@@ -67,6 +79,9 @@ CONFLICTS = Table(
     Column("data", Json, nullable=False),
     Column("person", Text, nullable=False),
     Column("alert", Boolean, nullable=False),
+    Column("boot", Text, nullable=False, server_default=""),
+    Column("clock", Text, nullable=False, server_default=""),
+    Column("told_at", Moment),
     UniqueConstraint("site", "door", "journal", "sequence", "id"),
     sqlite_autoincrement=True,
 )
@@ -114,6 +129,17 @@ UNREADABLE = Table(
     sqlite_autoincrement=True,
 )
 """Messages on an event topic that were no events."""
+
+CLOCKS = Table(
+    "clocks",
+    METADATA,
+    Column("site", Text, primary_key=True),
+    Column("door", Text, primary_key=True),
+    Column("boot", Text, primary_key=True),
+    Column("offset_us", BigInteger, nullable=False),
+    Column("told", Boolean, nullable=False),
+)
+"""Wall minus monotonic time of each start of a door's machine that did not know the time: as the door told it, or the most it can be."""
 
 USUAL = Table(
     "usual",

@@ -113,8 +113,8 @@ class Desk:
 
     async def sign_in(self, request: Request) -> Response:
         try:
-            self._demand_ours(request)
-            wanted = Ask(caller=Caller("-", "guard"), now=self._clock.wall(), body=await _body(request, 4096)).json(SignIn)
+            self.demand_ours(request)
+            wanted = Ask(caller=Caller("-", "guard"), now=self._clock.wall(), body=await read_body(request, 4096)).json(SignIn)
             address = request.client.host if request.client else ""
             begun = await self.outside(lambda: self._accounts.sign_in(wanted.account, wanted.password, wanted.code, address))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the browser gets an answer in JSON
@@ -149,7 +149,7 @@ class Desk:
             token = _token(request)
             self._demand_csrf(request, token)
             self._demand_room(token)
-            told = Ask(caller=Caller("-", "guard"), now=self._clock.wall(), body=await _body(request, 256)).json(Awake)
+            told = Ask(caller=Caller("-", "guard"), now=self._clock.wall(), body=await read_body(request, 256)).json(Awake)
             lasts = await self.in_thread(lambda: self._accounts.stay_awake(token, timedelta(seconds=told.quiet_s)))
         except Exception as error:  # noqa: BLE001
             return refusal(error)
@@ -205,7 +205,7 @@ class Desk:
                 del self._under_way[caller.account]
 
     async def _answer(self, endpoint: Endpoint, request: Request, caller: Caller) -> Response:
-        body = b"" if endpoint.method == "GET" else await _body(request, endpoint.max_bytes)
+        body = b"" if endpoint.method == "GET" else await read_body(request, endpoint.max_bytes)
         ask = Ask(caller=caller, now=self._clock.wall(), path=_told(request.path_params, "path"), query=_told(_query(request), "query"),
                   body=_clean(body, request), content_type=request.headers.get("content-type", "")[:200])  # fmt: skip
         _demand_site(ask)
@@ -238,12 +238,12 @@ class Desk:
     def _record(self, endpoint: Endpoint, caller: Caller, about: str, details: dict[str, Any]) -> None:
         self._audit.write(caller.account, f"{endpoint.method} {endpoint.path}", about, details)
 
-    def _demand_ours(self, request: Request) -> None:
+    def demand_ours(self, request: Request) -> None:
         if not is_ours(request.headers, self._origins):
             raise Unfit(403, "other_origin", "this request came from a page of another address")
 
     def _demand_csrf(self, request: Request, token: str) -> None:
-        self._demand_ours(request)
+        self.demand_ours(request)
         if request.headers.get(CSRF) != csrf_of(token):
             raise Unfit(403, "no_csrf", f"a change needs the header {CSRF} with the csrf that GET /api/session tells")
 
@@ -313,7 +313,7 @@ def _clean(body: bytes, request: Request) -> bytes:
     return body
 
 
-async def _body(request: Request, most: int) -> bytes:
+async def read_body(request: Request, most: int) -> bytes:
     """Never more than `most` bytes in memory. Raises Unfit."""
     told = request.headers.get("content-length", "0")
     too_long = Unfit(413, "too_long", f"the request's body is too long: at most {most} bytes are allowed")

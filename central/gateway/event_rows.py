@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from agent.core.event_time import said_time
 from agent.core.explain import explain, lines_of
 from central.gateway.asking import Caller, Role
 from central.gateway.door_rows import DoorRow, sentence_of
@@ -28,6 +29,9 @@ class EventRow(Struct, frozen=True, kw_only=True):
     door: str
     kind: str
     at: datetime
+    """The best that is known; `clock` says how far it may be believed, `told_at` what the door's clock said, where that is another time."""
+    clock: str
+    told_at: datetime | None
     sentence: str
     person: str
     alert: bool
@@ -63,12 +67,13 @@ def rows_of(found: Iterable[Kept], caller: Caller) -> list[EventRow]:
 def event_row(kept: Kept) -> EventRow:
     event = kept.told.event
     return EventRow(n=kept.n, id=event.id, site=kept.told.site, door=kept.told.door, kind=event.kind, at=event.at,
-                    sentence=sentence_of(event.kind, event.data), person=kept.person, alert=kept.alert, data=event.data)  # fmt: skip
+                    clock=event.clock, told_at=kept.told_at, sentence=sentence_of(event.kind, event.data), person=kept.person,
+                    alert=kept.alert, data=event.data)  # fmt: skip
 
 
 def explained(kept: Kept) -> Explained:
     """The same words as `doorward explain`, without its first line, which says what stands in the row."""
     event, row = kept.told.event, event_row(kept)
-    told = explain(event.id, event.kind, f"{event.at:%Y-%m-%d %H:%M:%S %Z}", f"{row.site}/{row.door}", event.data)
+    told = explain(event.id, event.kind, said_time(event.at, event.clock, kept.told_at), f"{row.site}/{row.door}", event.data)
     fields = {name: getattr(row, name) for name in EventRow.__struct_fields__}
     return Explained(**fields, explain=list(lines_of(told))[1:])

@@ -59,6 +59,7 @@ class Gateway:
         self._sso = SingleSignOn(settings.oidc, self._web.url, clock) if settings.oidc.issuer else None
         self._watch.each_turn(audit.anchor)
         accounts.on_end(self._hub.doubt)
+        self._also: list[Callable[[Desk], list[BaseRoute]]] = []
         self._endpoints = [
             *Doors(book, self._watch, store, facts, commander, audit, answer_wait_s).endpoints(),
             *Happenings(store, audit, names_of=names_of, norms_of=norms_of).endpoints(),
@@ -84,6 +85,10 @@ class Gateway:
         """Another room's; before `start`."""
         self._endpoints += endpoints
 
+    def add_routes(self, routes: Callable[[Desk], list[BaseRoute]]) -> None:
+        """For those who are not signed in; before `start`."""
+        self._also.append(routes)
+
     def wake(self, *told: object) -> None:
         """The historian has committed something."""
         self._watch.wake()
@@ -105,7 +110,8 @@ class Gateway:
         )  # fmt: skip
 
     def _routes(self, desk: Desk) -> list[BaseRoute]:
-        return [*self._stream.routes(desk), *oidc_routes(desk, self._accounts, self._sso)]
+        also = [route for routes in self._also for route in routes(desk)]
+        return [*self._stream.routes(desk), *oidc_routes(desk, self._accounts, self._sso), *also]
 
     def stop(self, timeout_s: float = 5.0) -> None:
         self._hub.stop()

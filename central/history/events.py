@@ -35,6 +35,7 @@ from agent.link.cloudevents import Told
 from central.database.engine import reading, writing
 from central.database.tables_events import CONFLICTS, EVENTS, GAPS, JOURNALS, UNREADABLE
 from central.database.types import to_us
+from central.history.clocks import settle
 from central.history.counting import Heard, fill_gaps, highest_of, ids_of, missing_of, note_heard, open_gaps
 from central.history.kept import Gap, JournalKey, Kept, Outcome, Unreadable, alert_of, key_of, person_of
 from central.history.patterns import fits, says
@@ -100,11 +101,12 @@ class EventStore:
         with writing(self.engine) as db:
             _one_writer(db)
             sorted_out = _SortedOut(db, [told for told, _ in arrived], rows)
+            counted = settle(db, sorted_out.new)
             if sorted_out.new:
                 _add_events(db, [row for _, row in sorted_out.new])
             conflicts = [told for told, row in sorted_out.conflicts if _add_conflict(db, row)]
             gaps = _count(db, sorted_out, now)
-            count_in(db, (told for told, _ in sorted_out.new), self._zone)
+            count_in(db, counted, self._zone)
             _keep_unreadable(db, unreadable, now)
         added = len(sorted_out.new)
         return Outcome(added, len(arrived) - added - len(conflicts), tuple(conflicts), tuple(gaps))
@@ -240,7 +242,8 @@ def _add_events(db: Connection, rows: Sequence[Row_]) -> None:
 def _as_stored(row: Row_) -> tuple[Any, ...]:
     """As the columns' own types would do it (central/database/types.py)."""
     data = msgspec.json.encode(row["data"]).decode()
-    return tuple({**row, "at": to_us(row["at"]), "received": to_us(row["received"]), "data": data}.values())
+    told_at = None if row["told_at"] is None else to_us(row["told_at"])
+    return tuple({**row, "at": to_us(row["at"]), "received": to_us(row["received"]), "data": data, "told_at": told_at}.values())
 
 
 def _add_conflict(db: Connection, row: Row_) -> bool:
@@ -266,7 +269,7 @@ def _row(told: Told, received: datetime) -> Row_:
     return {
         "site": told.site, "door": told.door, "journal": event.journal, "sequence": event.sequence, "id": event.id, "kind": event.kind,
         "at": event.at, "received": received, "mono_s": event.mono_s, "data": event.data, "person": person_of(event.data),
-        "alert": alert_of(event.data),
+        "alert": alert_of(event.data), "boot": event.boot, "clock": event.clock, "told_at": None,
     }  # fmt: skip
 
 
@@ -362,6 +365,7 @@ def _within_reach(db: Connection, wanted: Wanted) -> tuple[Wanted, int]:
 
 def _kept(row: Row[Any]) -> Kept:
     event = Event(
-        sequence=row.sequence, journal=row.journal, id=row.id, kind=row.kind, at=row.at, mono_s=row.mono_s, data=row.data
-    )
-    return Kept(row.n, Told(row.site, row.door, event), row.received, row.person, row.alert)
+        sequence=row.sequence, journal=row.journal, id=row.id, kind=row.kind, at=row.at, mono_s=row.mono_s, data=row.data,
+        boot=row.boot, clock=row.clock,
+    )  # fmt: skip
+    return Kept(row.n, Told(row.site, row.door, event), row.received, row.person, row.alert, row.told_at)

@@ -1,6 +1,7 @@
 """Events in files: CloudEvents, one a line, which `doorward central replay` and `doorward explain --events` read; or CSV for spreadsheets.
 
-A line is the event as the door sent it, with one attribute more: `received`, when the centre had it.
+A line is the event as the door sent it, with one attribute more: `received`, when the centre had it. Where the door did not know the time
+there is another, `corrected` (or `latest`): when it was, as it is known by now, or the latest that it can have been.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ from datetime import date, datetime, time, timedelta, timezone
 from typing import BinaryIO, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from agent.errors import ConfigError
 from agent.link.cloudevents import to_cloudevent
+from central.history.clocks import CORRECTED, UNSURE
 from central.history.events import EventStore, Wanted
 from central.history.kept import Kept
 
 Format = Literal["jsonl", "csv"]
 TELL_EVERY = 50_000
-COLUMNS = ("n", "site", "door", "journal", "sequence", "id", "kind", "at", "received", "mono_s", "person", "alert", "data")
+COLUMNS = (
+    "n", "site", "door", "journal", "sequence", "id", "kind", "at", "clock", "told_at", "received", "mono_s", "person", "alert", "data",
+)  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection)."""
 
@@ -43,15 +48,25 @@ def write_events(
 
 def as_line(kept: Kept) -> bytes:
     """A CloudEvent with `received`, and a line feed."""
-    event = to_cloudevent(kept.told.event, kept.told.site, kept.told.door)
-    return event[:-1] + b',"received":' + msgspec.json.encode(kept.received) + b"}\n"
+    return as_told(kept)[:-1] + b',"received":' + msgspec.json.encode(kept.received) + b"}\n"
+
+
+def as_told(kept: Kept) -> bytes:
+    """The CloudEvent as the door sent it, with what is known of its time by now beside it."""
+    told, known = kept.told.event, b""
+    if kept.told_at is not None:
+        word = b"corrected" if told.clock == CORRECTED else b"latest"
+        known = b',"' + word + b'":' + msgspec.json.encode(told.at)
+        told = replace(told, at=kept.told_at, clock=UNSURE)
+    return to_cloudevent(told, kept.told.site, kept.told.door)[:-1] + known + b"}"
 
 
 def as_csv(kept: Kept) -> bytes:
     """A row of COLUMNS, RFC 4180."""
     told, event = kept.told, kept.told.event
     return _csv_row(
-        (kept.n, told.site, told.door, event.journal, event.sequence, event.id, event.kind, _rfc3339(event.at), _rfc3339(kept.received),
+        (kept.n, told.site, told.door, event.journal, event.sequence, event.id, event.kind, _rfc3339(event.at), event.clock,
+         "" if kept.told_at is None else _rfc3339(kept.told_at), _rfc3339(kept.received),
          event.mono_s, kept.person, int(kept.alert), msgspec.json.encode(event.data).decode())
     )  # fmt: skip
 

@@ -53,6 +53,8 @@ class Kept(Struct, frozen=True):
     """The cardholder's id, where the event names one."""
     alert: bool = False
     """Somebody was to be told at once."""
+    told_at: datetime | None = None
+    """What the door's clock said, where that is not the event's time: see central/history/clocks.py."""
 
 
 class Unreadable(Struct, frozen=True):

@@ -117,8 +117,10 @@ class LiveDesk:
             return
         if (asked.who != caller.account and caller.role != "manager") or not caller.sees(asked.site):
             raise Unfit(403, "not_yours", "somebody else watches in this session: they or a manager may end it")
-        self._bye(asked, caller.account)
-        self._sessions.ended(session, self._clock.wall(), "left", caller.account)
+        try:  # on record before the door hears of it, or its own word of the end would be there first; and ended also when it cannot be
+            self._sessions.ended(session, self._clock.wall(), "left", caller.account)
+        finally:
+            self._bye(asked, caller.account)
 
     def watching(self, site: str, door: str) -> list[Watching]:
         """Who watches a door now. Raises StoreError."""
@@ -172,8 +174,10 @@ class LiveDesk:
             self._look_s = now_s + LOOK_EVERY_S
             try:
                 for asked in self._sessions.open_of_others_than(WATCH):
-                    self._bye(asked, "centre", NO_LONGER)
-                    self._sessions.ended(asked.session, self._clock.wall(), NO_LONGER, "centre")
+                    try:
+                        self._sessions.ended(asked.session, self._clock.wall(), NO_LONGER, "centre")
+                    finally:
+                        self._bye(asked, "centre", NO_LONGER)
             except StoreError as error:
                 log.error("live who may still watch is not known: %s", error)
         return LOOK_EVERY_S if not self._out else 0.0

@@ -14,13 +14,15 @@ from typing import Literal
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agent.errors import ConfigError
+from agent.errors import ConfigError, DoorwardError
+from agent.pairing.messages import SUBJECT
 from central.site.files import FOR_ALL, OWNER_ONLY, folder, put
 from central.site.names import PROBE
 
@@ -63,6 +65,10 @@ class Pair(Struct, frozen=True):
     key: bytes
 
 
+class RequestError(DoorwardError, ValueError):
+    """A certificate request that is not signed for: the text says why."""
+
+
 class Authority:
     """Works in a folder of its own, FOLDER/ca."""
 
@@ -91,17 +97,26 @@ class Authority:
         put(self._key_file, _pem_of(key), OWNER_ONLY)
         put(self.certificate_file, certificate.public_bytes(serialization.Encoding.PEM), FOR_ALL)
 
+    def demand(self) -> None:
+        """Raises ConfigError when key and certificate are not there for us, or do not belong together."""
+        self._load()
+
     def issue(self, purpose: Purpose, name: str, now: datetime, hosts: Sequence[str] = (), life: timedelta | None = None) -> Pair:
         """A new key and a certificate for it. `hosts` are names and addresses by which a broker is reached. Raises ConfigError."""
-        authority, signing = self._load()
         key = ec.generate_private_key(ec.SECP256R1())
+        return Pair(self.issue_to(key.public_key(), purpose, name, now, hosts, life), _pem_of(key))
+
+    def issue_to(self, key: ec.EllipticCurvePublicKey, purpose: Purpose, name: str, now: datetime, hosts: Sequence[str] = (),
+                 life: timedelta | None = None) -> bytes:  # fmt: skip
+        """A certificate, PEM, for a key that was made elsewhere and stays there: `key_of` a request. Raises ConfigError."""
+        authority, signing = self._load()
         serial = x509.random_serial_number()
-        builder = _builder(_name(name), authority.subject, key.public_key(), now, life or LIFE[purpose], serial)
+        builder = _builder(_name(name), authority.subject, key, now, life or LIFE[purpose], serial)
         builder = _leaf(builder, purpose, [*map(_host, hosts), *_number(purpose, serial, life)])
         builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
         certificate = builder.sign(signing, hashes.SHA256())
         self._note(purpose, name, certificate)
-        return Pair(certificate.public_bytes(serialization.Encoding.PEM), _pem_of(key))
+        return certificate.public_bytes(serialization.Encoding.PEM)
 
     def issued(self) -> list[Issued]:
         """Oldest first. Raises ConfigError."""
@@ -159,6 +174,25 @@ class Authority:
 
     def _write(self, lines: list[Issued]) -> None:
         put(self._list, msgspec.json.format(msgspec.json.encode(lines)) + b"\n", OWNER_ONLY)
+
+
+def key_of(request: bytes) -> ec.EllipticCurvePublicKey:
+    """The key of a request (PKCS #10, PEM), of which nothing else is taken. Whoever asks for names, rights or another kind of key is a
+    program that was not made for this. Raises RequestError."""
+    try:
+        told = x509.load_pem_x509_csr(request)
+        signed, key, wishes = told.is_signature_valid, told.public_key(), list(told.extensions)
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        raise RequestError(f"the certificate request cannot be read: {error}") from error
+    if not signed:
+        raise RequestError("the certificate request is not signed with its own key")
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise RequestError("the certificate request holds another key than EC P-256, which alone is taken")
+    if told.subject != _name(SUBJECT) or wishes:
+        raise RequestError(
+            f"the certificate request asks for names or rights of its own: CN={SUBJECT} and no extensions are allowed"
+        )
+    return key
 
 
 def pinned(name: str, now: datetime) -> Pair:

@@ -135,7 +135,7 @@ def next_steps(site: Site) -> list[str]:
         f"start Mosquitto with it: mosquitto -c {root}/broker/mosquitto.conf (docs/BROKER.md shows it under systemd)",
         f"doorward central broker-check {root}",
         f"doorward central account add NAME --role manager --config {root}/central.toml   (the first account of the dashboard)",
-        f"doorward central enrol-door {root} {site.settings.site} DOOR --out .",
+        f"doorward central enrol-door {root} {site.settings.site} DOOR --out .   (or by a short code, without a file: docs/PAIRING.md)",
         f"doorward central run --config {root}/central.toml",
         f"keep a copy of {root}/ca and {root}/keys where nobody else can read it",
     ]

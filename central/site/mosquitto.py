@@ -19,15 +19,17 @@ from central.site.people import COMMANDS, READS, BrokerRole, Person
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
-DOOR_WRITES = ("evt", "online", "state/#", "result/#", "access/want",
+DOOR_WRITES = ("evt", "online", "state/#", "result/#", "access/want", "update/want", "renew/ask",
                "enrol/+/answer", "enrol/+/seen", "enrol/+/template", "enrol/+/end")  # fmt: skip
-DOOR_READS = ("ack", "cmd/#", "online", "norms/#", "access/version", "access/part/#", "enrol/+/begin", "enrol/+/end")
+DOOR_READS = ("ack", "cmd/#", "online", "norms/#", "access/version", "access/part/#", "update/order/+", "update/part/#", "renew/answer",
+              "enrol/+/begin", "enrol/+/end")  # fmt: skip
 """Below doorward/SITE/DOOR: docs/PROTOCOL.md."""
 MEDIA_WRITES = ("rtc/#", "clip/+/head", "clip/+/part/+")
 MEDIA_READS = ("rtc/#", "clip/+/want")
 """Of the door's media program, which speaks with browsers: under a certificate of its own it can neither say events nor hear commands."""
 CENTRE_READS = ("doorward/#", "homeassistant/#")
-CENTRE_WRITES = ("ack", "cmd/#", "norms/prior", "access/#", "rtc/#", "clip/+/want", "enrol/+/begin", "enrol/+/end", "online")
+CENTRE_WRITES = ("ack", "cmd/#", "norms/prior", "access/#", "update/#", "renew/answer", "rtc/#", "clip/+/want", "enrol/+/begin",
+                 "enrol/+/end", "online")  # fmt: skip
 """Below doorward/+/+. `online` because a door that was revoked can no longer be said to be gone by its last will."""
 
 MAX_PACKET_BYTES = 1 << 20

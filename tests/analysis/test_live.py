@@ -87,6 +87,7 @@ def test_a_camera_that_shows_nothing_is_an_error(then, said):
         ("rtsp://host/path", True),
         ("picamera2", True),
         ("csi:0", True),
+        ("rpicam:0", True),
         ("gst:v4l2src device=/dev/video0", True),
         ("0.mp4", False),
         ("film", False),

@@ -172,6 +172,11 @@ def test_who_waits_behind_a_holder_that_the_search_has_just_lost_pays_with_a_rea
 # -- tracks ----------------------------------------------------------------------------------------------------------------------
 
 
+def test_who_is_lost_while_reading_and_found_before_a_door_that_is_still_shut_has_not_gone_in() -> None:
+    holder = reads_and_goes_in(10.0, 3.0, lost_m=0.5, breaks_s=((9.5, 10.75),))
+    assert tailgaters(Doorstep([holder], opening(10.3, 11.5, 16.0))) == 0
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.floats(8.5, 11.5), st.floats(0.3, 3.0), st.floats(10.4, 11.8), st.integers(0, 99), st.floats(0.3, 0.85))
 def test_a_track_that_breaks_at_the_threshold_never_counts_twice(

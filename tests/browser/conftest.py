@@ -21,6 +21,7 @@ NAMES = {"front": "Front door", "lab": "Laboratory", "dock": "Loading dock", "st
 class Site(Struct):
     url: str
     doors: Doors
+    folder: Path
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def site(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
         for name in NAMES:
             doors.appears(name)
         furnish(url)
-        yield Site(url, doors)
+        yield Site(url, doors, folder)
         doors.stop()
 
 

@@ -110,7 +110,8 @@ def test_an_answer_that_comes_late_takes_the_place_of_no_news(site: Site, guard:
     """What the page asks for as it opens was read before the alert came, and arrives after it."""
     late: list[tuple[Route, APIResponse]] = []
     guard.route(re.compile(r"/api/(alerts|doors)(\?|$)"), lambda route: late.append((route, route.fetch())))
-    guard.reload()
+    with guard.expect_response(lambda answer: "/api/stream" in answer.url):  # from here on the page hears what happens
+        guard.reload()
     wait_until(lambda: guard.evaluate("() => true") and len(late) >= 2, 15, "the page asks for nothing")
     site.doors.tells("stores", lock="jammed")
     site.doors.happens("lab", "access.denied", **STOLEN)

@@ -50,6 +50,29 @@ def values(text: bytes) -> dict[str, float]:
     }
 
 
+def test_what_doors_write_to_their_cards_is_told_whatever_shape_it_has(engine: Engine) -> None:
+    clock = HandClock()
+    book = DoorBook(Address(), clock)
+    said = {
+        "front": b'{"disk_b_a_day": 50000000, "programs_b_a_day": 20000000, "life_used": 30}',
+        "back": b'{"disk_b_a_day": null, "programs_b_a_day": "much", "life_used": true}',
+        "side": b'["nothing"]',
+    }
+    for door, wear in said.items():
+        book.message(
+            f"doorward/hq/{door}/state/health", b'{"at": "2026-03-02T09:00:00Z", "value": {"wear": ' + wear + b"}}", True
+        )
+    collector = CentreCollector(engine, clock, Totals, book, Facts())
+    told = {
+        name: value for name, value in values(MetricsServer(0, collector).text()).items() if name.startswith("doorward_door_")
+    }
+    assert told == {
+        "doorward_door_written_bytes_per_day disk front hq": 50_000_000,
+        "doorward_door_written_bytes_per_day programs front hq": 20_000_000,
+        "doorward_door_disk_life_used_percent front hq": 30,
+    }
+
+
 def test_doors_rules_and_events_are_counted(engine: Engine) -> None:
     at = NOW - timedelta(seconds=4)
     event = Event(sequence=1, journal="aa", id="id-1", kind="access.granted", at=at, mono_s=1.0, data={"cardholder": "holder-1"})

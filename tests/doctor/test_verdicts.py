@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.config import parse_config
-from agent.doctor.checks import devices, key_files, needed, needs
+from agent.doctor.checks import devices, file_system, key_files, needed, needs
 from agent.doctor.finding import Finding
 from agent.doctor.machine import FileSeen, Installed, UserSeen
 from agent.doctor.verdicts import (
@@ -24,12 +24,15 @@ from agent.doctor.verdicts import (
     judge_key,
     judge_owned,
     judge_package,
+    judge_place,
     judge_python,
     judge_supply,
     judge_unit,
     judge_user,
     judge_watchdog,
+    judge_wear,
 )
+from agent.wear import Figures
 
 DOOR = UserSeen("doorward", frozenset({"doorward", "gpio", "dialout"}))
 NOBODY = UserSeen("doorward", None)
@@ -146,3 +149,51 @@ def test_a_camera_on_the_network_needs_no_group():
 
 def test_findings_are_all_of_one_kind():
     assert all(isinstance(finding, Finding) for finding in judge_python((3, 11), True))
+
+
+MOUNTS = """\
+22 1 179:2 / / ro,noatime shared:1 - ext4 /dev/root ro
+23 22 0:21 / /run rw,nosuid shared:5 - tmpfs tmpfs rw
+30 22 179:3 / /var/lib/doorward rw,noatime shared:9 - ext4 /dev/mmcblk0p3 rw
+31 22 0:40 / /home rw - overlay overlayroot rw,lowerdir=/a,upperdir=/b
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind", "level"),
+    [
+        ("/var/lib/doorward", "ext4", []),
+        ("/run/records", "tmpfs", ["bad"]),
+        ("/home/x", "overlay", ["warn"]),
+        ("/var/lib/doorward2", "ext4", []),
+    ],
+)
+def test_records_that_a_power_cut_would_take_along_are_told(folder, kind, level):
+    assert file_system(MOUNTS, folder) == kind
+    assert levels(judge_place(folder, kind)) == level
+
+
+def test_where_the_kernel_does_not_say_what_a_folder_lies_on_nothing_is_claimed():
+    assert file_system("", "/var/lib/doorward") == ""
+    assert levels(judge_place("/var/lib/doorward", "")) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "level"),
+    [
+        (Figures(), ["note"]),
+        (Figures(disk_b_a_day=100_000_000, programs_b_a_day=20_000_000, rewrites_a_year=1.1), ["well"]),
+        (Figures(disk_b_a_day=9_000_000_000, rewrites_a_year=102.0), ["warn"]),
+        (Figures(disk_b_a_day=1, life_used=80), ["warn", "well"]),
+        (Figures(life_used=110), ["bad", "note"]),
+    ],
+)
+def test_a_card_that_will_not_last_is_told_before_it_fails(told, level):
+    found = list(judge_wear(told))
+    assert levels(found) == level
+    assert all(finding.level in ("well", "note") or (finding.why and finding.mend) for finding in found)
+
+
+def test_what_is_written_is_said_in_words():
+    (found,) = judge_wear(Figures(disk_b_a_day=123_400_000, programs_b_a_day=20_000_000, rewrites_a_year=1.4))
+    assert found.what == "123 MB a day are written to this disk, 20 MB of it by Doorward"

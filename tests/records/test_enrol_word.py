@@ -14,7 +14,6 @@ from nacl.signing import SigningKey
 
 from agent.core.messages import HeadPose
 from agent.errors import BundleError
-from agent.records.access_offer import Signed
 from agent.records.enrol_word import (
     MOST_BYTES,
     REFUSALS,
@@ -30,6 +29,7 @@ from agent.records.enrol_word import (
     signed_begin,
     unsealed,
 )
+from agent.records.signed_word import Signed
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
 CENTRE, DOOR, SESSION_KEY = SigningKey.generate(), PrivateKey.generate(), PrivateKey.generate()

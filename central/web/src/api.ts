@@ -53,6 +53,10 @@ export interface DoorEvent {
   door: string;
   kind: string;
   at: string;
+  /** How far `at` may be believed: "unsure" is the latest that it can have been, "corrected" by what the door's clock turned out to be. */
+  clock: string;
+  /** What the door's clock said, where that is another time. */
+  told_at: string | null;
   sentence: string;
   person: string;
   alert: boolean;

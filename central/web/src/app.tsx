@@ -39,6 +39,7 @@ const PLACES: Place[] = [
   { path: "reports", label: "Reports", icon: "report", key: "r", roles: ["guard", "manager", "privacy", "auditor"] },
   { path: "audit", label: "Audit", icon: "audit", key: "u", roles: ["auditor", "privacy"] },
   { path: "accounts", label: "Accounts", icon: "person", key: "o", roles: ["manager", "privacy", "auditor"] },
+  { path: "updates", label: "Updates", icon: "upload", key: "t", roles: ["manager", "installer", "auditor"] },
   { path: "settings", label: "Settings", icon: "settings", key: "s", roles: ALL },
 ];
 const ON_PHONE = 4;
@@ -46,12 +47,14 @@ const ON_PHONE = 4;
 const OF_ALL_SITES = ["accounts", "audit"];
 
 const LATER: Record<string, () => Promise<ComponentType>> = {
+  adddoor: () => import("./screens/adddoor").then((made) => made.AddDoorScreen),
   map: () => import("./screens/map").then((made) => made.MapScreen),
   people: () => import("./screens/people").then((made) => made.PeopleScreen),
   access: () => import("./screens/access").then((made) => made.AccessScreen),
   accounts: () => import("./screens/accounts").then((made) => made.AccountsScreen),
   duty: () => import("./screens/duty").then((made) => made.DutyScreen),
   reports: () => import("./screens/reports").then((made) => made.ReportsScreen),
+  updates: () => import("./screens/updates").then((made) => made.UpdatesScreen),
   audit: () => import("./screens/reports").then((made) => made.AuditScreen),
 };
 

@@ -16,8 +16,8 @@ from nacl.signing import SigningKey
 
 from agent.core.messages import HeadPose
 from agent.link.session import Address, Say, Session
-from agent.records.access_offer import Signed
 from agent.records.enrol_word import Answer, Begin, End, Feedback, Sealed, sealed
+from agent.records.signed_word import Signed
 from agent.vision.enrol import Template
 from central.enrolment.at_door import SILENT_S, UNWATCHED_S, AtDoor, DoorCameras
 from central.enrolment.desk import Networks

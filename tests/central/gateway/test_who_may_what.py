@@ -35,6 +35,9 @@ from central.people.records import Held, Person
 from central.people.vault import open_vault
 from central.places.maps import Layout, PlacedDoor, Places
 from central.places.picture import taken_in
+from central.updates.packages import Packages
+from central.updates.plan import Member, Pace
+from central.updates.store import Rollouts
 from tests.central.gateway.house import PASSWORD, database, told
 from tests.central.gateway.test_fuzz import everybody
 from tests.central.people.a_centre import ALWAYS, FOB
@@ -86,6 +89,9 @@ i m    DELETE /maps/{id}
 i m    PUT /maps/{id}
 a g i m p  GET /maps/{id}/picture
 a g i m p  GET /norms/{site}/{door}
+i m    GET /pair/codes
+i m    DELETE /pair/codes/{id}
+i m    POST /pair/codes/{site}/{door}
 g m p  GET /people
 m      POST /people
 m p    GET /people/export
@@ -119,6 +125,13 @@ a g i m p  DELETE /session/totp
 a g i m p  GET /session/totp
 a g i m p  POST /session/totp
 a g i m p  PUT /session/totp
+a i m  GET /updates
+m      POST /updates/doors/{site}/{door}/{kind}/roll-back
+m      POST /updates/rollouts
+m      POST /updates/rollouts/{id}/end
+m      POST /updates/rollouts/{id}/go-on
+m      POST /updates/rollouts/{id}/roll-back
+m      POST /updates/rollouts/{id}/stop
 """
 OWN = ("/session/", "/push/", "/duty")
 """What people change for themselves, whatever sites they see."""
@@ -136,6 +149,7 @@ BODIES: dict[str, Any] = {
     "POST /people": {"name": "Eve"},
     "PATCH /people/{id}": {"suspended": True},
     "POST /people/{id}/credentials": {"key": "H10301:1:5290"},
+    "POST /updates/rollouts": {"package": 1, "sites": ["hq"]},
     "PUT /profiles/{id}": {"doors": ["*"], "schedule": "always"},
 }
 
@@ -146,8 +160,9 @@ def name_of(endpoint: Endpoint) -> str:
 
 def filled(endpoint: Endpoint) -> str:
     """Its path, with what there is of the site hq."""
-    number = endpoint.path.startswith(("/alerts", "/maps"))
+    number = endpoint.path.startswith(("/alerts", "/maps", "/updates"))
     words = {"site": "hq", "door": "front", "n": "1", "event_n": "1", "session": "session-1", "account": "some-guard", "key": FOB,
+             "kind": "rules",
              "id": "1" if number else "holder-1" if "people" in endpoint.path else "staff"}  # fmt: skip
     query = "?site=hq&name=mine" if name_of(endpoint) == "POST /maps" else ""
     return "/api" + re.sub(r"\{(\w+)\}", lambda found: words[found[1]], endpoint.path) + query
@@ -215,6 +230,10 @@ def fill(engine: Engine, keys: Path) -> None:
         name="Ground floor of hq", doors=[PlacedDoor(site="hq", door="front", x=1, y=1)], zones=[], edition=place.edition
     )
     places.lay_out(place.id, layout, "test")
+    packages = Packages(engine, CLOCK, audit, keys.parent)
+    (keys.parent / "rules.toml").write_text("[policy]\nface_wait_s = 2.0\n")
+    package = packages.add("test", "rules", keys.parent / "rules.toml", "1")
+    Rollouts(engine, CLOCK, audit, packages).begin("test", package.number, [Member(place=("hq", "front"), wave=0)], Pace())
     with writing(engine) as db:
         store.save(db, begun(offline("hq", "front", now, 0.0), None, "hq", "front", now))
         db.execute(insert(LIVE_SESSIONS).values(session="session-1", site="hq", door="front", who="some-guard", why="hq", unmasked=False,

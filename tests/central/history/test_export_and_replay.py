@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from agent.cli import main
@@ -22,7 +23,7 @@ from agent.link.cloudevents import Told
 from central.database.opening import open_to_write
 from central.gateway.audit import AuditLog
 from central.history.events import EventStore, Wanted
-from central.history.export import as_csv, as_line, moment_of, write_events
+from central.history.export import COLUMNS, as_csv, as_line, moment_of, write_events
 from central.history.kept import Kept
 from central.history.replay import replay
 from central.history.usual import usual
@@ -121,9 +122,21 @@ def test_whatever_a_door_says_comes_back_from_a_line(data: dict[str, Any], us: i
 @given(st.text(max_size=30))
 def test_a_spreadsheet_reads_every_field_and_takes_none_for_a_formula(person: str) -> None:
     cells = next(csv.reader(io.StringIO(as_csv(Kept(1, told(1), NOW, person)).decode(), newline="")))
-    assert cells[10].removeprefix("'") == person.removeprefix("'")
-    assert not cells[10].startswith(("=", "+", "-", "@"))
-    assert cells[8] == "2026-03-02T08:30:00.000000Z"
+    by_name = dict(zip(COLUMNS, cells, strict=True))
+    assert by_name["person"].removeprefix("'") == person.removeprefix("'")
+    assert not by_name["person"].startswith(("=", "+", "-", "@"))
+    assert by_name["received"] == "2026-03-02T08:30:00.000000Z"
+
+
+def test_of_a_door_that_did_not_know_the_time_a_line_tells_what_it_said_and_what_is_known() -> None:
+    """Replayed it is what came from the door; whoever reads it finds the right time beside it."""
+    event = replace(told(1).event, boot="0a" * 16, clock="corrected")
+    kept = Kept(1, Told("hq", "front", event), NOW, told_at=datetime(1970, 1, 1, tzinfo=timezone.utc))
+    line = json.loads(as_line(kept))
+    assert (line["time"], line["clock"]) == ("1970-01-01T00:00:00Z", "unsure")
+    assert datetime.fromisoformat(line["corrected"].replace("Z", "+00:00")) == event.at
+    cells = dict(zip(COLUMNS, next(csv.reader(io.StringIO(as_csv(kept).decode(), newline=""))), strict=True))
+    assert (cells["clock"], cells["told_at"][:4], cells["at"][:4]) == ("corrected", "1970", "2026")
 
 
 def test_only_what_was_asked_for_is_exported(store: EventStore) -> None:

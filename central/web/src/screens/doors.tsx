@@ -2,7 +2,7 @@
 
 import { computed, useSignal, type Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { DoorNow } from "../api";
+import { session, type DoorNow } from "../api";
 import { bandOf, isAbove, matches, standing, titleOf } from "../doors";
 import { refine, route } from "../route";
 import { doors, doorsLoaded } from "../state";
@@ -17,6 +17,8 @@ const FILTERS: [string, string][] = [
   ["faults", "Faults"],
 ];
 const AS_TABLE = "doorward-doors-as-table";
+
+const mayAdd = (): boolean => ["manager", "installer"].includes(session.value?.role ?? "");
 
 export function DoorsScreen() {
   const search = route.value.search;
@@ -38,10 +40,17 @@ export function DoorsScreen() {
     <Page
       title="Doors"
       actions={
-        <button type="button" class="button quiet" aria-pressed={asTable.value} onClick={turn}>
-          <Icon name={asTable.value ? "grid" : "list"} />
-          <span>{asTable.value ? "Grid" : "Table"}</span>
-        </button>
+        <>
+          {mayAdd() && (
+            <a class="button" href="#/adddoor">
+              <Icon name="plus" /> Add a door
+            </a>
+          )}
+          <button type="button" class="button quiet" aria-pressed={asTable.value} onClick={turn}>
+            <Icon name={asTable.value ? "grid" : "list"} />
+            <span>{asTable.value ? "Grid" : "Table"}</span>
+          </button>
+        </>
       }
     >
       <Sums />

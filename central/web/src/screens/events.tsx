@@ -139,6 +139,14 @@ export function SearchField({ value, set, label }: { value: string; set: (text: 
   );
 }
 
+/** A time that is not certain is never shown as if it were. */
+function doubt(event: DoorEvent): string {
+  const said = event.told_at ? ` Its clock said ${wholeTime(new Date(event.told_at))}.` : "";
+  if (event.clock === "unsure") return `Time not certain: the door did not know what time it was.${said}`;
+  if (event.clock === "corrected") return `Corrected: the door did not know what time it was then.${said}`;
+  return "";
+}
+
 export function EventScreen() {
   const [n = ""] = route.value.parts;
   const found = useLoaded(() => ask<DoorEvent>(`/events/${n}`), n);
@@ -152,7 +160,9 @@ export function EventScreen() {
           <dl class="facts">
             <dt>When</dt>
             <dd>
+              {event.clock === "unsure" && "at the latest "}
               <Time at={event.at} /> <small>{wholeTime(new Date(event.at))}</small>
+              {doubt(event) && <p>{doubt(event)}</p>}
             </dd>
             <dt>Door</dt>
             <dd>

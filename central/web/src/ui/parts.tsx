@@ -348,6 +348,7 @@ export function EventLine({
         <a class="sentence" href={`#/event/${event.n}`}>
           {event.sentence || event.kind}
         </a>
+        {event.clock === "unsure" && <small>time not certain</small>}
       </span>
       {event.alert && (
         <Chip tone="alarm" icon="bell">
