@@ -59,8 +59,8 @@ class Sighting(NamedTuple):
     point: FloorPoint | None
 
     def found_s(self, at_s: float) -> float:
-        """When they were last really found, in a frame of `at_s`: a face is told only where it was."""
-        return at_s if self.face is not None or self.body is None or not self.body.seen_s else min(at_s, self.body.seen_s)
+        """When they were last really found, in a frame of `at_s`: a face is told for a moment longer, and a body for longer still."""
+        return min(at_s, max((one.seen_s or at_s for one in (self.face, self.body) if one is not None), default=at_s))
 
 
 @dataclass

@@ -150,6 +150,8 @@ class FaceSeen(Struct, frozen=True, kw_only=True):
     quality: float
     """How far the face can be trusted for comparison, 0..1."""
     first_seen_s: float
+    seen_s: float = 0.0
+    """When it was last found; where that is earlier than the frame, the box is where it was then."""
     embedding: bytes = b""
     """Unit-length mean embedding of the track, float32 little-endian; empty until one was computed."""
     embedded_s: float = 0.0

@@ -151,6 +151,7 @@ def _report(track: Track) -> FaceSeen:
     spoken = voice is not None
     return FaceSeen(
         track=track.id, box_px=track.face.box_px, score=track.face.score, quality=track.quality, first_seen_s=track.first_seen_s,
+        seen_s=track.seen_s,
         embedding=voice.astype("<f4").tobytes() if voice is not None else b"",
         embedded_s=track.pictures[-1].taken_s if spoken else 0.0, pictures=len(track.pictures) if spoken else 0,
     )  # fmt: skip

@@ -105,6 +105,7 @@ def test_a_door_is_handed_over_from_its_name_to_a_signed_report(door, stage, con
     # the lock was left without power
     assert [output.high for output in door.rig.outputs if output.pin == RELAY][-2:] == [False, None]
     # what was learned of the view is the vision program's own, and it notices a camera that is turned
+    assert walked.done("scene")["status"] == "ok", walked.said
     view = load_view(door.folder / "records" / VIEW_FILE, camera_view(load_config(config)))
     assert signs_of(view, room()) == ()
     assert signs_of(view, np.roll(room(), 60, axis=1)) == ("moved",)

@@ -19,11 +19,12 @@ from agent.core.access import Access, Cardholder
 from agent.core.decide import Case, Decision, DecisionPolicy, carried, decide, view_at
 from agent.core.identity import FaceRules, cosine
 from agent.core.messages import CredentialRead, DoorMode, FaceSeen, Observation
+from agent.models_sums import fixed_picture
 from agent.vision.engine import Engine, open_engine
 from agent.vision.enrol import Template
 from demo.scene import Scene
 from hw.interfaces import Frame, Pixels
-from models_tflite.manifest import load_manifest
+from models_tflite.manifest import ModelEntry, load_manifest
 from tests.golden.chain import enroller, new_chain
 from tests.golden.episodes import FRAMES_PER_S, SIZE, Episode
 from tests.vision.people import portrait, whole_picture
@@ -72,15 +73,21 @@ def observations(episode: Episode, engine: Engine) -> Iterator[tuple[Observation
 
 
 def made_with() -> Line:
-    """What a number may depend on beside our own code: networks, libraries, instruction set."""
+    """What a number may depend on beside our own code: networks, libraries, and the kernels that the runtime has for this processor. Those
+    are told by what they answer: two processors of one instruction set were found to round in another order."""
+    manifest, engine = load_manifest(), open_engine("litert", 1)
     return {
-        "models": {model.role: model.sha256[:12] for model in load_manifest().models},
+        "models": {model.role: model.sha256[:12] for model in manifest.models},
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
         "machine": platform.machine(),
-        "features": hashlib.sha256(" ".join(sorted(name for name, has in __cpu_features__.items() if has)).encode()).hexdigest()[
-            :12
-        ],
+        "features": _hash(" ".join(sorted(name for name, has in __cpu_features__.items() if has)).encode())[:12],
+        "kernels": {model.role: _answer_to_noise(model, engine)[:12] for model in manifest.models},
     }
+
+
+def _answer_to_noise(model: ModelEntry, engine: Engine) -> str:
+    outputs = engine.load(model).run(fixed_picture(model.inputs[0].shape))
+    return _hash(b"".join(output.tobytes() for output in outputs))
 
 
 @functools.lru_cache(maxsize=1)
