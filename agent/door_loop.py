@@ -165,6 +165,9 @@ class DoorLoop:
         self._doorway = Doorway(parts.lock, parts.rules, parts.journal, clock, door.DoorState(mode=mode), self._hear)
         self._eyes = Eyes(parts.from_vision, parts.emotional_allowed, parts.enrol.heard if parts.enrol is not None else None,
                           parts.shadow.seen if parts.shadow is not None else None)  # fmt: skip
+        self._bells = select.poll()
+        for each in (parts.inbox, self._eyes):
+            self._bells.register(each.fileno(), select.POLLIN)
         self._watchfulness = Watchfulness(
             parts.risk, self._eyes, self._doorway, clock, parts.to_vision, parts.link.publish_state, self._own_facts, self._lock_down
         )  # fmt: skip
@@ -233,9 +236,8 @@ class DoorLoop:
 
     def turn(self) -> None:
         """Wait for something to do, or for the next deadline, and do it."""
-        inbox, eyes = self._parts.inbox.fileno(), self._eyes.fileno()
-        ready, _, _ = select.select([inbox, eyes], [], [], self._patience_s())
-        if eyes in ready:
+        rung = {descriptor for descriptor, _ in self._bells.poll(1000 * self._patience_s())}
+        if self._eyes.fileno() in rung:
             self._eyes.look(self._clock.mono_s())
         # Before the inbox is emptied: what was handed on by then lies in it
         now_s = self._clock.mono_s()

@@ -155,6 +155,7 @@ class DoorUnderTest:
         self.kept: list[Kept] = []
         self.followed: list[door.DoorState] = []
         self.tampered = False
+        self._closed = False
         self.inbox: Inbox[Item] = Inbox()
         self.journal = Journal(folder / "records", self.clock)
         self._mode_keeper = ModeKeeper(folder / "mode", print)
@@ -297,6 +298,9 @@ class DoorUnderTest:
         return [message for message in self.to_vision if isinstance(message, DoorNews)]
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         self._vision.close()
         self.lock.close()
         self._end_second()
@@ -304,6 +308,7 @@ class DoorUnderTest:
         self._keeper.close()
         self.journal.close()
         self._eyes.close()
+        self.inbox.close()
 
 
 def policy_with(**changes: Any) -> DecisionPolicy:

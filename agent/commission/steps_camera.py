@@ -304,12 +304,13 @@ def scene(desk: Desk) -> Outcome:
 
 
 def _learn(desk: Desk, eye: DoorEye) -> Learned:
+    """As long as was asked for, and on while the view could be recognised soon: a busy controller gives few pictures a second."""
     from agent.vision.scene_watch import SceneWatch
 
     wanted_s, watch = desk.options.scene_s, SceneWatch()
     learned_s, busy, looks = 0.0, 0, 0
     first_s = last_s = eye.frame().taken_s
-    while learned_s < wanted_s and last_s - first_s < PATIENCE_TIMES * wanted_s:
+    while (learned_s < wanted_s or _goes_on(watch)) and last_s - first_s < PATIENCE_TIMES * wanted_s:
         frame = eye.frame()
         if frame.taken_s - last_s < watch.settings.sample_s:
             continue
@@ -323,6 +324,10 @@ def _learn(desk: Desk, eye: DoorEye) -> Learned:
             desk.guide.waiting(max(0.0, wanted_s - learned_s))
         last_s = frame.taken_s
     return Learned(watch, learned_s, busy, looks)
+
+
+def _goes_on(watch: SceneWatch) -> bool:
+    return not watch.blind and (watch.kept is None or watch.kept.learned_s < watch.settings.learn_s)
 
 
 def _judge(desk: Desk, learned: Learned) -> Outcome:

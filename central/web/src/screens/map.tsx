@@ -268,20 +268,31 @@ function opened(frame: HTMLElement, map: FloorMap, quiet = false): L.Map {
 }
 
 /** Built of nodes, not of markup: a door's name is never taken for HTML. */
-function pin(placed: PlacedDoor, marked: boolean): L.DivIcon {
-  const door = doors.value.get(doorKey(placed))?.value;
-  const old = link.peek() === "cut";
-  const known = door ? standing(door) : { tone: "lost", word: "not known" };
-  const now = old ? { tone: "lost", word: `was ${known.word.toLowerCase()}` } : known;
-  const band = door?.online && !old ? bandOf(door) : "ordinary";
-  const node = document.createElement("span");
-  node.className = `pin tone-${now.tone} band-${band} ${marked ? "marked" : ""}`;
-  const name = document.createElement("b");
-  name.textContent = door ? titleOf(door) : placed.door;
-  const word = document.createElement("small");
-  word.textContent = isAbove(band) ? `${now.word}, ${band} risk` : now.word;
+interface Pin {
+  icon: L.DivIcon;
+  dress: (marked: boolean) => void;
+}
+
+/** Dressed anew in place as news comes: a node that is replaced takes a click that has begun with it. */
+function pinOf(placed: PlacedDoor): Pin {
+  const [node, name, word] = (["span", "b", "small"] as const).map((tag) => document.createElement(tag)) as [
+    HTMLElement,
+    HTMLElement,
+    HTMLElement,
+  ];
   node.append(name, word);
-  return L.divIcon({ html: node, className: "pinframe", iconSize: [0, 0] });
+  const dress = (marked: boolean) => {
+    const door = doors.peek().get(doorKey(placed))?.peek();
+    const old = link.peek() === "cut";
+    const known = door ? standing(door) : { tone: "lost", word: "not known" };
+    const now = old ? { tone: "lost", word: `was ${known.word.toLowerCase()}` } : known;
+    const band = door?.online && !old ? bandOf(door) : "ordinary";
+    node.className = `pin tone-${now.tone} band-${band} ${marked ? "marked" : ""}`;
+    name.textContent = nameOf(placed);
+    if (node.parentElement) node.parentElement.title = nameOf(placed);
+    word.textContent = isAbove(band) ? `${now.word}, ${band} risk` : now.word;
+  };
+  return { icon: L.divIcon({ html: node, className: "pinframe", iconSize: [0, 0] }), dress };
 }
 
 function zoneShape(zone: Zone): L.Polygon {
@@ -309,35 +320,39 @@ function Plan({
   quiet?: boolean;
 }) {
   const frame = useRef<HTMLDivElement>(null);
-  const made = useRef<{ map: L.Map; layer: L.LayerGroup }>(undefined);
+  const made = useRef<{ zones: L.LayerGroup; pins: Map<string, Pin> }>(undefined);
+  const chooses = useRef(choose);
+  chooses.current = choose;
   useEffect(() => {
     const opens = opened(frame.current!, map, quiet);
-    made.current = { map: opens, layer: L.layerGroup().addTo(opens) };
-    const placed = map.doors.find((each) => doorKey(each) === marked);
-    if (placed) opens.setView(at(placed.x, placed.y), opens.getZoom() + 1);
+    made.current = { zones: L.layerGroup().addTo(opens), pins: new Map() };
+    for (const placed of map.doors) {
+      const key = doorKey(placed);
+      const pin = pinOf(placed);
+      made.current.pins.set(key, pin);
+      L.marker(at(placed.x, placed.y), {
+        icon: pin.icon,
+        keyboard: !quiet,
+        autoPanOnFocus: false, // a map that moves under the finger takes the click away
+      })
+        .on("click", () => chooses.current(key))
+        .addTo(opens);
+      if (key === marked) opens.setView(at(placed.x, placed.y), opens.getZoom() + 1);
+    }
     const watch = new ResizeObserver(() => opens.invalidateSize());
     watch.observe(frame.current!);
     return () => (watch.disconnect(), void opens.remove());
   }, []);
-  // Every door on the map is read here, so that news of one redraws it.
+  // Every door on the map is read here, so that news of one dresses its pin anew.
   const told = map.doors.map((each) => doors.value.get(doorKey(each))?.value);
   const zones = map.zones.map(worst).join();
   useEffect(() => {
-    const layer = made.current!.layer.clearLayers();
+    const layer = made.current!.zones.clearLayers();
     for (const zone of map.zones) zoneShape(zone).addTo(layer);
-    for (const placed of map.doors) {
-      const key = doorKey(placed);
-      const title = doors.value.get(key)?.peek();
-      L.marker(at(placed.x, placed.y), {
-        icon: pin(placed, key === marked || key === chosen),
-        title: title ? titleOf(title) : placed.door,
-        keyboard: !quiet,
-        autoPanOnFocus: false, // a map that moves under the finger takes the click away
-      })
-        .on("click", () => choose(key))
-        .addTo(layer);
-    }
-  }, [...told, zones, chosen, link.value]);
+  }, [zones]);
+  useEffect(() => {
+    for (const [key, pin] of made.current!.pins) pin.dress(key === marked || key === chosen);
+  }, [...told, chosen, link.value]);
   return <div ref={frame} class={`plan ${quiet ? "small" : ""}`} role="group" aria-label={`Floor plan ${map.name}`} />;
 }
 
@@ -346,7 +361,16 @@ export function MapOfDoor({ site, door }: { site: string; door: string }) {
   const found = useLoaded(() => ask<FloorMap[]>("/maps"), `${site}/${door}`);
   const map = found.value?.find((each) => each.doors.some((placed) => placed.site === site && placed.door === door));
   if (!map) return found.value ? <p class="hint">This door is on no map yet.</p> : null;
-  return <Plan map={map} chosen="" marked={`${site}/${door}`} choose={() => go(`/map/${map.id}`)} quiet />;
+  return (
+    <Plan
+      key={`${map.id}/${site}/${door}`}
+      map={map}
+      chosen=""
+      marked={`${site}/${door}`}
+      choose={() => go(`/map/${map.id}`)}
+      quiet
+    />
+  );
 }
 
 // -- drawing ---------------------------------------------------------------------------------------------------------------------
@@ -419,12 +443,9 @@ function redraw(
     ).addTo(layer);
   for (const [x, y] of corners.value) L.circleMarker(at(x, y), { radius: 5, className: "corner" }).addTo(layer);
   for (const placed of layout.value.doors) {
-    const marker = L.marker(at(placed.x, placed.y), {
-      icon: pin(placed, false),
-      draggable: true,
-      title: placed.door,
-      autoPan: true,
-    }).addTo(layer);
+    const { icon, dress } = pinOf(placed);
+    dress(false);
+    const marker = L.marker(at(placed.x, placed.y), { icon, draggable: true, title: nameOf(placed), autoPan: true }).addTo(layer);
     marker.on("dragend", () => {
       const [x, y] = clipped(pixels(marker.getLatLng()), map);
       moved(layout, placed, x, y);
@@ -492,7 +513,10 @@ function PutDoors({
   );
 }
 
-const nameOf = (placed: PlacedDoor): string => doors.value.get(doorKey(placed))?.value.name ?? placed.door;
+function nameOf(placed: PlacedDoor): string {
+  const door = doors.value.get(doorKey(placed))?.value;
+  return door ? titleOf(door) : placed.door;
+}
 
 function Pixels({ label, value, most, set }: { label: string; value: number; most: number; set: (value: number) => void }) {
   return (
