@@ -14,10 +14,12 @@ from agent.core.messages import FaceSeen, Observation, PersonSeen
 PLAN = default_plan(assumed_ground((640, 480), 70.0, 2.0, 15.0))
 
 
-def a_face(track: int, at_m: tuple[float, float] = (0.0, 2.0), looks: float | None = None) -> FaceSeen:
+def a_face(track: int, at_m: tuple[float, float] = (0.0, 2.0), looks: float | None = None, seen_s: float = 0.0) -> FaceSeen:
     """A face whose box says where on the floor it is; `looks` is the angle of its embedding."""
     embedding = b"" if looks is None else struct.pack("<2f", math.cos(looks), math.sin(looks))
-    return FaceSeen(track=track, box_px=(*at_m, 60.0, 80.0), score=0.9, quality=0.8, first_seen_s=0.0, embedding=embedding)
+    return FaceSeen(
+        track=track, box_px=(*at_m, 60.0, 80.0), score=0.9, quality=0.8, first_seen_s=0.0, seen_s=seen_s, embedding=embedding
+    )
 
 
 def a_body(track: int, at_m: tuple[float, float] = (0.0, 2.0), face: int | None = None, seen_s: float = 0.0) -> PersonSeen:
@@ -113,6 +115,15 @@ def test_a_body_that_vision_only_expects_somewhere_was_last_found_when_it_says()
     camera.sees(10.0, a_body(1, seen_s=10.0))
     camera.sees(10.4, a_body(1, seen_s=10.0))
     assert camera.visits.present()[0].seen_s == 10.0
+
+
+def test_a_face_that_vision_only_holds_where_it_was_makes_nobody_stand_there() -> None:
+    camera = Camera()
+    camera.sees(10.0, a_face(7, seen_s=10.0))
+    camera.sees(10.1, a_face(7, seen_s=10.0), a_body(1, face=7, seen_s=10.0))
+    assert camera.visits.present()[0].seen_s == 10.0
+    camera.sees(10.2, a_face(7, seen_s=10.0), a_body(1, face=7, seen_s=10.2))
+    assert camera.visits.present()[0].seen_s == 10.2
 
 
 def test_who_comes_again_after_a_minute_is_known_by_the_face_and_counted() -> None:
