@@ -62,8 +62,10 @@ field-packages:
 
 # As root: root file systems, loop devices, virtual machines
 test-field: .venv/.dev field-packages ## a whole door without a board: virtual machines whose power is cut, an arm64 system; as root; FIELD='-k services' for some
-	[ -e dist/release.pub ] && ls dist/doorward-*-rehearsal.tar >/dev/null 2>&1 || $(BIN)/python -m tools.bundle --board rehearsal
+	@for board in rehearsal pi5; do \
+		ls dist/release.pub dist/doorward-*-$$board.tar >/dev/null 2>&1 || $(BIN)/python -m tools.bundle --board $$board; done
 	tools/field/vm.sh build
+	tools/field/gpio_sim.sh $${SUITE:-bookworm} var/field/vm/$${SUITE:-bookworm}
 	$(BIN)/pytest -m field -p no:randomly $(or $(FIELD),tests)
 
 contracts: .venv/.dev ## every device and its simulator under one contract, with a table of what was kept
