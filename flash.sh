@@ -17,6 +17,8 @@ HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 . "$HERE/tools/flash/write.sh"
 # shellcheck source=tools/flash/place.sh
 . "$HERE/tools/flash/place.sh"
+# shellcheck source=tools/flash/system.sh
+. "$HERE/tools/flash/system.sh"
 # shellcheck source=tools/flash/remote.sh
 . "$HERE/tools/flash/remote.sh"
 
@@ -26,6 +28,11 @@ A card for a new door:
   ./flash.sh --board pi5|pi4|jetson-orin-nano --image IMAGE[.xz]
              --device /dev/DISK --site SITE --door DOOR
              --bundle BUNDLE.tar [--keys DOOR.doorward] [more]
+A card with two places for whole systems, which can be updated and
+go back as a whole (docs/UPDATES.md; pi5, pi4):
+  ./flash.sh --board BOARD --system FILE.raucb --keyring KEYRING.pem
+             --device /dev/DISK --site SITE --door DOOR
+             --release-key FILE [--keys DOOR.doorward] [more]
 A controller that has booted already:
   ./flash.sh --board BOARD --ssh USER@HOST --site SITE --door DOOR
              --bundle BUNDLE.tar [--keys DOOR.doorward]
@@ -39,6 +46,8 @@ A controller that has booted already:
   --keys FILE         what `doorward central enrol-door` made for this
                       door, with its private keys; left out, the door
                       joins by a code: `doorward commission`
+  --system FILE       what `make system-bundle` made: all of it is looked
+                      at and read back; --keyring: who may have signed it
   --ssh-key FILE      public key that may sign in as 'installer'; without
                       one nobody can, and there is never a password
   --wifi NAME         network; its password is asked for, or read from
@@ -64,12 +73,16 @@ main() {
     install_over_ssh
     return
   fi
-  check_image
+  if [ -n "$SYSTEM" ]; then check_system; else check_image; fi
   check_disk
   confirm_disk
-  write_image
-  read_back
-  place_files
+  if [ -n "$SYSTEM" ]; then
+    write_system
+  else
+    write_image
+    read_back
+    place_files
+  fi
   say_what_comes_next
 }
 

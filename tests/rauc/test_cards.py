@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from tests.rauc.boards import boot_partition, run
 from tests.rauc.test_keys_and_bundles import keys
 
 pytestmark = pytest.mark.system
-LAY_OUT = Path(__file__).parents[2] / "tools/rauc/lay_out.sh"
+ROOT = Path(__file__).parents[2]
+LAY_OUT = ROOT / "tools/rauc/lay_out.sh"
 MB = 1 << 20
 STOCK_WORDS = "console=serial0,115200 root=PARTUUID=4d3ee428-02 rootfstype=ext4 fsck.repair=yes rootwait resize cfg80211.ieee80211_regdom=DE"
 """As Raspberry Pi OS's cmdline.txt has them."""
@@ -164,3 +166,81 @@ def test_a_stranger_s_system_is_refused(system: Path, folder: Path) -> None:
 
 def test_another_board_s_system_is_refused(own: Path, folder: Path) -> None:
     assert "is doorward-jetson-orin-nano" in refused(made(folder / "made", own, "jetson-orin-nano"), own, card(folder, 40))
+
+
+# -- by flash.sh, as an installer does it ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of keys that a centre makes for its door hq/front."""
+    folder = tmp_path_factory.mktemp("centre")
+    for words in (["init", folder / "site", "--site", "hq", "--host", "127.0.0.1"],
+                  ["enrol-door", folder / "site", "hq", "front", "--out", folder]):  # fmt: skip
+        subprocess.run([sys.executable, "-m", "agent.cli", "central", *map(str, words)], check=True, capture_output=True)
+    return folder / "front.doorward"
+
+
+@pytest.fixture(scope="module")
+def release_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("release")
+    run("openssl", "genpkey", "-algorithm", "ed25519", "-out", folder / "release.key")
+    run("openssl", "pkey", "-in", folder / "release.key", "-pubout", "-out", folder / "release.pub")
+    return folder / "release.pub"
+
+
+def flashed(system: Path, own: Path, disk: Path, release_key: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
+    words: list[str | Path] = [
+        ROOT / "flash.sh", "--board", "pi5", "--system", system, "--keyring", own / "keyring.pem", "--device", disk, "--site", "hq",
+        "--door", "front", "--release-key", release_key, "--room-mb", "1100", "--log", disk.parent / "flash.log",
+        "--yes", f"{disk.name} 1.5GB", *more,
+    ]  # fmt: skip
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+def test_flash_lays_out_a_card_with_two_places_and_this_doors_keys(
+    system: Path, own: Path, front: Path, release_key: Path, folder: Path
+) -> None:
+    disk = card(folder)
+    done = flashed(system, own, disk, release_key, "--keys", front)
+    assert done.returncode == 0, done.stderr
+    data = f"{disk}?offset={partitions(disk)[7][0]}"
+
+    def told(command: str) -> str:
+        return run("debugfs", "-R", command, data)
+
+    assert told("cat /doorward/etc/release.pub") == release_key.read_text()
+    door = told("cat /doorward/etc/door.toml")
+    assert 'door = "front"' in door
+    assert 'camera = "rpicam:0"' in door
+    owners = {
+        name: told(f"stat /doorward/etc/{name}").split("User:")[1].split()[0]
+        for name in ("door.key", "link/door.key", "door.toml")
+    }
+    assert owners == {"door.key": "880", "link/door.key": "880", "door.toml": "0"}
+    boot = part_of(disk, 2, folder)
+    user_data = run("mtype", "-i", boot, "::user-data")
+    assert "hostname: doorward-front" in user_data
+    assert "first-boot" not in user_data, "program and system are there already"
+    assert "PRIVATE" not in (folder / "flash.log").read_text()
+
+
+def test_flash_looks_at_a_system_before_it_asks_for_the_disk(system: Path, own: Path, release_key: Path, folder: Path) -> None:
+    disk = card(folder)
+    for other, keyring, board, why in (
+        (system, keys(folder / "keys"), "pi5", "is not signed by anybody of"),
+        (system, own, "pi4", "is for 'pi5', not for pi4"),
+        (folder / "none.raucb", own, "pi5", "is no file that can be read"),
+    ):
+        done = flashed(other, keyring, disk, release_key, "--board", board)
+        assert (done.returncode, why in done.stderr) == (3, True), done.stderr
+    small = flashed(system, own, card(folder, 600), release_key)
+    assert (small.returncode, "are needed" in small.stderr) == (3, True), small.stderr
+    assert not disk.read_bytes().strip(b"\0")
+
+
+def test_flash_on_paper_writes_no_system(system: Path, own: Path, release_key: Path, folder: Path) -> None:
+    disk = card(folder)
+    done = flashed(system, own, disk, release_key, "--dry-run")
+    assert (done.returncode, "would part" in done.stderr) == (0, True), done.stderr
+    assert not disk.read_bytes().strip(b"\0")

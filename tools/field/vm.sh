@@ -5,7 +5,7 @@ set -Eeuo pipefail
 HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 FIELD=${DOORWARD_FIELD:-$(readlink -f "$HERE/../..")/var/field}
 SUITE=${SUITE:-bookworm}
-BOOT_S=${BOOT_S:-180}
+BOOT_S=${BOOT_S:-600}
 PATH=$PATH:/usr/sbin:/sbin
 
 usage() {
@@ -49,7 +49,7 @@ name() {
 running() { [ -s "$(at)/pid" ] && kill -0 "$(<"$(at)/pid")" 2>/dev/null && grep -qa qemu "/proc/$(<"$(at)/pid")/comm"; }
 
 build() {
-  [ -s "$(base)/disk" ] && [ "$HERE/debian.sh" -ot "$(base)/disk" ] && return 0
+  [ -s "$(base)/booted.state" ] && [ "$HERE/debian.sh" -ot "$(base)/disk" ] && return 0
   "$HERE/debian.sh" "$SUITE" "$(base)"
   rm -f "$(base)"/*.state
   NAME=build-$SUITE

@@ -30,10 +30,14 @@ check_signature() {
     RELEASE_KEY=$(dirname -- "$BUNDLE")/release.pub
     say "   ! no --release-key: $RELEASE_KEY came with the bundle, so it shows that nothing broke, and not who made it"
   fi
-  check_readable --release-key "$RELEASE_KEY" "whoever made the bundle has it: release.pub"
-  openssl pkey -pubin -in "$RELEASE_KEY" -noout 2>>"$LOG" || fail "--release-key $RELEASE_KEY" "is no public key" "release.pub begins with BEGIN PUBLIC KEY"
+  check_release_key
   openssl pkeyutl -verify -pubin -inkey "$RELEASE_KEY" -rawin -sigfile "$WORK/bundle/manifest.sig" -in "$WORK/bundle/manifest.json" >>"$LOG" 2>&1 ||
     fail "--bundle $BUNDLE" "is not signed by ${RELEASE_KEY##*/}" "do not use it; ask whoever made it"
+}
+
+check_release_key() {
+  check_readable --release-key "$RELEASE_KEY" "whoever made the bundle has it: release.pub"
+  openssl pkey -pubin -in "$RELEASE_KEY" -noout 2>>"$LOG" || fail "--release-key $RELEASE_KEY" "is no public key" "release.pub begins with BEGIN PUBLIC KEY"
 }
 
 check_contents() {

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # Arguments and files, looked at before any disk is.
 
-BOARD='' IMAGE='' SUM='' DEVICE='' SITE='' DOOR='' KEYS='' BUNDLE='' RELEASE_KEY='' SSH='' SSH_KEY='' LOG='' YES=''
+BOARD='' IMAGE='' SUM='' DEVICE='' SITE='' DOOR='' KEYS='' BUNDLE='' RELEASE_KEY='' SSH='' SSH_KEY='' LOG='' YES='' SYSTEM='' KEYRING=''
 WIFI='' WIFI_COUNTRY='' WIFI_PASSWORD_FILE='' ROOM_MB=2048 DRY_RUN=0
 
 read_arguments() {
@@ -9,13 +9,14 @@ read_arguments() {
     case $1 in
     --help | -h) usage && exit 0 ;;
     --dry-run) DRY_RUN=1 && shift && continue ;;
-    --board | --image | --sha256 | --device | --site | --door | --keys | --bundle | --release-key | --ssh | --ssh-key | --log | --yes | --wifi | \
+    --board | --image | --sha256 | --device | --site | --door | --keys | --bundle | --release-key | --ssh | --ssh-key | --system | --keyring | --log | --yes | --wifi | \
       --wifi-country | --wifi-password-file | --room-mb) [ $# -ge 2 ] || fail "$1" "nothing follows" "./flash.sh --help" ;;
     *) fail "$1" "is no option" "./flash.sh --help" ;;
     esac
     case $1 in
     --board) BOARD=$2 ;; --image) IMAGE=$2 ;; --sha256) SUM=$2 ;; --device) DEVICE=$2 ;; --site) SITE=$2 ;; --door) DOOR=$2 ;;
     --keys) KEYS=$2 ;; --bundle) BUNDLE=$2 ;; --release-key) RELEASE_KEY=$2 ;; --ssh) SSH=$2 ;; --ssh-key) SSH_KEY=$2 ;; --log) LOG=$2 ;; --yes) YES=$2 ;;
+    --system) SYSTEM=$2 ;; --keyring) KEYRING=$2 ;;
     --wifi) WIFI=$2 ;; --wifi-country) WIFI_COUNTRY=$2 ;; --wifi-password-file) WIFI_PASSWORD_FILE=$2 ;; --room-mb) ROOM_MB=$2 ;;
     esac
     shift 2
@@ -40,9 +41,10 @@ check_inputs() {
   [ -n "$SSH" ] || check_tools dd sfdisk lsblk mcopy xz numfmt sha256sum openssl python3
   [ -z "$SSH" ] || check_tools ssh scp openssl python3 numfmt sha256sum
   if [ -n "$SSH" ] && [ -n "$DEVICE$IMAGE" ]; then fail "--ssh" "goes without --device and --image" "write a card, or install a controller that runs"; fi
-  if [ -z "$SSH" ] && { [ -z "$DEVICE" ] || [ -z "$IMAGE" ]; }; then fail "--image and --device" "are both needed" "./flash.sh --help"; fi
+  if [ -n "$SYSTEM" ] && [ -n "$SSH$IMAGE$BUNDLE" ]; then fail "--system" "goes without --image, --bundle and --ssh" "program and system are in it already"; fi
+  if [ -z "$SSH" ] && { [ -z "$DEVICE" ] || [ -z "$IMAGE$SYSTEM" ]; }; then fail "--image and --device" "are both needed" "./flash.sh --help"; fi
   check_keys
-  check_bundle
+  if [ -n "$SYSTEM" ]; then check_release_key; else check_bundle; fi
   check_ssh_key
   check_wifi
 }

@@ -13,7 +13,6 @@ place_files() {
     return 0
   fi
   open_boot_partition
-  work_folder
   make_files
   check_room
   mmd -i "$BOOT" -D s ::doorward 2>>"$LOG" || true
@@ -36,15 +35,21 @@ open_boot_partition() {
 }
 
 make_files() {
+  work_folder
   mkdir "$WORK/doorward"
   cp -- "$BUNDLE" "$WORK/doorward/bundle.tar"
   cp -- "$RELEASE_KEY" "$WORK/doorward/release.pub"
   [ -z "$KEYS" ] || cp -- "$KEYS" "$WORK/doorward/door.doorward"
   names >"$WORK/doorward/names.toml"
   cp -- "$HERE/tools/flash/first-boot.sh" "$WORK/doorward/first-boot.sh"
-  printf 'instance-id: doorward-%s-%s\n' "$SITE" "$DOOR" >"$WORK/meta-data"
-  user_data >"$WORK/user-data"
-  network_config >"$WORK/network-config"
+  first_start "$WORK"
+}
+
+# first_start FOLDER: what cloud-init looks for
+first_start() {
+  printf 'instance-id: doorward-%s-%s\n' "$SITE" "$DOOR" >"$1/meta-data"
+  user_data >"$1/user-data"
+  network_config >"$1/network-config"
 }
 
 # Which door this is: all that a controller knows that joins its centre by a code.
@@ -65,6 +70,12 @@ users:
     lock_passwd: true
     sudo: "ALL=(ALL) NOPASSWD:ALL"
 $([ -z "$SSH_KEY" ] || { echo '    ssh_authorized_keys:' && grep . "$SSH_KEY" | sed "s/'/''/g; s/.*/      - '&'/"; })
+TEXT
+  [ -n "$SYSTEM" ] || installs_at_first_boot
+}
+
+installs_at_first_boot() {
+  cat <<'TEXT'
 write_files:
   - path: /etc/systemd/system/doorward-first-boot.service
     content: |

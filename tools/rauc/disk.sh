@@ -48,7 +48,19 @@ put_image() {
     return 1
   fi
   [ -b "$2" ] || how=notrunc,sparse
-  dd if="$1" of="$2" bs=4M oflag=seek_bytes seek="$start_b" conv="$how" status=none
+  dd if="$1" of="$2" bs=4M oflag=seek_bytes seek="$start_b" conv="$how,fsync" status=none
+  came_back "$1" "$2" "$start_b"
+}
+
+# came_back IMAGE DISK START_B: compared with what the disk itself returns, and not this computer's memory of it
+came_back() {
+  local direct='' length_b
+  length_b=$(stat -c %s "$1")
+  [ ! -b "$2" ] || direct=direct,
+  if ! dd if="$2" bs=1M iflag="${direct}fullblock,skip_bytes,count_bytes" skip="$3" count="$length_b" status=none | cmp -s - "$1"; then
+    echo "$2 does not hold what was written from $(basename "$1")" >&2
+    return 1
+  fi
 }
 
 # Times, numbers and order that would differ from one making to the next are given: the same folder makes the same image.
@@ -83,5 +95,18 @@ data_image() {
   rm -f "$1"
   truncate -s "$2M" "$1"
   mke2fs -q -F -t ext4 -L data -E lazy_itable_init=0,lazy_journal_init=0 -d "$folder" "$1"
+  owners "$folder" | debugfs -w -f - "$1" >/dev/null 2>&1
   rm -r "$folder"
+}
+
+# owners FOLDER: whoever makes the card, its files are root's; those that the door must read are the door's, who has this number everywhere
+owners() {
+  local path of
+  find "$1" -mindepth 1 -printf '%P\n' | while IFS= read -r path; do
+    case $path in
+    doorward/etc/link | doorward/etc/link/* | doorward/etc/door.key) of=880 ;;
+    *) of=0 ;;
+    esac
+    printf 'sif "/%s" uid %s\nsif "/%s" gid %s\n' "$path" "$of" "$path" "$of"
+  done
 }

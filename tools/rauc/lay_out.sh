@@ -12,6 +12,7 @@ usage() {
   --disk        a whole disk, or an image file of the size of one; ALL of it is overwritten, and whoever calls this has asked before
   --etc         files that become /etc/doorward: the door's keys, release.pub
   --boot-files  files for the boot partition: user-data, network-config, meta-data of cloud-init
+All that is written is read back from the disk and compared.
 16 GB are the least: 32 MB select, twice 512 MB boot, twice 5.4 GB root, and what is left for journal and pictures.
 TEXT
 }
@@ -70,9 +71,9 @@ fi
 
 data_image "$WORK/data.ext4" 256 "$ETC"
 partition_table "$DISK" 32 "$BOOT_MB" "$ROOT_MB"
-put_image "$BOOT" "$DISK" 2
-put_image "$WORK/system/rootfs.ext4" "$DISK" 5
-put_image "$WORK/data.ext4" "$DISK" 7
-put_image "$WORK/select.vfat" "$DISK" 1
+# What the firmware looks for comes last: a card that was pulled out meanwhile starts nothing
+for image in "$BOOT 2" "$WORK/system/rootfs.ext4 5" "$WORK/data.ext4 7" "$WORK/select.vfat 1"; do
+  put_image "${image% *}" "$DISK" "${image##* }" || fail "--disk $DISK" "does not keep what is written to it" "run it again; if that comes twice, throw the card away"
+done
 sync "$DISK"
 echo "$DISK: A is $(sed -n 's/^version=//p' "$WORK/system/manifest.raucm"), B waits for its first update, $DATA_MB MB for the door's data"
