@@ -20,7 +20,10 @@ Before=ssh.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/sh -c 'modprobe virtio_net; wire=$$(ls /sys/class/net | grep -v lo); ip link set lo up; ip link set $$wire up; ip address add 10.0.2.15/24 dev $$wire'
+# udev gives it another name a moment after it came
+Restart=on-failure
+RestartSec=1
+ExecStart=/bin/sh -c 'modprobe virtio_net; udevadm settle --timeout=60; wire=$$(ls /sys/class/net | grep -v lo); ip link set lo up; ip link set $$wire up; ip address replace 10.0.2.15/24 dev $$wire'
 [Install]
 WantedBy=multi-user.target
 UNIT
