@@ -116,7 +116,9 @@ def slow_down(machine: Machine) -> None:
         folder = f"/etc/systemd/system/doorward-{unit}.service.d"
         machine.run(f"mkdir -p {folder} && printf '[Service]\\n{words}\\n' >{folder}/field.conf".replace("\n", "\\n"))
     conf = "/etc/systemd/system.conf.d"
-    machine.run(f"mkdir -p {conf} && printf '[Manager]\\nRuntimeWatchdogSec=60\\n' >{conf}/zz-field.conf && systemctl daemon-reexec")
+    machine.run(
+        f"mkdir -p {conf} && printf '[Manager]\\nRuntimeWatchdogSec=60\\n' >{conf}/zz-field.conf && systemctl daemon-reexec"
+    )
 
 
 def unpack(machine: Machine, bundle: Path, folder: str) -> None:
