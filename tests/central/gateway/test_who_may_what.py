@@ -203,16 +203,21 @@ def test_an_account_of_another_site_learns_and_changes_nothing_here(tmp_path: Pa
         engine = database(tmp_path)
         fill(engine, tmp_path / "keys")
         seen = [ask(browsers["manager"], each) for each in endpoints if each.method == "GET" and "manager" in each.allowed]
-        assert sum(answer.status_code == 200 and b"hq" in answer.content for answer in seen) >= 8, "there is something to see"
+        assert sum(answer.status_code == 200 and names_hq(answer) for answer in seen) >= 8, "there is something to see"
         with of_another_site(engine, tmp_path / "keys", browsers["guard"].base_url) as others:
             for endpoint in endpoints:
                 for role in sorted(endpoint.allowed):
                     answer = ask(others[role], endpoint)
-                    learned = answer.status_code < 400 and b"hq" in answer.content
+                    learned = answer.status_code < 400 and names_hq(answer)
                     assert not learned, f"{role} {name_of(endpoint)}: {answer.text}"
                     if endpoint.method != "GET" and not endpoint.path.startswith(OWN):
                         assert answer.status_code >= 400, f"{role} {name_of(endpoint)}: {answer.text}"
         engine.dispose()
+
+
+def names_hq(answer: httpx.Response) -> bool:
+    """As a word: a random key may have these two letters anywhere."""
+    return re.search(rb"\bhq\b", answer.content) is not None
 
 
 def fill(engine: Engine, keys: Path) -> None:
