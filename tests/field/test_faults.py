@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,8 @@ def exit_opens(machine: Machine) -> bool:
 
 
 def strike(machine: Machine, unit: str, signal: str) -> float:
-    """When it was struck, by the machine's own clock."""
-    return float(machine.run(f"kill -{signal} {machine.pid(unit)}; cut -d' ' -f1 /proc/uptime"))
+    """When it was struck, or a moment before, by the machine's own clock."""
+    return float(machine.run(f"cut -d' ' -f1 /proc/uptime; kill -{signal} {machine.pid(unit)}"))
 
 
 def fell_after_s(machine: Machine, struck_s: float) -> float:
@@ -141,13 +142,14 @@ def test_a_kernel_that_panics(installed: Machine, site: Site, tell: Tell) -> Non
 
 
 @pytest.fixture
-def card() -> Path:
-    """An empty one, of 256 MiB."""
+def card(installed: Machine) -> Iterator[Path]:
+    """An empty one, of 256 MiB; who comes after may write to the root again."""
     file = FIELD / "data-card"
     file.unlink(missing_ok=True)
     with file.open("wb") as made:
         made.truncate(256 << 20)
-    return file
+    yield file
+    installed.tried("mount -o remount,rw /")
 
 
 def test_a_root_that_is_read_only(installed: Machine, site: Site, card: Path, tell: Tell) -> None:
